@@ -1,0 +1,28 @@
+/** The one small interface of every way that messages travel. */
+
+import type { Message } from "../protocol/messages.ts";
+
+/** A two-way, ordered, authenticated stream of messages with their buffers. */
+export interface Connection {
+  /**
+   * Queues a message; everything queued in one turn of the event loop leaves together. The memory of `buffers` is
+   * borrowed, not copied, until `onSent` is called: then the system has taken the bytes.
+   */
+  send(message: Message, buffers?: readonly Uint8Array[], onSent?: () => void): void;
+  /** Sends what is queued now, without waiting for the end of the turn. */
+  flush(): void;
+  /** Sends what is queued, then closes. Safe to call again. */
+  close(): void;
+  /** Closes at once; what is queued is lost. */
+  destroy(reason?: Error): void;
+  readonly isOpen: boolean;
+  /** While held the connection keeps the process alive; a new one does not. */
+  hold(): void;
+  release(): void;
+}
+
+export interface ConnectionHandlers {
+  message(message: Message, buffers: Uint8Array[]): void;
+  /** Called once, when the connection has ended; `error` says why, if not by {@link Connection.close}. */
+  closed(error?: Error): void;
+}

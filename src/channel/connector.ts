@@ -1,0 +1,77 @@
+/** The connecting end. */
+
+import { connect as connectSocket, type Socket } from "node:net";
+import { ConnectionError, SecurityError } from "../errors.ts";
+import type { Connection, ConnectionHandlers } from "./connection.ts";
+import { connectorHandshake, HandshakeError } from "./handshake.ts";
+import { SocketConnection } from "./socket-connection.ts";
+
+/** Small reads go here; large buffers are read into their own memory. */
+const SCRATCH_BYTES = 64 * 1024;
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly key: string;
+  readonly handlers: ConnectionHandlers;
+  /** Milliseconds until the attempt is given up. */
+  readonly timeout: number;
+}
+
+/**
+ * Connects and proves the key both ways.
+ * @throws ConnectionError when nobody answers in time, SecurityError when the other end has another key.
+ */
+export function connect(options: ConnectOptions): Promise<Connection> {
+  const { host, port, key, handlers, timeout } = options;
+  return new Promise((resolve, reject) => {
+    const handshake = connectorHandshake(key);
+    const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    let connection: SocketConnection | undefined;
+    let direct = false;
+    const read = (count: number): boolean => {
+      if (connection === undefined) greet(scratch.subarray(0, count));
+      else if (direct) connection.advance(count);
+      else connection.feed(scratch.subarray(0, count));
+      return true;
+    };
+    const nextBuffer = (): Uint8Array => {
+      const target = connection?.target();
+      direct = target !== undefined;
+      return target ?? scratch;
+    };
+    const socket: Socket = connectSocket({ host, port, onread: { buffer: nextBuffer, callback: read } });
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(error);
+    };
+    const refused = (error?: Error): void => {
+      if (error instanceof HandshakeError) fail(new SecurityError(`${host}:${port} refused the handshake: ${error.message}`));
+      else fail(new ConnectionError(`cannot connect to ${host}:${port}${error ? `: ${error.message}` : ""}`, { cause: error }));
+    };
+    const closedEarly = (): void =>
+      fail(new SecurityError(`${host}:${port} closed the connection during the handshake: is the key right?`));
+    const timer = setTimeout(
+      () => fail(new ConnectionError(`${host}:${port} did not answer within ${timeout} ms`)),
+      timeout,
+    );
+    const greet = (chunk: Uint8Array): void => {
+      try {
+        const { send, keys, rest } = handshake.receive(chunk);
+        if (send !== undefined) socket.write(send);
+        if (keys === undefined) return;
+        clearTimeout(timer);
+        socket.off("error", refused);
+        socket.off("close", closedEarly);
+        connection = new SocketConnection(socket, keys, handlers);
+        resolve(connection);
+        if (rest !== undefined && rest.byteLength > 0) connection.feed(rest);
+      } catch (error) {
+        refused(error as Error);
+      }
+    };
+    socket.on("error", refused);
+    socket.on("close", closedEarly);
+  });
+}

@@ -1,0 +1,117 @@
+/** The listening end: accepts connections that know the key, counts and drops the others. */
+
+import { createServer, type Socket } from "node:net";
+import { MalformedPacket } from "../protocol/codec.ts";
+import type { Connection, ConnectionHandlers } from "./connection.ts";
+import { listenerHandshake } from "./handshake.ts";
+import { BadSignature, Replayed } from "./packet-reader.ts";
+import { SocketConnection } from "./socket-connection.ts";
+
+/** How long a connection may take to prove that it knows the key, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+/** How many connections may be in their handshake at once; more are refused. */
+const HANDSHAKES_AT_ONCE = 1_024;
+
+/** How many connections and packets were refused, by reason. */
+export interface Rejections {
+  handshakes: number;
+  signatures: number;
+  replays: number;
+  malformed: number;
+}
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  readonly rejections: Readonly<Rejections>;
+  /** Takes no more connections; those that exist stay. */
+  close(): void;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly key: string;
+  /** Called for each connection that proved the key; gives what handles its messages. */
+  readonly accept: (connection: Connection) => ConnectionHandlers;
+}
+
+/** Listens on a free port of `host`. */
+export function listen(options: ListenOptions): Promise<Listener> {
+  const rejections: Rejections = { handshakes: 0, signatures: 0, replays: 0, malformed: 0 };
+  let inHandshake = 0;
+  const server = createServer((socket) => {
+    if (inHandshake >= HANDSHAKES_AT_ONCE) {
+      rejections.handshakes++;
+      socket.destroy();
+      return;
+    }
+    inHandshake++;
+    greet(socket, options, rejections, () => inHandshake--);
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: options.host, port: 0 }, () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      resolve({ host: options.host, port, rejections, close: () => server.close() });
+    });
+  });
+}
+
+function greet(socket: Socket, options: ListenOptions, rejections: Rejections, done: () => void): void {
+  const handshake = listenerHandshake(options.key);
+  let settled = false;
+  const settle = (accepted: boolean): void => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(timer);
+    done();
+    if (accepted) return;
+    rejections.handshakes++;
+    socket.destroy();
+  };
+  const refuse = (): void => settle(false);
+  const timer = setTimeout(refuse, HANDSHAKE_TIMEOUT_MS);
+  const receive = (chunk: Buffer): void => {
+    try {
+      const { send, keys, rest } = handshake.receive(chunk);
+      if (send !== undefined) socket.write(send);
+      if (keys === undefined) return;
+      settle(true);
+      socket.off("data", receive);
+      socket.off("error", refuse);
+      socket.off("close", refuse);
+      const connection: SocketConnection = new SocketConnection(socket, keys, acceptCounting(options, rejections, () => connection));
+      socket.on("data", (bytes) => connection.feed(bytes));
+      if (rest !== undefined && rest.byteLength > 0) connection.feed(rest);
+    } catch {
+      settle(false);
+    }
+  };
+  socket.on("error", refuse);
+  socket.on("close", refuse);
+  socket.on("data", receive);
+  if (handshake.opening !== undefined) socket.write(handshake.opening);
+}
+
+/** The user's handlers, made when the first message or the end comes, with bad packets counted. */
+function acceptCounting(
+  options: ListenOptions,
+  rejections: Rejections,
+  connection: () => Connection,
+): ConnectionHandlers {
+  let handlers: ConnectionHandlers | undefined;
+  const accepted = (): ConnectionHandlers => {
+    handlers ??= options.accept(connection());
+    return handlers;
+  };
+  return {
+    message: (message, buffers) => accepted().message(message, buffers),
+    closed: (error) => {
+      if (error instanceof BadSignature) rejections.signatures++;
+      else if (error instanceof Replayed) rejections.replays++;
+      else if (error instanceof MalformedPacket) rejections.malformed++;
+      accepted().closed(error);
+    },
+  };
+}

@@ -1,0 +1,46 @@
+/** Gathers the messages of one turn of the event loop into packets. */
+
+import type { Envelope } from "../protocol/codec.ts";
+
+/** A packet is sent early when it has this many messages, or this many bytes of payload. */
+const PACKET_MESSAGES = 128;
+const PACKET_BYTES = 256 * 1024;
+
+export class Outbox {
+  readonly #write: (envelopes: readonly Envelope[], onSent: (() => void)[]) => void;
+  #envelopes: Envelope[] = [];
+  #onSent: (() => void)[] = [];
+  #bytes = 0;
+  #scheduled = false;
+
+  constructor(write: (envelopes: readonly Envelope[], onSent: (() => void)[]) => void) {
+    this.#write = write;
+  }
+
+  add(envelope: Envelope, onSent?: () => void): void {
+    this.#envelopes.push(envelope);
+    if (onSent !== undefined) this.#onSent.push(onSent);
+    const payload = (envelope.message as { payload?: Uint8Array }).payload;
+    this.#bytes += payload?.byteLength ?? 0;
+    for (const buffer of envelope.buffers) this.#bytes += buffer.byteLength;
+    if (this.#envelopes.length >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      queueMicrotask(() => {
+        this.#scheduled = false;
+        this.flush();
+      });
+    }
+  }
+
+  flush(): void {
+    if (this.#envelopes.length === 0) return;
+    const envelopes = this.#envelopes;
+    const onSent = this.#onSent;
+    this.#envelopes = [];
+    this.#onSent = [];
+    this.#bytes = 0;
+    this.#write(envelopes, onSent);
+  }
+}

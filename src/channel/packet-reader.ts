@@ -1,0 +1,125 @@
+/**
+ * Cuts a stream of bytes into packets, checks their signatures, and lets large buffers be read straight into the
+ * memory in which they are delivered.
+ */
+
+import { decodeHead, type Envelope, MalformedPacket, PROLOGUE_LENGTH, type Prologue, readPrologue } from "../protocol/codec.ts";
+import { sameBytes, signature } from "../protocol/signing.ts";
+
+/** A packet that is well formed but not signed with the key of this connection. */
+export class BadSignature extends Error {}
+/** A packet that was seen before, or that comes out of order. */
+export class Replayed extends Error {}
+
+type Part =
+  | { readonly kind: "prologue"; readonly bytes: Buffer }
+  | { readonly kind: "head"; readonly bytes: Uint8Array; readonly prologue: Prologue }
+  | { readonly kind: "buffer"; readonly bytes: Uint8Array };
+
+export class PacketReader {
+  readonly #key: Uint8Array;
+  readonly #deliver: (envelope: Envelope) => void;
+  #sequence = 0;
+  #part: Part = { kind: "prologue", bytes: Buffer.alloc(PROLOGUE_LENGTH) };
+  #filled = 0;
+  #packet: { readonly envelopes: { message: Envelope["message"]; bufferCount: number }[]; readonly lengths: readonly number[] } | undefined;
+  #buffers: Uint8Array[] = [];
+
+  /** `key` is that of the sender's direction; `deliver` gets each message with its buffers, in order. */
+  constructor(key: Uint8Array, deliver: (envelope: Envelope) => void) {
+    this.#key = key;
+    this.#deliver = deliver;
+  }
+
+  /** The rest of a large buffer, for the next read to fill; `undefined` when smaller things are expected. */
+  target(): Uint8Array | undefined {
+    return this.#part.kind === "buffer" ? this.#part.bytes.subarray(this.#filled) : undefined;
+  }
+
+  /**
+   * The next read put `count` bytes into {@link target}.
+   * @throws MalformedPacket, BadSignature, Replayed: the stream is of no further use.
+   */
+  advance(count: number): void {
+    this.#filled += count;
+    if (this.#filled === this.#part.bytes.byteLength) this.#complete();
+  }
+
+  /**
+   * Takes bytes that were read elsewhere.
+   * @throws MalformedPacket, BadSignature, Replayed: the stream is of no further use.
+   */
+  feed(chunk: Uint8Array): void {
+    let offset = 0;
+    while (offset < chunk.byteLength) {
+      const { bytes } = this.#part;
+      const count = Math.min(bytes.byteLength - this.#filled, chunk.byteLength - offset);
+      bytes.set(chunk.subarray(offset, offset + count), this.#filled);
+      offset += count;
+      this.advance(count);
+    }
+  }
+
+  #complete(): void {
+    const part = this.#part;
+    if (part.kind === "prologue") {
+      const prologue = readPrologue(part.bytes);
+      if (prologue.sequence !== this.#sequence) throw new Replayed(`packet ${prologue.sequence}, expected ${this.#sequence}`);
+      this.#expect({ kind: "head", bytes: allocate(prologue.headLength), prologue });
+    } else if (part.kind === "head") {
+      this.#openHead(part.bytes, part.prologue);
+    } else {
+      this.#buffers.push(part.bytes);
+      this.#nextBuffer();
+    }
+  }
+
+  #openHead(head: Uint8Array, prologue: Prologue): void {
+    if (!sameBytes(signature(this.#key, prologue.sequence, head), prologue.signature)) {
+      throw new BadSignature(`packet ${prologue.sequence}`);
+    }
+    this.#sequence++;
+    const { lengths, messages } = decodeHead(head);
+    this.#packet = { envelopes: [...messages], lengths };
+    this.#buffers = [];
+    this.#nextBuffer();
+  }
+
+  /** Waits for the next buffer of the packet, or delivers the packet when it has them all. */
+  #nextBuffer(): void {
+    const packet = this.#packet;
+    if (packet === undefined) throw new MalformedPacket("buffer without a packet");
+    while (this.#buffers.length < packet.lengths.length) {
+      const length = packet.lengths[this.#buffers.length] as number;
+      if (length > 0) {
+        this.#expect({ kind: "buffer", bytes: allocate(length) });
+        return;
+      }
+      this.#buffers.push(new Uint8Array(0));
+    }
+    this.#packet = undefined;
+    this.#expect({ kind: "prologue", bytes: Buffer.alloc(PROLOGUE_LENGTH) });
+    let next = 0;
+    for (const { message, bufferCount } of packet.envelopes) {
+      this.#deliver({ message, buffers: this.#buffers.slice(next, next + bufferCount) });
+      next += bufferCount;
+    }
+    this.#buffers = [];
+  }
+
+  #expect(part: Part): void {
+    this.#part = part;
+    this.#filled = 0;
+    if (part.bytes.byteLength === 0) this.#complete();
+  }
+}
+
+/** Memory of its own (never a slice of a pool), not zeroed, so that a typed array can lie over the whole of it. */
+function allocate(length: number): Uint8Array {
+  try {
+    const { buffer } = Buffer.allocUnsafeSlow(length);
+    return new Uint8Array(buffer, 0, length);
+  } catch (error) {
+    throw new MalformedPacket(`cannot allocate ${length} bytes`, { cause: error });
+  }
+}

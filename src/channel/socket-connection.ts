@@ -1,0 +1,131 @@
+/** Messages over a TCP socket, after the handshake has settled the keys. */
+
+import type { Socket } from "node:net";
+import { type Envelope, encodeHead, PROLOGUE_LENGTH, writePrologue } from "../protocol/codec.ts";
+import type { Message } from "../protocol/messages.ts";
+import { signature } from "../protocol/signing.ts";
+import type { Connection, ConnectionHandlers } from "./connection.ts";
+import { Outbox } from "./outbox.ts";
+import { PacketReader } from "./packet-reader.ts";
+
+const NO_BUFFERS: readonly Uint8Array[] = [];
+
+/** The keys that sign the two directions of one connection. */
+export interface DirectionKeys {
+  readonly sending: Uint8Array;
+  readonly receiving: Uint8Array;
+}
+
+export class SocketConnection implements Connection {
+  readonly #socket: Socket;
+  readonly #sendingKey: Uint8Array;
+  readonly #outbox: Outbox = new Outbox((envelopes, onSent) => this.#write(envelopes, onSent));
+  readonly #reader: PacketReader;
+  readonly #handlers: ConnectionHandlers;
+  #sequence = 0;
+  #holds = 0;
+  #open = true;
+  #error: Error | undefined;
+
+  constructor(socket: Socket, keys: DirectionKeys, handlers: ConnectionHandlers) {
+    this.#socket = socket;
+    this.#sendingKey = keys.sending;
+    this.#handlers = handlers;
+    this.#reader = new PacketReader(keys.receiving, ({ message, buffers }) => {
+      if (this.#open) this.#handlers.message(message, buffers as Uint8Array[]);
+    });
+    socket.setNoDelay(true);
+    socket.unref();
+    socket.on("error", (error) => {
+      this.#error ??= error;
+    });
+    socket.on("close", () => this.#ended());
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** Memory for the next read, where it may go straight to its place. */
+  target(): Uint8Array | undefined {
+    return this.#reader.target();
+  }
+
+  /** The next read has put `count` bytes into {@link target}. */
+  advance(count: number): void {
+    this.#guarded(() => this.#reader.advance(count));
+  }
+
+  /** Takes bytes that were read into memory that will be used again. */
+  feed(chunk: Uint8Array): void {
+    this.#guarded(() => this.#reader.feed(chunk));
+  }
+
+  send(message: Message, buffers: readonly Uint8Array[] = NO_BUFFERS, onSent?: () => void): void {
+    if (this.#open) this.#outbox.add({ message, buffers }, onSent);
+  }
+
+  flush(): void {
+    if (this.#open) this.#outbox.flush();
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.flush();
+    this.#open = false;
+    this.#socket.end();
+    // A peer that no longer reads must not keep this end open for ever.
+    const timer = setTimeout(() => this.#socket.destroy(), 2_000);
+    timer.unref();
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+
+  destroy(reason?: Error): void {
+    this.#error ??= reason;
+    this.#open = false;
+    this.#socket.destroy();
+  }
+
+  hold(): void {
+    if (this.#holds++ === 0) this.#socket.ref();
+  }
+
+  release(): void {
+    if (--this.#holds === 0) this.#socket.unref();
+  }
+
+  #write(envelopes: readonly Envelope[], onSent: (() => void)[]): void {
+    const head = encodeHead(envelopes);
+    const sequence = this.#sequence++;
+    const prologue = Buffer.allocUnsafe(PROLOGUE_LENGTH);
+    writePrologue(prologue, { headLength: head.byteLength, sequence, signature: signature(this.#sendingKey, sequence, head) });
+    const socket = this.#socket;
+    socket.cork();
+    socket.write(prologue);
+    let last: Uint8Array = head;
+    for (const { buffers } of envelopes) {
+      for (const buffer of buffers) {
+        if (buffer.byteLength === 0) continue;
+        socket.write(last);
+        last = buffer;
+      }
+    }
+    socket.write(last, (error) => {
+      if (!error) for (const sent of onSent) sent();
+    });
+    socket.uncork();
+  }
+
+  #guarded(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  #ended(): void {
+    this.#open = false;
+    this.#handlers.closed(this.#error);
+  }
+}

@@ -1,0 +1,143 @@
+/** The client's end of the control plane: one connection, requests with answers, and what keeps the process alive. */
+
+import { randomUUID } from "node:crypto";
+import type { Connection } from "../channel/connection.ts";
+import { connect } from "../channel/connector.ts";
+import { ConnectionError } from "../errors.ts";
+import type { ControllerStatus, HubRequest, Message, QueueStatus } from "../protocol/messages.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import type { ConnectionInfo } from "./connection-file.ts";
+
+export interface LinkListener {
+  /** Everything but the answers to requests. */
+  message(message: Message, buffers: Uint8Array[]): void;
+  /** The connection has ended; everything that waits must fail with `error`. */
+  lost(error: ConnectionError): void;
+}
+
+interface Answers {
+  startEngines: string;
+  stopEngines: undefined;
+  restartEngines: undefined;
+  signalEngines: undefined;
+  shutdown: undefined;
+  abort: undefined;
+  queueStatus: QueueStatus;
+  status: ControllerStatus;
+  result: "sent" | "pending" | "unknown";
+}
+
+interface PendingRequest {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+export class ControllerLink {
+  readonly uuid: string = randomUUID();
+  readonly info: ConnectionInfo;
+  readonly #listener: LinkListener;
+  readonly #requests = new Map<number, PendingRequest>();
+  readonly #welcome: Promise<unknown>;
+  #onWelcome: PendingRequest | undefined;
+  #connection: Connection | undefined;
+  #nextRequest = 0;
+  #ended: ConnectionError | undefined;
+
+  /** Use {@link ControllerLink.connect}. */
+  private constructor(info: ConnectionInfo, listener: LinkListener) {
+    this.info = info;
+    this.#listener = listener;
+    this.#welcome = new Promise((resolve, reject) => {
+      this.#onWelcome = { resolve, reject };
+    });
+  }
+
+  /**
+   * Connects and introduces itself.
+   * @throws ConnectionError, SecurityError
+   */
+  static async connect(
+    info: ConnectionInfo,
+    listener: LinkListener,
+    timeout: number,
+  ): Promise<ControllerLink> {
+    const link = new ControllerLink(info, listener);
+    link.#connection = await connect({
+      host: info.host,
+      port: info.port,
+      key: info.key,
+      timeout,
+      handlers: {
+        message: (message, buffers) => link.#receive(message, buffers),
+        closed: (error) => link.#closed(error),
+      },
+    });
+    link.hold();
+    link.#connection.send({ type: "hello", role: "client", uuid: link.uuid });
+    await link.#welcome;
+    link.release();
+    return link;
+  }
+
+  /** Why the link has ended; `undefined` while it works. */
+  get ended(): ConnectionError | undefined {
+    return this.#ended;
+  }
+
+  send(message: Message, buffers?: readonly Uint8Array[], onSent?: () => void): void {
+    this.#connection?.send(message, buffers, onSent);
+  }
+
+  /** Asks the controller; the process stays alive until the answer is there. */
+  request<M extends HubRequest["method"]>(request: Extract<HubRequest, { method: M }>): Promise<Answers[M]> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const requestId = this.#nextRequest++;
+    this.hold();
+    return new Promise<Answers[M]>((resolve, reject) => {
+      this.#requests.set(requestId, { resolve: resolve as (value: unknown) => void, reject });
+      this.send({ type: "request", requestId, request });
+    }).finally(() => this.release());
+  }
+
+  /** Something is waited for: the process stays alive. */
+  hold(): void {
+    this.#connection?.hold();
+  }
+
+  release(): void {
+    this.#connection?.release();
+  }
+
+  /** Sends what is queued and closes. */
+  close(): void {
+    this.#end(new ConnectionError("the client was closed"));
+    this.#connection?.close();
+  }
+
+  #receive(message: Message, buffers: Uint8Array[]): void {
+    if (message.type === "reply") {
+      const request = this.#requests.get(message.requestId);
+      this.#requests.delete(message.requestId);
+      if (message.error === undefined) request?.resolve(message.value);
+      else request?.reject(fromWireError(message.error));
+      return;
+    }
+    this.#listener.message(message, buffers);
+    if (message.type === "welcome") this.#onWelcome?.resolve(undefined);
+  }
+
+  #closed(cause: Error | undefined): void {
+    const { host, port, clusterId } = this.info;
+    const message = `the connection to the controller of cluster ${clusterId} at ${host}:${port} was lost: it has ended or was killed`;
+    this.#end(new ConnectionError(message, { cause }));
+  }
+
+  #end(error: ConnectionError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = error;
+    this.#onWelcome?.reject(error);
+    for (const request of this.#requests.values()) request.reject(error);
+    this.#requests.clear();
+    this.#listener.lost(error);
+  }
+}

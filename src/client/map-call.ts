@@ -1,0 +1,65 @@
+/** One map over partitions: planned, sent as one task for each engine, and joined in one output. */
+
+import { join } from "../parallel-map/join.ts";
+import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
+import { blockRanges } from "../parallel-map/plan.ts";
+import { elementsOf, isSequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
+import type { CallValue } from "../protocol/calls.ts";
+import type { Assembly } from "./async-result.ts";
+
+export interface MapPlan {
+  /** Each engine's task: at most one for each engine, none when there is nothing to do. */
+  readonly each: readonly CallValue[];
+  readonly assembly: Assembly<unknown>;
+}
+
+/**
+ * Divides `sequences` over `engines` engines.
+ * @throws TypeError when there is no sequence, or one of them is none.
+ */
+export function planMap(fn: unknown, sequences: readonly unknown[], engines: number, single: boolean): MapPlan {
+  if (sequences.length === 0) throw new TypeError("map needs at least one sequence after the function");
+  const normal = sequences.map((sequence, index) => toSequence(sequence, `sequence ${index} of the map`));
+  const length = Math.min(...normal.map((sequence) => sequenceLength(sequence)));
+  const output = outputKind(normal[0] as (typeof normal)[number]);
+  const ranges = blockRanges(length, engines).filter((range) => range.stop > range.start);
+  const each = ranges.map((range): CallValue => {
+    const parts = normal.map((sequence) => sliceSequence(sequence, range));
+    return { operation: "map", fn, sequences: parts, output, offset: range.start };
+  });
+  const assemble = (values: readonly unknown[]): unknown => {
+    const joined = new MapOutput(output, length);
+    values.forEach((value, index) => joined.write((ranges[index] as { start: number }).start, value));
+    return joined.finish();
+  };
+  const counts = ranges.map((range) => range.stop - range.start);
+  return { each, assembly: { single, assemble, items: (value) => elementsOf(value as never), counts } };
+}
+
+/**
+ * The parts of a parallel function's call: every sequence is divided, everything else goes whole to each engine.
+ * @throws TypeError without a sequence, RangeError for sequences of different lengths.
+ */
+export function planParts(fn: unknown, args: readonly unknown[], engines: number, single: boolean): MapPlan {
+  const sequences = args.map((arg, index) => (isSequence(arg) ? toSequence(arg, `argument ${index}`) : undefined));
+  const lengths = sequences.flatMap((sequence) => (sequence === undefined ? [] : sequenceLength(sequence)));
+  const length = lengths[0];
+  const first = sequences.find((sequence) => sequence !== undefined);
+  if (length === undefined || first === undefined) {
+    throw new TypeError("a parallel function needs an argument that can be divided: an array, a typed array, or an ndarray");
+  }
+  if (lengths.some((other) => other !== length)) {
+    throw new RangeError(`the sequences of a parallel call must have one length; given: ${lengths.join(", ")}`);
+  }
+  const ranges = blockRanges(length, engines).filter((range) => range.stop > range.start);
+  const each = ranges.map((range): CallValue => {
+    const parts = args.map((arg, index) => {
+      const sequence = sequences[index];
+      return sequence === undefined ? arg : sliceSequence(sequence, range);
+    });
+    return { operation: "apply", fn, args: parts };
+  });
+  const assemble = (values: readonly unknown[]): unknown =>
+    values.length === 0 ? sliceSequence(first, { start: 0, stop: 0 }) : join(values);
+  return { each, assembly: { single, assemble, items: (value) => (isSequence(value) ? elementsOf(value as never) : [value]) } };
+}

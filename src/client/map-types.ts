@@ -1,0 +1,23 @@
+/** The types of maps: what a sequence's elements are, and what a map over it gives. */
+
+import type { TypedArray } from "../ndarray-transport/dtypes.ts";
+import type { NdArray } from "../ndarray-transport/ndarrays.ts";
+
+/** Anything that can be partitioned. */
+export type SequenceInput = Iterable<unknown> | TypedArray | NdArray;
+
+/** What `fn` is called with for each element of `Q`. */
+export type ElementOf<Q> = Q extends TypedArray
+  ? Q[number]
+  : Q extends NdArray
+    ? // biome-ignore lint/suspicious/noExplicitAny: numbers or sub-arrays, depending on the rank, which has no type
+      any
+    : Q extends Iterable<infer E>
+      ? E
+      : never;
+
+/** The parameters of a function that is mapped over the sequences `Q`. */
+export type ElementsOf<Q extends readonly unknown[]> = { [K in keyof Q]: ElementOf<Q[K]> };
+
+/** What goes in decides what comes out. */
+export type MapResult<Q, R> = Q extends TypedArray ? Q : Q extends NdArray ? NdArray : R[];

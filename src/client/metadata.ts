@@ -1,0 +1,49 @@
+/** What is known of one task: who ran it, when, and what it printed. */
+
+/** The record of one task. Times are set as they become known. */
+export interface Metadata {
+  readonly msgId: string;
+  /** When the client sent it. */
+  submitted: Date | undefined;
+  /** When the engine began and ended. */
+  started: Date | undefined;
+  completed: Date | undefined;
+  /** When the client had the result. */
+  received: Date | undefined;
+  engineId: number;
+  engineUuid: string | undefined;
+  status: "ok" | "error" | "aborted" | undefined;
+  error: Error | undefined;
+  /** The value of the last expression of executed code. */
+  executeResult: unknown;
+  stdout: string;
+  stderr: string;
+  outputs: unknown[];
+  /** The data that the task published last. */
+  data: unknown;
+  after: readonly string[] | undefined;
+  follow: readonly string[] | undefined;
+  label: string | undefined;
+}
+
+export function newMetadata(msgId: string, engineId: number, label: string | undefined): Metadata {
+  return {
+    msgId,
+    submitted: undefined,
+    started: undefined,
+    completed: undefined,
+    received: undefined,
+    engineId,
+    engineUuid: undefined,
+    status: undefined,
+    error: undefined,
+    executeResult: undefined,
+    stdout: "",
+    stderr: "",
+    outputs: [],
+    data: undefined,
+    after: undefined,
+    follow: undefined,
+    label,
+  };
+}

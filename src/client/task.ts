@@ -1,0 +1,52 @@
+/** One task as its client sees it: pending, then settled with a value or an error. */
+
+import { type Metadata, newMetadata } from "./metadata.ts";
+
+export class ClientTask {
+  readonly metadata: Metadata;
+  /** Whether the value of this task is also to be recorded as `executeResult`. */
+  readonly isExecute: boolean;
+  settled = false;
+  error: Error | undefined;
+  value: unknown;
+  #onSettled: ((task: ClientTask) => void)[] | undefined = [];
+
+  constructor(taskId: string, engineId: number, options: { readonly label?: string | undefined; readonly isExecute?: boolean } = {}) {
+    this.metadata = newMetadata(taskId, engineId, options.label);
+    this.isExecute = options.isExecute ?? false;
+  }
+
+  get id(): string {
+    return this.metadata.msgId;
+  }
+
+  resolve(value: unknown): void {
+    if (this.settled) return;
+    this.value = value;
+    this.metadata.status = "ok";
+    if (this.isExecute) this.metadata.executeResult = value;
+    this.#settle();
+  }
+
+  reject(error: Error, status: "error" | "aborted" = "error"): void {
+    if (this.settled) return;
+    this.error = error;
+    this.metadata.status = status;
+    this.metadata.error = error;
+    this.#settle();
+  }
+
+  /** Calls `listener` once the task has settled; at once if it has. */
+  whenSettled(listener: (task: ClientTask) => void): void {
+    if (this.#onSettled === undefined) listener(this);
+    else this.#onSettled.push(listener);
+  }
+
+  #settle(): void {
+    this.settled = true;
+    this.metadata.received = new Date();
+    const listeners = this.#onSettled;
+    this.#onSettled = undefined;
+    if (listeners !== undefined) for (const listener of listeners) listener(this);
+  }
+}

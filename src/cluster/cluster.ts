@@ -1,0 +1,197 @@
+/** A cluster: started, found again, enlarged, and stopped. */
+
+import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { Client } from "../client/client.ts";
+import {
+  connectionFilePath,
+  connectionFiles,
+  defaultProfileDir,
+  readConnectionFile,
+  removeConnectionFile,
+} from "../client/connection-file.ts";
+import { ControllerLink } from "../client/controller-link.ts";
+import { ConnectionError, EngineError } from "../errors.ts";
+import { type ClusterOptions, checkCount, checkOptions, checkSignal } from "./cluster-options.ts";
+import { type LocalProcesses, launchLocally } from "./local-launcher.ts";
+
+/** What another process needs to take up a cluster, with {@link Cluster.from}. Holds no secret. */
+export interface ClusterJson {
+  readonly clusterId: string;
+  readonly profileDir: string;
+  /** The connection file, readable by its owner only. */
+  readonly file: string;
+}
+
+/** A running cluster of this user on this machine. */
+export interface ClusterSummary {
+  readonly clusterId: string;
+  readonly file: string;
+  readonly controllerPid: number;
+  readonly startedAt: Date;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const PROBE_TIMEOUT_MS = 1_000;
+
+export class Cluster {
+  readonly clusterId: string;
+  readonly profileDir: string;
+  /** The connection file. */
+  readonly file: string;
+  readonly #engineTimeout: number;
+  readonly #env: Record<string, string>;
+  readonly #link: ControllerLink;
+  /** Only the process that started the cluster has them. */
+  readonly #processes: LocalProcesses | undefined;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(
+    place: ClusterJson,
+    link: ControllerLink,
+    options: { readonly processes?: LocalProcesses; readonly engineTimeout?: number; readonly env?: Record<string, string> } = {},
+  ) {
+    this.clusterId = place.clusterId;
+    this.profileDir = place.profileDir;
+    this.file = place.file;
+    this.#link = link;
+    this.#processes = options.processes;
+    this.#engineTimeout = options.engineTimeout ?? 60_000;
+    this.#env = options.env ?? {};
+  }
+
+  /**
+   * Starts a controller, a host agent and engines on this machine. They end when the cluster is stopped or disposed
+   * of, and when this process ends, however it ends.
+   * @throws TypeError for bad options, ConnectionError when the controller does not come up, EngineError when engines
+   * cannot be started.
+   */
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    checkOptions(options);
+    const clusterId = options.clusterId ?? newClusterId();
+    const profileDir = options.profileDir ?? defaultProfileDir();
+    const file = connectionFilePath(clusterId, profileDir);
+    const processes = await launchLocally(clusterId, file);
+    try {
+      const link = await ControllerLink.connect(processes.info, ignore, CONNECT_TIMEOUT_MS);
+      const { engineTimeout = 60_000, env = {} } = options;
+      const cluster = new Cluster({ clusterId, profileDir, file }, link, { processes, engineTimeout, env });
+      const engines = options.engines ?? availableParallelism();
+      if (engines > 0) await cluster.startEngines(engines);
+      return cluster;
+    } catch (error) {
+      await processes.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes up a running cluster: from the path of its connection file or from what {@link toJSON} gave. Such a cluster
+   * is not stopped when this process ends.
+   */
+  static async from(source: string | ClusterJson): Promise<Cluster> {
+    const file = typeof source === "string" ? source : (source as ClusterJson | null)?.file;
+    if (typeof file !== "string") {
+      throw new TypeError("Cluster.from needs the path of a connection file, or what cluster.toJSON() gave");
+    }
+    const info = readConnectionFile(file);
+    const profileDir = typeof source === "string" ? defaultProfileDir() : source.profileDir;
+    const link = await ControllerLink.connect(info, ignore, CONNECT_TIMEOUT_MS);
+    return new Cluster({ clusterId: info.clusterId, profileDir, file }, link);
+  }
+
+  /** The running clusters whose connection files lie in `profileDir`; files of dead ones are removed. */
+  static async list(options: { readonly profileDir?: string } = {}): Promise<ClusterSummary[]> {
+    const files = connectionFiles(options.profileDir ?? defaultProfileDir());
+    const found = await Promise.all(files.map(({ path }) => summary(path)));
+    return found.filter((cluster) => cluster !== undefined).sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+  }
+
+  /**
+   * A client, once all engines that were started have registered.
+   * @throws TimeoutError after `engineTimeout`, EngineError when engines ended instead.
+   */
+  async connect(): Promise<Client> {
+    const client = await Client.connect({ info: this.#link.info });
+    try {
+      const { engineSets } = await this.#link.request<"status">({ method: "status" });
+      const failed = engineSets.find((set) => set.failed !== undefined);
+      if (failed !== undefined) throw new EngineError(`engines of ${failed.engineSet} did not start: ${failed.failed}`);
+      const count = engineSets.reduce((sum, set) => sum + set.count, 0);
+      await client.waitForEngines(count, { timeout: this.#engineTimeout });
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
+  /** Starts `count` more engines. Gives the id of their set at once; they register later: see `waitForEngines`. */
+  async startEngines(count: number, options: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<string> {
+    checkCount(count, 1);
+    const env = { ...this.#env, ...options.env };
+    return this.#link.request<"startEngines">({ method: "startEngines", count, env });
+  }
+
+  /** Stops a set of engines, or all; done when their processes have ended. @throws RangeError for an unknown set. */
+  async stopEngines(engineSet?: string): Promise<void> {
+    await this.#link.request<"stopEngines">({ method: "stopEngines", engineSet });
+  }
+
+  /** Replaces the engines of a set, or all; done when the new ones, with new ids, have registered. */
+  async restartEngines(engineSet?: string): Promise<void> {
+    await this.#link.request<"restartEngines">({ method: "restartEngines", engineSet });
+  }
+
+  /** Sends a signal (name or number) to the processes of a set of engines, or of all. */
+  async signalEngines(signal: NodeJS.Signals | number, engineSet?: string): Promise<void> {
+    checkSignal(signal);
+    await this.#link.request<"signalEngines">({ method: "signalEngines", signal, engineSet });
+  }
+
+  /** Ends engines, agent and controller; done when nothing of them is left. Safe to call again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  toJSON(): ClusterJson {
+    return { clusterId: this.clusterId, profileDir: this.profileDir, file: this.file };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await this.#link.request<"shutdown">({ method: "shutdown" });
+    } catch (error) {
+      // A controller that is gone already is what was wanted.
+      if (!(error instanceof ConnectionError)) throw error;
+    }
+    this.#link.close();
+    await this.#processes?.stop();
+  }
+}
+
+const ignore = { message: (): void => undefined, lost: (): void => undefined };
+
+/** Seconds since the epoch and four letters, so that ids sort by age. */
+function newClusterId(): string {
+  const letters = [...randomBytes(4)].map((byte) => String.fromCharCode(97 + (byte % 26))).join("");
+  return `${Math.floor(Date.now() / 1000)}-${letters}`;
+}
+
+async function summary(file: string): Promise<ClusterSummary | undefined> {
+  try {
+    const info = readConnectionFile(file);
+    const link = await ControllerLink.connect(info, ignore, PROBE_TIMEOUT_MS);
+    link.close();
+    const { clusterId, controllerPid, startedAt } = info;
+    return { clusterId, file, controllerPid, startedAt: new Date(startedAt) };
+  } catch (error) {
+    if (error instanceof ConnectionError) removeConnectionFile(file);
+    return undefined;
+  }
+}

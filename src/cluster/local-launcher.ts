@@ -1,0 +1,87 @@
+/** Starts a controller and a host agent as processes of this machine. */
+
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { type ConnectionInfo, removeConnectionFile, writeConnectionFile } from "../client/connection-file.ts";
+import type { ControllerConfiguration, ControllerReady } from "../controller/main.ts";
+import type { AgentConfiguration } from "../engine/configuration.ts";
+import { ConnectionError } from "../errors.ts";
+import { newKey } from "../protocol/signing.ts";
+
+/** Connections are taken from this machine only. */
+const LOOPBACK = "127.0.0.1";
+/** How long processes that were asked to end may take before they are killed, in milliseconds. */
+const STOP_MS = 8_000;
+
+/** The two processes that make a cluster. Both end when this process does, however it ends. */
+export interface LocalProcesses {
+  readonly info: ConnectionInfo;
+  /** Resolves when both have ended; kills them if they take too long. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the processes and writes the connection file; engines are not started yet.
+ * @throws ConnectionError when the controller does not come up.
+ */
+export async function launchLocally(clusterId: string, file: string): Promise<LocalProcesses> {
+  // Both at once: the agent loads while the controller does, and hears later where it is.
+  const controller = start("../controller/main.js");
+  const agent = start("../engine/agent-main.js");
+  try {
+    const key = newKey();
+    controller.send({ clusterId, host: LOOPBACK, key, connectionFile: file } satisfies ControllerConfiguration);
+    const { port } = await ready(controller);
+    const controllerPid = controller.pid as number;
+    const info: ConnectionInfo = { version: 1, clusterId, host: LOOPBACK, port, key, controllerPid, startedAt: Date.now() };
+    writeConnectionFile(file, info);
+    controller.once("exit", () => removeConnectionFile(file));
+    agent.send({ host: LOOPBACK, port, key, connectionFile: file } satisfies AgentConfiguration);
+    for (const child of [controller, agent]) letGo(child);
+    return { info, stop: () => stop([controller, agent], file) };
+  } catch (error) {
+    for (const child of [controller, agent]) child.kill("SIGKILL");
+    throw error;
+  }
+}
+
+function start(entry: string): ChildProcess {
+  return fork(fileURLToPath(new URL(entry, import.meta.url)), {
+    // A group of its own: Ctrl-C in a terminal reaches the script, which then decides.
+    detached: true,
+    execArgv: [],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+}
+
+function ready(controller: ChildProcess): Promise<ControllerReady> {
+  return new Promise((resolve, reject) => {
+    controller.once("message", (message) => resolve(message as ControllerReady));
+    controller.once("error", (error) => reject(new ConnectionError(`the controller could not be started: ${error.message}`)));
+    controller.once("exit", (code, signal) => {
+      reject(new ConnectionError(`the controller ended before it was ready (${signal ?? `exit code ${code}`})`));
+    });
+  });
+}
+
+/** The children no longer keep this process alive; its end, whatever its cause, ends them. */
+function letGo(child: ChildProcess): void {
+  child.unref();
+  child.channel?.unref();
+}
+
+async function stop(children: readonly ChildProcess[], file: string): Promise<void> {
+  const exits = children.map((child) => {
+    if (child.exitCode !== null || child.signalCode !== null) return undefined;
+    child.ref();
+    return new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  });
+  // Without this process they end by themselves, also when the controller hears nothing any more.
+  for (const child of children) if (child.connected) child.disconnect();
+  const timer = setTimeout(() => {
+    for (const child of children) child.kill("SIGKILL");
+  }, STOP_MS);
+  await Promise.all(exits);
+  clearTimeout(timer);
+  removeConnectionFile(file);
+}

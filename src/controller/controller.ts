@@ -1,0 +1,193 @@
+/** The hub: greets clients, engines and agents, hands their messages to the part that knows, and answers questions. */
+
+import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
+import type { Rejections } from "../channel/listener.ts";
+import type { ClientHello, ControllerStatus, EngineInfo, Hello, HubRequest, Message, QueueStatus, Request } from "../protocol/messages.ts";
+import { toWireError } from "../protocol/wire-error.ts";
+import { type Engine, EngineRegistry } from "./engine-registry.ts";
+import { TaskDatabase, type TaskRecord } from "./task-database.ts";
+import { type Submitter, TaskRouter } from "./task-router.ts";
+
+export interface ControllerOptions {
+  readonly clusterId: string;
+  readonly rejections: () => Readonly<Rejections>;
+  /** Called when a client has asked for the cluster to end, the agents are gone, and the answer has left. */
+  readonly onShutdown: () => void;
+}
+
+/** What handles the messages of one greeted peer. */
+type Peer = ConnectionHandlers;
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #clients = new Map<string, Submitter>();
+  readonly #database = new TaskDatabase();
+  readonly #registry: EngineRegistry = new EngineRegistry({
+    engineUp: (engine) => this.#engineUp(engine),
+    engineDown: (engine, reason) => this.#engineDown(engine, reason),
+    engineSetStopped: (engineSet, reason) => this.#broadcast({ type: "engineSetStopped", engineSet, reason }),
+  });
+  readonly #router: TaskRouter = new TaskRouter(this.#registry, this.#database);
+  #shutdown: Promise<void> | undefined;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a new connection; its first message must be a hello. */
+  accept(connection: Connection): ConnectionHandlers {
+    let peer: Peer | undefined;
+    connection.hold();
+    return {
+      message: (message, buffers) => {
+        if (peer !== undefined) peer.message(message, buffers);
+        else if (message.type === "hello") peer = this.#greet(message, connection);
+        else connection.destroy(new Error("the first message was no hello"));
+      },
+      closed: (error) => peer?.closed(error),
+    };
+  }
+
+  /** Stops engines and agents. */
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#registry.stopAgents();
+    return this.#shutdown;
+  }
+
+  #greet(hello: Hello, connection: Connection): Peer {
+    switch (hello.role) {
+      case "client":
+        return this.#greetClient(hello, connection);
+      case "engine": {
+        const engine = this.#registry.addEngine(hello, connection);
+        connection.send({ type: "welcome", clusterId: this.#options.clusterId, engineId: engine.engineId });
+        return this.#enginePeer(engine.uuid);
+      }
+      case "agent":
+        this.#registry.addAgent(hello, connection);
+        connection.send({ type: "welcome", clusterId: this.#options.clusterId });
+        return {
+          message: (message) => {
+            if (message.type === "engineExited") this.#registry.engineExited(message);
+          },
+          closed: () => this.#registry.removeAgent(hello.uuid),
+        };
+    }
+  }
+
+  #greetClient(hello: ClientHello, connection: Connection): Peer {
+    const client: Submitter = { uuid: hello.uuid, connection };
+    this.#clients.set(client.uuid, client);
+    const engines = this.#registry.engines.map(engineInfo);
+    connection.send({ type: "welcome", clusterId: this.#options.clusterId, engines });
+    return {
+      message: (message, buffers) => {
+        if (message.type === "submit") this.#router.submit(message, buffers, client);
+        else if (message.type === "request") void this.#answer(message, client);
+      },
+      closed: () => this.#clients.delete(client.uuid),
+    };
+  }
+
+  #enginePeer(uuid: string): Peer {
+    return {
+      message: (message, buffers) => {
+        if (message.type === "result") this.#router.result(message, buffers);
+        else if (message.type === "output") this.#router.output(message);
+        else if (message.type === "published") this.#router.published(message, buffers);
+      },
+      closed: () => this.#registry.engineDisconnected(uuid),
+    };
+  }
+
+  async #answer({ requestId, request }: Request, client: Submitter): Promise<void> {
+    try {
+      const value = await this.#perform(request, client);
+      const sent = request.method === "shutdown" ? this.#options.onShutdown : undefined;
+      client.connection.send({ type: "reply", requestId, value }, [], sent);
+    } catch (error) {
+      client.connection.send({ type: "reply", requestId, error: toWireError(error) });
+    }
+  }
+
+  #perform(request: HubRequest, client: Submitter): unknown {
+    switch (request.method) {
+      case "startEngines":
+        return this.#registry.start(request.count, request.env);
+      case "stopEngines":
+        return this.#registry.stop(request.engineSet);
+      case "restartEngines":
+        return this.#registry.restart(request.engineSet);
+      case "signalEngines":
+        return this.#registry.signal(request.signal, request.engineSet);
+      case "shutdown":
+        return this.shutdown();
+      case "abort":
+        return this.#router.abort(request.taskIds ?? this.#router.scheduler.unfinished(request.engineIds));
+      case "queueStatus":
+        return this.#queueStatus();
+      case "status":
+        return this.#status();
+      case "result":
+        return this.#sendResult(request.taskId, client);
+    }
+  }
+
+  /** Sends the result of somebody's finished task to a client that asks; says whether it did. */
+  #sendResult(taskId: string, client: Submitter): "sent" | "pending" | "unknown" {
+    const record = this.#database.get(taskId);
+    if (record === undefined) return "unknown";
+    if (record.outcome === undefined) return "pending";
+    sendRecord(record, client.connection);
+    return "sent";
+  }
+
+  #queueStatus(): QueueStatus {
+    const engines = this.#router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
+      engineId,
+      queued: [...dispatched.slice(1), ...waiting],
+      running: dispatched.slice(0, 1),
+      completed,
+    }));
+    return { engines };
+  }
+
+  #status(): ControllerStatus {
+    return {
+      clusterId: this.#options.clusterId,
+      pid: process.pid,
+      agents: this.#registry.agents.map(({ uuid, pid, host }) => ({ uuid, pid, host })),
+      engines: this.#registry.engines.map(engineInfo),
+      engineSets: this.#registry.engineSets,
+      clients: this.#clients.size,
+      rejected: { ...this.#options.rejections() },
+    };
+  }
+
+  #engineUp(engine: Engine): void {
+    this.#router.engineUp(engine);
+    this.#broadcast({ type: "engineUp", engine: engineInfo(engine) });
+  }
+
+  #engineDown(engine: Engine, reason: string): void {
+    this.#router.engineDown(engine, reason);
+    this.#broadcast({ type: "engineDown", engineId: engine.engineId, uuid: engine.uuid, reason });
+  }
+
+  #broadcast(message: Message): void {
+    for (const { connection } of this.#clients.values()) connection.send(message);
+  }
+}
+
+function engineInfo({ engineId, uuid, pid, engineSet, host }: Engine): EngineInfo {
+  return { engineId, uuid, pid, engineSet, host };
+}
+
+function sendRecord(record: TaskRecord, connection: Connection): void {
+  const { taskId, engineId, engineUuid, outcome, buffers } = record;
+  if (outcome === undefined) return;
+  for (const stream of ["stdout", "stderr"] as const) {
+    if (record[stream] !== "") connection.send({ type: "output", taskId, stream, text: record[stream] });
+  }
+  connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
+}

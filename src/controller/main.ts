@@ -1,0 +1,60 @@
+/**
+ * The controller's process. Its parent sends the configuration over the process channel and hears the port; when the
+ * parent goes away, or asks, the cluster ends.
+ */
+
+import { unlinkSync } from "node:fs";
+import { listen } from "../channel/listener.ts";
+import { Controller } from "./controller.ts";
+
+/** What the parent sends first. */
+export interface ControllerConfiguration {
+  readonly clusterId: string;
+  readonly host: string;
+  readonly key: string;
+  /** Removed when the controller ends. */
+  readonly connectionFile: string;
+}
+
+/** What the parent hears when connections are accepted. */
+export interface ControllerReady {
+  readonly port: number;
+}
+
+/** How long engines and agents may take to leave before the controller goes without them, in milliseconds. */
+const SHUTDOWN_MS = 5_000;
+
+process.once("message", (configuration: ControllerConfiguration) => void run(configuration));
+
+async function run(configuration: ControllerConfiguration): Promise<void> {
+  const exit = (): never => {
+    removeFile(configuration.connectionFile);
+    process.exit(0);
+  };
+  const controller = new Controller({
+    clusterId: configuration.clusterId,
+    rejections: () => listener.rejections,
+    onShutdown: exit,
+  });
+  const stop = (): void => {
+    setTimeout(exit, SHUTDOWN_MS);
+    void controller.shutdown().then(exit);
+  };
+  process.once("disconnect", stop);
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  const listener = await listen({
+    host: configuration.host,
+    key: configuration.key,
+    accept: (connection) => controller.accept(connection),
+  });
+  process.send?.({ port: listener.port } satisfies ControllerReady);
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Already gone: the agent and the owner remove it too.
+  }
+}

@@ -1,0 +1,115 @@
+/** A host agent: the parent of the engines of one host. Starts, signals and ends them, and reports each end. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Connection } from "../channel/connection.ts";
+import type { Message, SignalEngines, SpawnEngines } from "../protocol/messages.ts";
+import { type ControllerAddress, ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
+
+/** How long a new engine tries to reach the controller, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How long an engine that was asked to end may take before it is killed, in milliseconds. */
+const TERMINATE_MS = 3_000;
+/** How much of an engine's last words is kept for the report of its end, in characters. */
+const LAST_WORDS = 2_000;
+
+interface EngineProcess {
+  readonly child: ChildProcess;
+  readonly engineSet: string;
+  lastWords: string;
+}
+
+export class Agent {
+  readonly #uuid: string;
+  readonly #address: ControllerAddress;
+  readonly #connection: () => Connection;
+  readonly #engines = new Map<string, EngineProcess>();
+  #onEmpty: (() => void) | undefined;
+
+  constructor(uuid: string, address: ControllerAddress, connection: () => Connection) {
+    this.#uuid = uuid;
+    this.#address = address;
+    this.#connection = connection;
+  }
+
+  message(message: Message): void {
+    switch (message.type) {
+      case "spawnEngines":
+        for (const uuid of message.uuids) this.#spawn(uuid, message);
+        break;
+      case "killEngines":
+        for (const uuid of message.uuids) this.#terminate(uuid);
+        break;
+      case "signalEngines":
+        this.#signal(message);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** Ends every engine; done when all have ended. */
+  stop(): Promise<void> {
+    for (const uuid of this.#engines.keys()) this.#terminate(uuid);
+    return new Promise((resolve) => {
+      if (this.#engines.size === 0) resolve();
+      else this.#onEmpty = resolve;
+    });
+  }
+
+  /** Kills every engine, at once. */
+  kill(): void {
+    for (const { child } of this.#engines.values()) child.kill("SIGKILL");
+  }
+
+  #spawn(uuid: string, { engineSet, env }: SpawnEngines): void {
+    const configuration: EngineConfiguration = {
+      ...this.#address,
+      uuid,
+      agentUuid: this.#uuid,
+      engineSet,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    };
+    const child = spawn(process.execPath, [fileURLToPath(new URL("./main.js", import.meta.url))], {
+      env: { ...process.env, ...env, [ENGINE_CONFIGURATION]: JSON.stringify(configuration) },
+      // The last one is the lifeline: it closes when this process ends, however it ends.
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    const engine: EngineProcess = { child, engineSet, lastWords: "" };
+    this.#engines.set(uuid, engine);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        engine.lastWords = (engine.lastWords + text).slice(-LAST_WORDS);
+      });
+    }
+    child.stdio[3]?.on("error", () => undefined);
+    child.once("error", (error) => this.#ended(uuid, `it could not be started: ${error.message}`));
+    child.once("close", (code, signal) => this.#ended(uuid, describeEnd(code, signal, engine.lastWords)));
+  }
+
+  #terminate(uuid: string): void {
+    const engine = this.#engines.get(uuid);
+    if (engine === undefined) return;
+    engine.child.kill("SIGTERM");
+    // A stopped process hears nothing but this.
+    const timer = setTimeout(() => engine.child.kill("SIGKILL"), TERMINATE_MS);
+    engine.child.once("close", () => clearTimeout(timer));
+  }
+
+  #signal({ uuids, signal }: SignalEngines): void {
+    for (const uuid of uuids) this.#engines.get(uuid)?.child.kill(signal as NodeJS.Signals | number);
+  }
+
+  #ended(uuid: string, reason: string): void {
+    const engine = this.#engines.get(uuid);
+    if (engine === undefined) return;
+    this.#engines.delete(uuid);
+    this.#connection().send({ type: "engineExited", uuid, engineSet: engine.engineSet, reason });
+    if (this.#engines.size === 0) this.#onEmpty?.();
+  }
+}
+
+function describeEnd(code: number | null, signal: NodeJS.Signals | null, lastWords: string): string {
+  const end = signal === null ? `its process exited with code ${code}` : `its process was ended by ${signal}`;
+  return lastWords.trim() === "" ? end : `${end}; its last words were:\n${lastWords.trim()}`;
+}

@@ -1,0 +1,24 @@
+/** What the processes of a host are told when they start. */
+
+/** Where the controller is, and the key that opens it. */
+export interface ControllerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly key: string;
+}
+
+/** The environment variable that carries an {@link EngineConfiguration} from the agent to its engine. */
+export const ENGINE_CONFIGURATION = "NDPARALLEL_ENGINE_CONFIGURATION";
+
+export interface EngineConfiguration extends ControllerAddress {
+  readonly uuid: string;
+  readonly agentUuid: string;
+  readonly engineSet: string;
+  readonly connectTimeoutMs: number;
+}
+
+/** What an agent hears from its parent first. */
+export interface AgentConfiguration extends ControllerAddress {
+  /** Removed when the agent finds the controller dead. */
+  readonly connectionFile: string;
+}

@@ -1,0 +1,88 @@
+/**
+ * The engine's process: connects to the controller, registers, and runs tasks until its agent ends it. The agent
+ * passes the configuration in an environment variable, which tasks and their child processes do not see.
+ */
+
+import { format } from "node:util";
+import { Worker } from "node:worker_threads";
+import type { Connection } from "../channel/connection.ts";
+import { connect } from "../channel/connector.ts";
+import { createSerializer } from "../functions/serializer.ts";
+import { explainReferenceError } from "../functions/revive.ts";
+import type { Message } from "../protocol/messages.ts";
+import { ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
+import { Engine } from "./engine.ts";
+import { Namespace } from "./namespace.ts";
+import { makeOperations } from "./operations.ts";
+import { TaskOutput } from "./task-output.ts";
+
+const configuration = JSON.parse(process.env[ENGINE_CONFIGURATION] ?? "{}") as EngineConfiguration;
+delete process.env[ENGINE_CONFIGURATION];
+
+// A task's stray rejection or a failing timer must not end the engine and the tasks of others with it.
+for (const event of ["unhandledRejection", "uncaughtException"] as const) {
+  process.on(event, (error: unknown) => {
+    process.stderr.write(`${format(event === "unhandledRejection" ? "Unhandled rejection:" : "Uncaught exception:", error)}\n`);
+  });
+}
+
+await run();
+
+async function run(): Promise<void> {
+  let engine: Engine | undefined;
+  const connection: Connection = await connect({
+    host: configuration.host,
+    port: configuration.port,
+    key: configuration.key,
+    timeout: configuration.connectTimeoutMs,
+    handlers: {
+      message: (message, buffers) => {
+        if (message.type === "welcome") {
+          engine = makeEngine(message.engineId ?? -1, connection);
+          watchAgent();
+        } else {
+          engine?.message(message, buffers);
+        }
+      },
+      // The agent decides what becomes of an engine without a controller; an engine that is idle leaves by itself.
+      closed: () => process.exit(0),
+    },
+  });
+  connection.hold();
+  connection.send({
+    type: "hello",
+    role: "engine",
+    uuid: configuration.uuid,
+    pid: process.pid,
+    agentUuid: configuration.agentUuid,
+    engineSet: configuration.engineSet,
+  } satisfies Message);
+}
+
+function makeEngine(engineId: number, connection: Connection): Engine {
+  const name = `engine ${engineId}`;
+  const serializer = createSerializer();
+  const namespace = new Namespace(() => name);
+  const operations = makeOperations({
+    namespace,
+    explain: (error, fn) => explainReferenceError(error, fn, name),
+    canSend: (value) => {
+      try {
+        serializer.serialize(value);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  });
+  const output = new TaskOutput((taskId, stream, text) => {
+    connection.send({ type: "output", taskId, stream, text });
+    connection.flush();
+  });
+  return new Engine({ engineId, uuid: configuration.uuid, connection, serializer, operations, output });
+}
+
+/** A thread, because the main one may compute for hours when the agent dies. */
+function watchAgent(): void {
+  new Worker(new URL("./watchdog.js", import.meta.url), { stdin: false }).unref();
+}

@@ -1,0 +1,71 @@
+/**
+ * The namespace of an engine: the global object of its process, so that functions read its names at full speed.
+ * Remembers what was there at the start, so that everything else can be cleared.
+ */
+
+/** Names without which the process could not go on. */
+const PROTECTED: ReadonlySet<string> = new Set(
+  "globalThis global process Buffer Object Function Array ArrayBuffer Map Set WeakMap WeakSet WeakRef Symbol Promise Proxy Reflect Error TypeError RangeError Number String Boolean BigInt JSON Math Date RegExp queueMicrotask setImmediate setTimeout clearTimeout".split(
+    " ",
+  ),
+);
+
+export class Namespace {
+  readonly #initial = new Map<string, PropertyDescriptor>();
+  readonly #describe: () => string;
+
+  /** `describe` names the engine in messages. */
+  constructor(describe: () => string) {
+    this.#describe = describe;
+    for (const name of Object.getOwnPropertyNames(globalThis)) {
+      const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
+      if (descriptor !== undefined) this.#initial.set(name, descriptor);
+    }
+  }
+
+  /**
+   * Assigns `value` to `name`; a dotted name reaches inside what is there.
+   * @throws TypeError for a name the process needs, ReferenceError when the path to a dotted name does not exist.
+   */
+  set(name: string, value: unknown): void {
+    const path = name.split(".");
+    const last = path.pop() as string;
+    if (path.length > 0) {
+      const target = this.get(path.join("."));
+      if (typeof target !== "object" && typeof target !== "function") {
+        throw new TypeError(`"${path.join(".")}" is not an object: "${name}" cannot be set`);
+      }
+      (target as Record<string, unknown>)[last] = value;
+      return;
+    }
+    if (PROTECTED.has(last)) throw new TypeError(`"${last}" is a global of the runtime; choose another name`);
+    Object.defineProperty(globalThis, last, { value, writable: true, enumerable: true, configurable: true });
+  }
+
+  /** @throws ReferenceError when there is no such name. */
+  get(name: string): unknown {
+    const path = name.split(".");
+    let value: unknown = globalThis;
+    path.forEach((key, index) => {
+      if ((typeof value !== "object" && typeof value !== "function") || value === null || !(key in value)) {
+        const missing = path.slice(0, index + 1).join(".");
+        throw new ReferenceError(
+          `${missing} is not defined in the namespace of ${this.#describe()}: push it, scatter it, or define it with execute`,
+        );
+      }
+      value = (value as Record<string, unknown>)[key];
+    });
+    return value;
+  }
+
+  /** Takes away everything that came after the start, and puts back what was overwritten. */
+  clear(): void {
+    for (const name of Object.getOwnPropertyNames(globalThis)) {
+      const initial = this.#initial.get(name);
+      const current = Object.getOwnPropertyDescriptor(globalThis, name);
+      if (current?.configurable !== true) continue;
+      if (initial === undefined) delete (globalThis as Record<string, unknown>)[name];
+      else if (current.value !== initial.value || current.get !== initial.get) Object.defineProperty(globalThis, name, initial);
+    }
+  }
+}

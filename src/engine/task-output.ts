@@ -1,0 +1,67 @@
+/** What a task prints: taken from the process's streams while the task runs, gathered for a moment, and sent on. */
+
+export type Stream = "stdout" | "stderr";
+
+/** Text is held back at most this long, in milliseconds, and at most this much, in characters. */
+const GATHER_MS = 10;
+const GATHER_CHARACTERS = 16 * 1024;
+
+type Write = typeof process.stdout.write;
+
+export class TaskOutput {
+  readonly #send: (taskId: string, stream: Stream, text: string) => void;
+  readonly #gathered: Record<Stream, string> = { stdout: "", stderr: "" };
+  #taskId: string | undefined;
+  #lastFlush = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** From now on what is written while a task runs goes to `send`; other output goes where it went. */
+  constructor(send: (taskId: string, stream: Stream, text: string) => void) {
+    this.#send = send;
+    for (const stream of ["stdout", "stderr"] as const) this.#capture(stream);
+  }
+
+  begin(taskId: string): void {
+    this.#taskId = taskId;
+  }
+
+  /** The task has ended: sends what is left. */
+  end(): void {
+    this.#flush();
+    this.#taskId = undefined;
+  }
+
+  #capture(stream: Stream): void {
+    const target = process[stream];
+    const original: Write = target.write.bind(target);
+    target.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
+      if (this.#taskId === undefined) return original(chunk, encoding as BufferEncoding, callback as () => void);
+      const text = typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8");
+      this.#add(stream, text);
+      const done = typeof encoding === "function" ? encoding : callback;
+      if (typeof done === "function") process.nextTick(done as () => void);
+      return true;
+    }) as Write;
+  }
+
+  #add(stream: Stream, text: string): void {
+    // Keep the order of the two streams: what the other one holds goes first.
+    const other = stream === "stdout" ? "stderr" : "stdout";
+    if (this.#gathered[other] !== "") this.#flush();
+    this.#gathered[stream] += text;
+    if (this.#gathered[stream].length >= GATHER_CHARACTERS || Date.now() - this.#lastFlush >= GATHER_MS) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const stream of ["stdout", "stderr"] as const) {
+      const text = this.#gathered[stream];
+      if (text === "" || this.#taskId === undefined) continue;
+      this.#gathered[stream] = "";
+      this.#lastFlush = Date.now();
+      this.#send(this.#taskId, stream, text);
+    }
+  }
+}

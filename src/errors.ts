@@ -1,0 +1,211 @@
+/**
+ * Every error that ndparallel throws or rejects with, and the guard that tells them apart.
+ *
+ * All extend {@link ParallelError} and carry a literal `code`, so that a `switch` over it is exhaustive.
+ */
+
+/** The literal `code` of each error class. */
+export type ParallelErrorCode =
+  | "RemoteError"
+  | "CompositeError"
+  | "EngineError"
+  | "TaskAborted"
+  | "TaskTimeout"
+  | "TimeoutError"
+  | "UnmetDependency"
+  | "InvalidDependency"
+  | "ImpossibleDependency"
+  | "ReadOnlyError"
+  | "SerializationError"
+  | "ConnectionError"
+  | "SecurityError";
+
+/** The base of all errors of this library. */
+export abstract class ParallelError extends Error {
+  abstract readonly code: ParallelErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Where and in which task an error happened. */
+export interface ErrorPlace {
+  readonly engineId?: number | undefined;
+  readonly engineUuid?: string | undefined;
+  readonly messageId?: string | undefined;
+}
+
+/** What an engine reports of an error that the user's function threw. */
+export interface RemoteFailure extends ErrorPlace {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+}
+
+/**
+ * The user's function threw on an engine. `name`, `message` and `stack` are those of the remote error;
+ * a remote `TypeError` can be told by `error.remoteName === "TypeError"`.
+ */
+export class RemoteError extends ParallelError {
+  readonly code = "RemoteError" as const;
+  readonly remoteName: string;
+  readonly engineId: number | undefined;
+  readonly engineUuid: string | undefined;
+  readonly messageId: string | undefined;
+
+  constructor(failure: RemoteFailure, options?: ErrorOptions) {
+    super(failure.message, options);
+    this.name = failure.name;
+    this.remoteName = failure.name;
+    this.engineId = failure.engineId;
+    this.engineUuid = failure.engineUuid;
+    this.messageId = failure.messageId;
+    const remoteStack = failure.stack ?? `${failure.name}: ${failure.message}`;
+    this.stack = `${remoteStack}\n    at engine ${failure.engineId ?? "?"} (task ${failure.messageId ?? "?"})`;
+  }
+}
+
+/** How many of its errors a {@link CompositeError} shows in its message. */
+const SHOWN_ERRORS = 4;
+
+/** Several engines failed; `errors` has one entry for each failure, in target order. */
+export class CompositeError extends ParallelError {
+  readonly code = "CompositeError" as const;
+  readonly errors: readonly Error[];
+
+  constructor(errors: readonly Error[], options?: ErrorOptions) {
+    super(renderErrors(errors), options);
+    this.errors = errors;
+  }
+}
+
+function renderErrors(errors: readonly Error[]): string {
+  const lines = errors.slice(0, SHOWN_ERRORS).map((error) => {
+    const engineId = (error as ErrorPlace).engineId;
+    return `  [engine ${engineId ?? "?"}] ${error.name}: ${error.message}`;
+  });
+  const hidden = errors.length - SHOWN_ERRORS;
+  if (hidden > 0) lines.push(`  … and ${hidden} more`);
+  return `${errors.length} ${errors.length === 1 ? "task" : "tasks"} failed:\n${lines.join("\n")}`;
+}
+
+/** An engine died, or was stopped, while it held the task; or a set of engines could not be started. */
+export class EngineError extends ParallelError {
+  readonly code = "EngineError" as const;
+  readonly engineId: number | undefined;
+  readonly engineUuid: string | undefined;
+  readonly messageId: string | undefined;
+
+  constructor(message: string, place: ErrorPlace = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.engineId = place.engineId;
+    this.engineUuid = place.engineUuid;
+    this.messageId = place.messageId;
+  }
+}
+
+/** The task was aborted before it started. */
+export class TaskAborted extends ParallelError {
+  readonly code = "TaskAborted" as const;
+  readonly messageId: string | undefined;
+  readonly engineId: number | undefined;
+
+  constructor(message: string, place: ErrorPlace = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.messageId = place.messageId;
+    this.engineId = place.engineId;
+  }
+}
+
+/** The task's own time limit passed before it could run. */
+export class TaskTimeout extends ParallelError {
+  readonly code = "TaskTimeout" as const;
+}
+
+/** A wait ran out of time; what was waited for goes on. */
+export class TimeoutError extends ParallelError {
+  readonly code = "TimeoutError" as const;
+  /** The limit that passed, in milliseconds. */
+  readonly timeout: number | undefined;
+
+  constructor(message: string, timeout?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.timeout = timeout;
+  }
+}
+
+/** A task's requirement does not hold on the engine that was to run it. */
+export class UnmetDependency extends ParallelError {
+  readonly code = "UnmetDependency" as const;
+}
+
+/** A dependency names a task that nobody knows. */
+export class InvalidDependency extends ParallelError {
+  readonly code = "InvalidDependency" as const;
+}
+
+/** A dependency can never be met. */
+export class ImpossibleDependency extends ParallelError {
+  readonly code = "ImpossibleDependency" as const;
+}
+
+/** A write to a received, read-only array. */
+export class ReadOnlyError extends ParallelError {
+  readonly code = "ReadOnlyError" as const;
+}
+
+/** A value or function that cannot be sent; `path` leads to the culprit. */
+export class SerializationError extends ParallelError {
+  readonly code = "SerializationError" as const;
+  /** Where in the value the culprit is, e.g. `args[0].model.layers[2]`. */
+  readonly path: string | undefined;
+
+  constructor(message: string, path?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+  }
+}
+
+/** The controller cannot be reached, or the connection to it was lost. */
+export class ConnectionError extends ParallelError {
+  readonly code = "ConnectionError" as const;
+}
+
+/** A wrong key, a forged message, or a connection file that others could have written. */
+export class SecurityError extends ParallelError {
+  readonly code = "SecurityError" as const;
+}
+
+interface ErrorByCode {
+  RemoteError: RemoteError;
+  CompositeError: CompositeError;
+  EngineError: EngineError;
+  TaskAborted: TaskAborted;
+  TaskTimeout: TaskTimeout;
+  TimeoutError: TimeoutError;
+  UnmetDependency: UnmetDependency;
+  InvalidDependency: InvalidDependency;
+  ImpossibleDependency: ImpossibleDependency;
+  ReadOnlyError: ReadOnlyError;
+  SerializationError: SerializationError;
+  ConnectionError: ConnectionError;
+  SecurityError: SecurityError;
+}
+
+/**
+ * Whether `error` is an error of this library, and, when `code` is given, the one with that code.
+ *
+ * @example
+ * ```ts
+ * catch (error) {
+ *   if (isParallelError(error, "EngineError")) console.log(error.engineId);
+ * }
+ * ```
+ */
+export function isParallelError(error: unknown): error is ParallelError;
+export function isParallelError<C extends ParallelErrorCode>(error: unknown, code: C): error is ErrorByCode[C];
+export function isParallelError(error: unknown, code?: ParallelErrorCode): boolean {
+  return error instanceof ParallelError && (code === undefined || error.code === code);
+}

@@ -1,0 +1,213 @@
+/**
+ * What a function's source text says: which expression makes it again, which names are free in it, and whether
+ * something in it cannot leave the place where it was written.
+ */
+
+import type { AnyNode, Expression, FunctionExpression, Program, Property } from "acorn";
+import { BoundedCache } from "./bounded-cache.ts";
+import { IMPORT_HELPER, IMPORT_META_HELPER } from "./helpers.ts";
+import { applyEdits, type Goal, loadScopeAnalysis, parseProgram } from "./syntax.ts";
+import { inspectTree, type TreeFindings } from "./tree-findings.ts";
+
+/** A name that the text reads or writes without declaring it. */
+export interface FreeName {
+  readonly name: string;
+  /** Used where a class is defined (`extends …`, a computed key), not when something runs later. */
+  readonly isEager: boolean;
+  /** The members used, if every use is `name.member`. */
+  readonly members: readonly string[] | undefined;
+}
+
+/** A function's text that could be read. */
+export interface ReadableSource {
+  readonly kind: "readable";
+  /** The expression, but for methods, which need the name: see {@link expressionOf}. */
+  readonly text: string;
+  readonly shape: "plain" | "arrow" | "method" | "class";
+  readonly goal: Goal;
+  readonly freeNames: readonly FreeName[];
+  /** Names that the engine supplies for `import()` and `import.meta`. */
+  readonly importHelpers: readonly string[];
+  /** Why it cannot travel, and what to do instead; undefined if it can. */
+  readonly obstacle: string | undefined;
+  /** Of a class: the name after `extends`, if it is just a name. */
+  readonly baseName: string | undefined;
+}
+
+/** A function's text, or the reason why there is none. */
+export type FunctionSource = ReadableSource | { readonly kind: "native" } | { readonly kind: "unreadable" };
+
+const analyses = new BoundedCache<FunctionSource>(1000);
+
+/** Reads a function's source text, as `Function.prototype.toString` gives it. */
+export function analyseSource(source: string): FunctionSource {
+  const known = analyses.get(source);
+  if (known) return known;
+  const analysis = analyse(source);
+  analyses.set(source, analysis);
+  return analysis;
+}
+
+/** The text of an expression whose value is the function; `name` is the function's name. */
+export function expressionOf(source: ReadableSource, name: string): string {
+  if (source.shape !== "method") return source.text;
+  const key = JSON.stringify(name);
+  return `({${source.text.replace(METHOD_KEY, () => `[${key}]`)}})[${key}]`;
+}
+
+/** Stands for a method's key; no identifier, so it cannot occur before the parameters. */
+const METHOD_KEY = "\u0000";
+
+/** How a text becomes a program: functions are expressions, methods stand in an object, private ones in a class. */
+const WRAPPERS = [
+  { prefix: "(", suffix: "\n)", isMethod: false },
+  { prefix: "({", suffix: "\n})", isMethod: true },
+  // V8 leaves out the name of a method called `static`.
+  { prefix: "({m", suffix: "\n})", isMethod: true },
+] as const;
+
+interface Parsed {
+  readonly program: Program;
+  readonly goal: Goal;
+  readonly offset: number;
+  readonly root: Expression;
+  readonly method: Property | undefined;
+}
+
+function analyse(source: string): FunctionSource {
+  if (source.endsWith("{ [native code] }")) return { kind: "native" };
+  const parsed = parseFunction(source);
+  if (parsed) return readableSource(source, parsed);
+  for (const [wrap, obstacle] of OBSTACLES) {
+    if (tryParse(wrap(source), "module")) return { ...EMPTY, obstacle };
+  }
+  return { kind: "unreadable" };
+}
+
+/** Texts that are no function by themselves, told by where they do parse. */
+const OBSTACLES: readonly (readonly [(source: string) => string, string])[] = [
+  [(source) => `(class{${source}\n})`, "it is a private method, which exists in its class only: make it a function"],
+  [(source) => `(function(){(${source}\n)})`, "it uses the new.target of the code around it: pass it as an argument"],
+];
+
+const EMPTY: ReadableSource = {
+  kind: "readable",
+  text: "",
+  shape: "plain",
+  goal: "module",
+  freeNames: [],
+  importHelpers: [],
+  obstacle: undefined,
+  baseName: undefined,
+};
+
+function parseFunction(source: string): Parsed | undefined {
+  for (const { prefix, suffix, isMethod } of WRAPPERS) {
+    for (const goal of ["module", "script"] as const) {
+      const program = tryParse(prefix + source + suffix, goal);
+      const statement = program?.body[0];
+      if (!program || statement?.type !== "ExpressionStatement") continue;
+      const offset = prefix.length;
+      const expression = statement.expression;
+      if (!isMethod) return { program, goal, offset, root: expression, method: undefined };
+      const method = expression.type === "ObjectExpression" ? expression.properties[0] : undefined;
+      if (method?.type === "Property") return { program, goal, offset, root: method.value, method };
+    }
+  }
+  return undefined;
+}
+
+function tryParse(text: string, goal: Goal): Program | undefined {
+  try {
+    return parseProgram(text, goal, { checkPrivateFields: false, allowSuperOutsideMethod: true });
+  } catch {
+    return undefined;
+  }
+}
+
+function shapeOf({ root, method }: Parsed): ReadableSource["shape"] | undefined {
+  if (method) return "method";
+  if (root.type === "FunctionExpression") return "plain";
+  if (root.type === "ArrowFunctionExpression") return "arrow";
+  return root.type === "ClassExpression" ? "class" : undefined;
+}
+
+function readableSource(source: string, parsed: Parsed): FunctionSource {
+  const shape = shapeOf(parsed);
+  if (!shape) return { kind: "unreadable" };
+  const { root, goal } = parsed;
+  const findings = inspectTree(root);
+  const references = freeReferences(parsed, findings);
+  const freeNames = references.filter(({ name }) => name !== "arguments");
+  const usesArguments = shape === "arrow" && freeNames.length < references.length;
+  return {
+    kind: "readable",
+    text: rewrite(source, parsed, findings),
+    shape,
+    goal,
+    freeNames: freeNames.filter(({ name }) => !CONSTANTS.has(name)),
+    importHelpers: [
+      ...(findings.imports.length > 0 ? [IMPORT_HELPER] : []),
+      ...(findings.importMetas.length > 0 ? [IMPORT_META_HELPER] : []),
+    ],
+    obstacle: obstacleOf(findings, shape, usesArguments),
+    baseName:
+      root.type === "ClassExpression" && root.superClass?.type === "Identifier" ? root.superClass.name : undefined,
+  };
+}
+
+/** Global names whose values are the same everywhere. */
+const CONSTANTS = new Set(["undefined", "NaN", "Infinity", "globalThis"]);
+
+function freeReferences({ program, goal, root, method }: Parsed, findings: TreeFindings): FreeName[] {
+  const manager = loadScopeAnalysis().analyze(program as never, { ecmaVersion: 2026, sourceType: goal });
+  const uses = new Map<string, { isEager: boolean; members: Set<string> | undefined }>();
+  for (const { identifier } of manager.scopes[0]?.through ?? []) {
+    const node = identifier as unknown as AnyNode & { name: string };
+    // A method's computed key was evaluated long ago; only its value is needed, and that is the function's name.
+    if (method && node.start < method.value.start) continue;
+    const use = uses.get(node.name) ?? { isEager: false, members: new Set<string>() };
+    uses.set(node.name, use);
+    use.isEager ||= root.type === "ClassExpression" && findings.eagerRanges.some((range) => contains(range, node));
+    const member = findings.memberOf.get(node);
+    if (member === undefined) use.members = undefined;
+    else use.members?.add(member);
+  }
+  return [...uses].map(([name, { isEager, members }]) => ({ name, isEager, members: members && [...members] }));
+}
+
+function contains(outer: AnyNode, inner: AnyNode): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}
+
+/** The source with `import` replaced; a method's key and modifiers are normalised to `async *␀(…) {…}`. */
+function rewrite(source: string, { offset, method }: Parsed, findings: TreeFindings): string {
+  const edits = [
+    ...findings.imports.map(({ start }) => ({ start, end: start + "import".length, text: IMPORT_HELPER })),
+    ...findings.importMetas.map(({ start, end }) => ({ start, end, text: IMPORT_META_HELPER })),
+  ];
+  if (!method) return applyEdits(source, shift(edits, offset));
+  const { async: isAsync, generator, start } = method.value as FunctionExpression;
+  const head = `${isAsync ? "async " : ""}${generator ? "*" : ""}${METHOD_KEY}`;
+  const inBody = edits.filter((edit) => edit.start >= start);
+  return head + applyEdits(source.slice(start - offset), shift(inBody, start));
+}
+
+function shift(edits: readonly { start: number; end: number; text: string }[], offset: number): typeof edits {
+  return edits.map(({ start, end, text }) => ({ start: start - offset, end: end - offset, text }));
+}
+
+function obstacleOf(
+  findings: TreeFindings,
+  shape: ReadableSource["shape"],
+  usesArguments: boolean,
+): string | undefined {
+  const around = usesArguments ? "arguments" : findings.lexical;
+  if (around) {
+    return `it uses the ${around} of the code around it: pass what it needs as an argument, or write it with "function"`;
+  }
+  if (findings.usesSuper) return "it uses super, which needs the class around it: pass what it needs as an argument";
+  if (findings.privateName === undefined) return undefined;
+  const what = shape === "method" ? "method" : "function";
+  return `it uses the private name #${findings.privateName}, which only code inside its class may: make it a ${what} of public data`;
+}

@@ -1,0 +1,49 @@
+/** The public names of ndparallel, and nothing else. */
+
+export { AsyncResult, type GetOptions, type ItemOf, type PerTarget } from "./client/async-result.ts";
+export {
+  Client,
+  type ConnectOptions,
+  type EngineQueueStatus,
+  type Job,
+  type QueueStatusByEngine,
+} from "./client/client.ts";
+export type { ConnectionInfo } from "./client/connection-file.ts";
+export type { Joined, ParallelDecorator, ParallelFunction, RemoteDecorator, RemoteFunction } from "./client/decorator-types.ts";
+export { DirectView, type ExecuteOptions, type ScatterOptions } from "./client/direct-view.ts";
+export type { ClientEvents } from "./client/events.ts";
+export type { DirectFlags } from "./client/flags.ts";
+export type { ElementOf, ElementsOf, MapResult, SequenceInput } from "./client/map-types.ts";
+export type { Metadata } from "./client/metadata.ts";
+export type { Returned, Shaped } from "./client/result-types.ts";
+export type { Shape, ShapeOf, Targets } from "./client/targets.ts";
+export type { Wait } from "./client/waiting.ts";
+export { Cluster, type ClusterJson, type ClusterSummary } from "./cluster/cluster.ts";
+export type { ClusterOptions, LauncherName } from "./cluster/cluster-options.ts";
+export {
+  CompositeError,
+  ConnectionError,
+  EngineError,
+  type ErrorPlace,
+  ImpossibleDependency,
+  InvalidDependency,
+  isParallelError,
+  ParallelError,
+  type ParallelErrorCode,
+  ReadOnlyError,
+  RemoteError,
+  type RemoteFailure,
+  SecurityError,
+  SerializationError,
+  TaskAborted,
+  TaskTimeout,
+  TimeoutError,
+  UnmetDependency,
+} from "./errors.ts";
+export { closure } from "./functions/capture.ts";
+export { Reference, ref } from "./functions/references.ts";
+export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";
+export type { NdArray } from "./ndarray-transport/ndarrays.ts";
+export { isReadonly, writable } from "./ndarray-transport/readonly.ts";
+export { asParallel, asRemote, parallel, remote } from "./remote/decorators.ts";
+export type { ViewSource } from "./remote/view-source.ts";

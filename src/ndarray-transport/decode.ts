@@ -1,0 +1,268 @@
+/**
+ * Puts a received value together: the counterpart of the walk in encode.ts.
+ *
+ * Walks what msgpack read, in place, and replaces each special by what it stands for. Counts objects in the order in
+ * which encode.ts met them, so that references find theirs. What makes no sense throws an Error of any class; the
+ * serializer makes one kind of it.
+ */
+
+import { SerializationError } from "../errors.ts";
+import type { TypedArray } from "./dtypes.ts";
+import { isLayout } from "./layout.ts";
+import { readMemory } from "./memory.ts";
+import { makeNdArray, sizeOf } from "./ndarrays.ts";
+import { markReadonly } from "./readonly.ts";
+import { messageOf } from "./refusal.ts";
+import { registeredType } from "./registry.ts";
+import { standardErrors } from "./standard-errors.ts";
+import type { TypeHandler } from "./types.ts";
+import { isSpecial, Kind, readSegment } from "./wire.ts";
+
+type Parts = readonly unknown[];
+
+/** Holds the number of an object that can only be made when its parts are there. */
+const UNFINISHED = Symbol("unfinished");
+
+/** A list whose length leaves more than this many holes is made in a form that takes no memory for them. */
+const MOST_HOLES = 1024;
+
+/** One walk over one received value. */
+export class Decoder {
+  private readonly buffers: readonly Uint8Array[];
+  private readonly handlers: readonly TypeHandler[];
+  private readonly readonly: boolean;
+  private readonly objects: unknown[] = [];
+
+  /** @param readonly whether the arrays in the value are marked as read-only */
+  constructor(buffers: readonly Uint8Array[], handlers: readonly TypeHandler[], readonly: boolean) {
+    this.buffers = buffers;
+    this.handlers = handlers;
+    this.readonly = readonly;
+  }
+
+  /** @param value what msgpack read; its lists and records are changed */
+  walk(value: unknown): unknown {
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return this.list(value);
+    if (Object.getPrototypeOf(value) === Object.prototype) return this.record(value as Record<string, unknown>);
+    if (isSpecial(value)) return this.special(value.parts);
+    throw new Error("it holds an object of a kind that is never sent");
+  }
+
+  private list(list: unknown[]): unknown[] {
+    this.objects.push(list);
+    for (let i = 0; i < list.length; i++) {
+      const item = list[i];
+      if (typeof item === "object" && item !== null) list[i] = this.walk(item);
+    }
+    return list;
+  }
+
+  private record(record: Record<string, unknown>): Record<string, unknown> {
+    this.objects.push(record);
+    for (const key of Object.keys(record)) {
+      const item = record[key];
+      if (typeof item === "object" && item !== null) record[key] = this.walk(item);
+    }
+    return record;
+  }
+
+  private special(parts: Parts): unknown {
+    switch (parts[0]) {
+      case Kind.reference:
+        return this.reference(parts[1] as number);
+      case Kind.negativeZero:
+        return -0;
+      case Kind.text:
+        return textOf(parts[1]);
+      case Kind.record:
+        return this.entries(this.known({}), parts, 1);
+      case Kind.list:
+        return this.entries(this.known(emptyList(parts)), parts, 2);
+      case Kind.map:
+        return this.map(parts);
+      case Kind.set:
+        return this.set(parts);
+      case Kind.error:
+        return this.error(parts);
+      case Kind.memory:
+        return this.known(this.received(readMemory(parts, 1, this.buffers)));
+      case Kind.ndarray:
+        return this.ndarray(parts);
+      case Kind.ndarrayList:
+        return this.ndarrayList(parts);
+      case Kind.handler:
+        return this.handled(parts);
+      case Kind.registered:
+        return this.registered(parts);
+      case Kind.segment:
+        return this.walk(readSegment(parts[1]));
+      default:
+        return this.known(simpleValue(parts));
+    }
+  }
+
+  /** Gives `object` its number. */
+  private known<T>(object: T): T {
+    this.objects.push(object);
+    return object;
+  }
+
+  private received<T>(array: T): T {
+    return this.readonly ? markReadonly(array) : array;
+  }
+
+  private reference(number: number): unknown {
+    const object = this.objects[number];
+    if (object === undefined || object === UNFINISHED) {
+      throw new Error(`it refers to object ${String(number)}, which is not there`);
+    }
+    return object;
+  }
+
+  /** Reads the entries from position `start` on, up to position `end`, into `target`. */
+  private entries<T extends object>(target: T, parts: Parts, start: number, end = parts.length, enumerable = true): T {
+    if ((end - start) % 2 !== 0) throw new Error("it holds a key without a value");
+    for (let i = start; i < end; i += 2) {
+      const key = this.walk(parts[i]);
+      const value = this.walk(parts[i + 1]);
+      if (typeof key === "string") {
+        Object.defineProperty(target, key, { value, enumerable, writable: true, configurable: true });
+      } else {
+        if (!isIndexOf(target, key)) throw new Error("it holds a key that cannot be");
+        (target as unknown[])[key] = value;
+      }
+    }
+    return target;
+  }
+
+  private map(parts: Parts): Map<unknown, unknown> {
+    if (parts.length % 2 !== 1) throw new Error("it holds a key without a value");
+    const map = this.known(new Map<unknown, unknown>());
+    for (let i = 1; i < parts.length; i += 2) map.set(this.walk(parts[i]), this.walk(parts[i + 1]));
+    return map;
+  }
+
+  private set(parts: Parts): Set<unknown> {
+    const set = this.known(new Set<unknown>());
+    for (let i = 1; i < parts.length; i++) set.add(this.walk(parts[i]));
+    return set;
+  }
+
+  private error(parts: Parts): Error {
+    const make = standardErrors.get(parts[1] as string);
+    const hidden = parts[2] as number;
+    if (make === undefined || !Number.isInteger(hidden) || hidden < 0 || 3 + 2 * hidden > parts.length) {
+      throw new Error("it holds an error that makes no sense");
+    }
+    const error = this.known(make());
+    this.entries(error, parts, 3, 3 + 2 * hidden, false);
+    return this.entries(error, parts, 3 + 2 * hidden);
+  }
+
+  private ndarray(parts: Parts): unknown {
+    const data = readMemory(parts, 4, this.buffers);
+    if (!("length" in data)) throw new Error("it holds an ndarray over something without elements");
+    const [, shape, stride, offset] = parts as [number, number[], number[], number];
+    checkLayout(shape, stride, offset, data.length as number);
+    return this.known(this.received(makeNdArray(data as TypedArray, shape, stride, offset)));
+  }
+
+  private ndarrayList(parts: Parts): unknown {
+    const [, shape, stride, offset] = parts as [number, number[], number[], number];
+    const data: unknown[] = [];
+    // Made before its elements are read, because they may refer to it.
+    if (!isLayout(shape, stride, offset, Number.POSITIVE_INFINITY)) throw new Error("it holds an impossible ndarray");
+    const array = this.known(makeNdArray(data, shape, stride, offset));
+    const list = this.walk(parts[4]);
+    if (!Array.isArray(list)) throw new Error("it holds an ndarray without data");
+    checkLayout(shape, stride, offset, list.length);
+    for (const key of Object.keys(list)) data[key as unknown as number] = list[key as unknown as number];
+    data.length = list.length;
+    return this.received(array);
+  }
+
+  private handled(parts: Parts): unknown {
+    const [, name, tree] = parts;
+    const handler = this.handlers.find((candidate) => candidate.name === name);
+    if (handler === undefined) throw new Error(`nothing here can put together a value of the type "${String(name)}"`);
+    const number = this.objects.push(UNFINISHED) - 1;
+    const payload = this.walk(tree);
+    const value = putTogether(handler.name, () => handler.decode(payload as never));
+    this.objects[number] = value;
+    return value;
+  }
+
+  private registered(parts: Parts): unknown {
+    const [, name, tree, ...memories] = parts;
+    const type = registeredType(name as string);
+    if (type === undefined) {
+      throw new SerializationError(
+        `the type "${String(name)}" was received, but is not registered in this process; call registerType there too`,
+      );
+    }
+    const number = this.objects.push(UNFINISHED) - 1;
+    const meta = this.walk(tree);
+    const buffers = memories.map((memory) => this.received(readMemory(memory as Parts, 0, this.buffers)));
+    const value = putTogether(type.name, () => type.deserialize({ meta, buffers: buffers as ArrayBufferView[] }));
+    this.objects[number] = value;
+    return value;
+  }
+}
+
+/** Values that have no parts of their own. */
+function simpleValue(parts: Parts): object {
+  switch (parts[0]) {
+    case Kind.date:
+      return new Date(parts[1] as number);
+    case Kind.regExp:
+      return new RegExp(textOf(parts[1]), parts[2] as string);
+    case Kind.url:
+      return new URL(parts[1] as string);
+    default:
+      throw new Error(`it holds a value of the unknown kind ${String(parts[0])}`);
+  }
+}
+
+/** A text, or the special that stands for one that is not well-formed. */
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf16le");
+  if (typeof value === "object" && value !== null && isSpecial(value)) return textOf(value.parts[1]);
+  throw new Error("it holds something else where a text should be");
+}
+
+function emptyList(parts: Parts): unknown[] {
+  const length = parts[1] as number;
+  if (!Number.isInteger(length) || length < 0 || length >= 2 ** 32) throw new Error("it holds a list of no length");
+  const list: unknown[] = [];
+  const entries = (parts.length - 2) / 2;
+  if (length > 4 * entries + MOST_HOLES) {
+    // An item far out makes the engine store this list by key, not by position.
+    list[length - 1] = undefined;
+    delete list[length - 1];
+  }
+  list.length = length;
+  return list;
+}
+
+function isIndexOf(target: object, key: unknown): key is number {
+  return Array.isArray(target) && Number.isInteger(key) && (key as number) >= 0 && (key as number) < target.length;
+}
+
+/** @throws Error unless the layout has exactly one element for each of `length` */
+function checkLayout(shape: number[], stride: number[], offset: number, length: number): void {
+  if (!isLayout(shape, stride, offset, length) || sizeOf(shape) !== length) {
+    throw new Error("it holds an ndarray whose shape does not fit its data");
+  }
+}
+
+function putTogether<T>(name: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof SerializationError) throw error;
+    const message = `a received value of the type "${name}" could not be put together: ${messageOf(error)}`;
+    throw new SerializationError(message, undefined, { cause: error });
+  }
+}

@@ -1,0 +1,37 @@
+/** Says of a value that cannot be sent what it is, and what to do instead. */
+
+import { types } from "node:util";
+import { classNameOf } from "./encode-builtins.ts";
+import { Refusal } from "./refusal.ts";
+
+/** Kinds of objects that never travel, each with what is said of it. The first that fits counts. */
+const reasons: readonly (readonly [(value: object) => boolean, string])[] = [
+  [types.isPromise, "is a Promise; await it, and send what it resolves to"],
+  [types.isWeakMap, "is a WeakMap, whose entries cannot be listed; send a Map"],
+  [types.isWeakSet, "is a WeakSet, whose items cannot be listed; send a Set"],
+  [(value) => value instanceof WeakRef, "is a WeakRef, which may lose its target at any time; send what deref() gives"],
+  [types.isBoxedPrimitive, "is a boxed primitive; send what its valueOf() gives"],
+  [isIterator, "is an iterator, which can be read only once; collect it in a list first, for example with Array.from"],
+];
+
+export function refusalOf(value: object): Refusal {
+  if (typeof value === "function") return refusalOfFunction(value);
+  const known = reasons.find(([is]) => is(value));
+  if (known !== undefined) return new Refusal(known[1]);
+  const name = classNameOf(value);
+  const kind = name === undefined ? "a class without a name" : `class ${name}`;
+  return new Refusal(`is an instance of ${kind}; send plain data, or register the type with registerType`);
+}
+
+function refusalOfFunction(value: { readonly name?: unknown }): Refusal {
+  if (types.isProxy(value)) return new Refusal("is a Proxy of a function; send the function itself");
+  const named = typeof value.name === "string" && value.name !== "" ? `function ${value.name}` : "function";
+  return new Refusal(`is a ${named}, and functions cannot be sent from here; send plain data`);
+}
+
+function isIterator(value: object): boolean {
+  if (types.isGeneratorObject(value)) return true;
+  const candidate = value as Partial<Iterator<unknown> & Iterable<unknown> & AsyncIterable<unknown>>;
+  const isIterable = Symbol.iterator in candidate || Symbol.asyncIterator in candidate;
+  return isIterable && typeof candidate.next === "function";
+}

@@ -1,0 +1,73 @@
+/** Values to bytes and back: what a message carries. */
+
+import { SerializationError } from "../errors.ts";
+import { Decoder } from "./decode.ts";
+import { Encoder } from "./encode.ts";
+import { messageOf, serializationError } from "./refusal.ts";
+import type { Serialized, TypeHandler } from "./types.ts";
+import { readHead, writeHead } from "./wire.ts";
+
+export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
+
+/** What the receiver wants of a value. */
+export interface DeserializeOptions {
+  /** Whether the arrays in it are marked as read-only. Default: true. */
+  readonly readonly?: boolean;
+}
+
+/**
+ * Takes values apart for sending and puts them together again.
+ *
+ * What travels exactly: undefined, booleans, numbers (also NaN and -0), bigints and strings of any content; records and
+ * lists, with holes, cycles and references that meet in one object; Map, Set, Date, RegExp, URL; typed arrays, Buffer,
+ * DataView, ArrayBuffer; ndarrays; registered types.
+ *
+ * What changes on the way: records without a prototype get the usual one; shared memory arrives as ordinary memory; two
+ * views of one memory arrive as two memories; errors of a class of one's own arrive as the standard class that theirs
+ * derives from, with all their properties; properties named by symbols, properties that are not enumerable, and extra
+ * properties of built-in objects stay behind. Of a list of plain data, extra properties are kept only if it is the
+ * result of a match, or has holes.
+ */
+export class Serializer {
+  private readonly handlers: readonly TypeHandler[];
+
+  /** @param handlers types beside the built-in ones, such as functions; they are asked in this order */
+  constructor(handlers: readonly TypeHandler[] = []) {
+    this.handlers = handlers;
+  }
+
+  /**
+   * The bytes of `value`. The memory of its large arrays is not copied: it may not change before they are sent.
+   *
+   * @param value anything that can be sent
+   * @param name what `value` is called in errors; the path to the culprit begins with it
+   * @throws SerializationError when something in `value` cannot be sent; its `path` leads there
+   */
+  serialize(value: unknown, name = "value"): Serialized {
+    const encoder = new Encoder(this.handlers);
+    try {
+      const tree = encoder.walk(value);
+      return { head: writeHead(tree, encoder.hasSpecial), buffers: encoder.buffers };
+    } catch (error) {
+      throw serializationError(error, name);
+    }
+  }
+
+  /**
+   * The value that {@link serialize} was given. Its large arrays lie in the memory of `buffers`, without a copy where
+   * they are aligned there.
+   *
+   * @throws SerializationError when `head` and `buffers` are no serialized value, or one that cannot be read here
+   */
+  deserialize(head: Uint8Array, buffers: readonly Uint8Array[], options: DeserializeOptions = {}): unknown {
+    try {
+      const { tree, hasSpecial } = readHead(head);
+      if (!hasSpecial) return tree;
+      return new Decoder(buffers, this.handlers, options.readonly ?? true).walk(tree);
+    } catch (error) {
+      if (error instanceof SerializationError) throw error;
+      const message = `the received data cannot be read: ${messageOf(error)}`;
+      throw new SerializationError(message, undefined, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The form of a head: one byte that says what follows, then msgpack.
+ *
+ * Plain data goes to msgpack as it is. All that msgpack does not know is a {@link Special}, the only extension type:
+ * a list whose first item says of what kind it is. What follows the kind, by kind:
+ *
+ * | kind | then |
+ * | --- | --- |
+ * | 0 reference | number of an object of this value, counted in the order in which they are met |
+ * | 1 negative zero | |
+ * | 2 text that is not well-formed Unicode | its UTF-16 code units, little-endian |
+ * | 3 record with unusual keys | key, value, key, value, … |
+ * | 4 list with holes or named properties | length, then key, value, … (a number is an index) |
+ * | 5 Map | key, value, … |
+ * | 6 Set | items |
+ * | 7 Date | milliseconds, NaN if invalid |
+ * | 8 RegExp | source, flags |
+ * | 9 URL | href |
+ * | 10 Error | standard class, number of hidden properties, then key, value, … (the hidden ones first) |
+ * | 11 memory | view (index into `VIEWS`), bytes; or view, index of the buffer, length in bytes |
+ * | 12 ndarray over memory | shape, stride, offset, then as for memory |
+ * | 13 ndarray over a list | shape, stride, offset, list |
+ * | 14 type of a handler | name, payload |
+ * | 15 registered type | name, meta, then the buffers, each a list as for memory |
+ * | 16 segment | bytes: msgpack of a value that lies deep |
+ */
+
+import { addExtension, Packr, RESERVE_START_SPACE } from "msgpackr";
+
+export const Kind = {
+  reference: 0,
+  negativeZero: 1,
+  text: 2,
+  record: 3,
+  list: 4,
+  map: 5,
+  set: 6,
+  date: 7,
+  regExp: 8,
+  url: 9,
+  error: 10,
+  memory: 11,
+  ndarray: 12,
+  ndarrayList: 13,
+  handler: 14,
+  registered: 15,
+  segment: 16,
+} as const;
+
+/** What is no plain data: its kind, then what the kind needs. */
+export class Special {
+  readonly parts: unknown[];
+
+  constructor(parts: unknown[]) {
+    this.parts = parts;
+  }
+}
+
+/**
+ * Whether `value`, read from a head and no plain data, is a special. Told by its member, not by its class: where
+ * several copies of this module share one msgpackr, what is read is of the class of the copy that was loaded last.
+ */
+export function isSpecial(value: object): value is Special {
+  return Array.isArray((value as Special).parts);
+}
+
+/** Outside the numbers 1 to 100 that msgpackr leaves to applications, and none that it uses itself. */
+const SPECIAL_TYPE = 0x6e;
+
+/** First bytes of a head; they tell a head from other data as well. */
+const PLAIN = 0x50;
+const WITH_SPECIAL = 0x53;
+
+let specialsRead = 0;
+
+addExtension({
+  Class: Special,
+  type: SPECIAL_TYPE,
+  write: (special: Special) => special.parts,
+  read: (parts: unknown) => {
+    specialsRead++;
+    return new Special(parts as unknown[]);
+  },
+});
+
+// variableMapSize: objects with more than 65535 properties. structuredClone: false turns off references in what is read.
+const packr = new Packr({
+  useRecords: false,
+  variableMapSize: true,
+  useToJSON: false,
+  useBigIntExtension: true,
+  structuredClone: false,
+});
+
+/** @param tree plain data, byte arrays and specials */
+export function writeHead(tree: unknown, hasSpecial: boolean): Uint8Array {
+  const head = packr.pack(tree, RESERVE_START_SPACE | 1);
+  head[0] = hasSpecial ? WITH_SPECIAL : PLAIN;
+  return head;
+}
+
+/** Part of a tree as bytes, to be put into the tree in its place. */
+export function writeSegment(tree: unknown): Uint8Array {
+  return packr.pack(tree);
+}
+
+/** The counterpart of {@link writeSegment}; throws as {@link readHead} does. */
+export function readSegment(bytes: unknown): unknown {
+  if (!(bytes instanceof Uint8Array)) throw new Error("it holds a segment without bytes");
+  return packr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as unknown;
+}
+
+/** The tree of a head, and whether there are specials in it. Throws errors of many classes when `head` is malformed. */
+export function readHead(head: Uint8Array): { tree: unknown; hasSpecial: boolean } {
+  const first = head[0];
+  if (first !== PLAIN && first !== WITH_SPECIAL) throw new Error("it does not start as a head does");
+  const hasSpecial = first === WITH_SPECIAL;
+  const before = specialsRead;
+  // A Buffer of its own: msgpackr reads those fastest, and leaves a property on what it reads from.
+  const tree = packr.unpack(Buffer.from(head.buffer, head.byteOffset + 1, head.byteLength - 1)) as unknown;
+  if (!hasSpecial && specialsRead !== before) throw new Error("what it holds is not what it announces");
+  return { tree, hasSpecial };
+}

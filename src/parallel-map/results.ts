@@ -1,0 +1,248 @@
+/** The results of a map over one partition: checked, and written to memory of the kind of the output. */
+
+import { isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
+import { isNdArray, makeNdArray, type NdArray, rowMajorStride, sizeOf } from "../ndarray-transport/ndarrays.ts";
+import { describe } from "./describe.ts";
+import {
+  allocateElements,
+  converted,
+  type ElementType,
+  elementTypeOf,
+  fitsBigInt64,
+  integerLimits,
+  isBigIntType,
+  misfit,
+  mixedSigns,
+  type OutputKind,
+} from "./output.ts";
+import { allocateArray, copyNdArray, type Elements } from "./strided-copy.ts";
+
+/** Takes the results of a partition in order and makes the partition of results. */
+export interface Results {
+  /**
+   * Takes `values[from]` up to, not including, `values[to]` as the results for `start` and the indices after it.
+   * @throws TypeError that names the index of a result which does not fit
+   */
+  write(values: readonly unknown[], from: number, to: number, start: number): void;
+  finish(): unknown;
+}
+
+/** The most results that one call of `write` may bring. */
+export const MOST_RESULTS = 1024;
+
+/** @param offset the index of the partition's first item in the whole sequence, for messages */
+export function resultsFor(output: OutputKind, length: number, offset: number): Results {
+  if (output.kind === "array") return new ArrayResults(length);
+  if (output.kind === "ndarray") return new NdArrayResults(output, length, offset);
+  const Class = isBigIntType(output.dtype) ? BigIntResults : NumberResults;
+  return new Class(output, output.dtype, length, offset);
+}
+
+/** Anything, in a plain array. */
+class ArrayResults implements Results {
+  readonly #elements: unknown[];
+
+  constructor(length: number) {
+    this.#elements = allocateArray(length);
+  }
+
+  write(values: readonly unknown[], from: number, to: number, start: number): void {
+    for (let i = from, at = start; i < to; i++, at++) this.#elements[at] = values[i];
+  }
+
+  finish(): unknown[] {
+    return this.#elements;
+  }
+}
+
+/**
+ * Numbers. For a typed array they are converted as an assignment to it does; for an ndarray of an integer dtype that a
+ * number does not fit, the dtype becomes float64.
+ *
+ * They pass through a tile of float64, so that the loop sees one kind of array and `set` does the conversion.
+ */
+class NumberResults implements Results {
+  readonly #output: OutputKind;
+  readonly #offset: number;
+  readonly #tile: Float64Array;
+  #elements: Elements;
+  #limits: { least: number; greatest: number } | undefined;
+
+  constructor(output: OutputKind, type: ElementType, length: number, offset: number) {
+    this.#output = output;
+    this.#offset = offset;
+    this.#elements = allocateElements(type, length);
+    this.#tile = new Float64Array(Math.min(length, MOST_RESULTS));
+    this.#limits = output.kind === "ndarray" ? integerLimits(type) : undefined;
+  }
+
+  write(values: readonly unknown[], from: number, to: number, start: number): void {
+    const tile = this.#tile;
+    const count = to - from;
+    for (let i = 0; i < count; i++) {
+      const value = values[from + i];
+      if (typeof value !== "number") throw this.#misfit(start + i, value);
+      tile[i] = value;
+    }
+    const numbers = tile.subarray(0, count);
+    if (this.#limits !== undefined && !areIntegersWithin(numbers, this.#limits)) {
+      this.#elements = converted(this.#elements as TypedArray, "float64");
+      this.#limits = undefined;
+    }
+    if (isTypedArray(this.#elements)) (this.#elements as Float64Array).set(numbers, start);
+    else for (let i = 0; i < count; i++) this.#elements[start + i] = numbers[i];
+  }
+
+  finish(): Elements {
+    return this.#elements;
+  }
+
+  #misfit(index: number, value: unknown): TypeError {
+    const wanted = this.#output.kind === "ndarray" ? "a number, as the result before it is" : "a number";
+    return misfit(this.#output, this.#offset + index, describe(value), wanted);
+  }
+}
+
+function areIntegersWithin(numbers: Float64Array, { least, greatest }: { least: number; greatest: number }): boolean {
+  for (const value of numbers) {
+    if (!(Number.isInteger(value) && value >= least && value <= greatest)) return false;
+  }
+  return true;
+}
+
+/**
+ * BigInts. For a typed array they wrap modulo 2^64, as an assignment to it does; for an ndarray the dtype is
+ * bigint64, but an ndarray of biguint64 keeps its dtype as long as no result is negative.
+ */
+class BigIntResults implements Results {
+  readonly #output: OutputKind;
+  readonly #offset: number;
+  #elements: BigInt64Array | BigUint64Array;
+
+  constructor(output: OutputKind, type: ElementType, length: number, offset: number) {
+    this.#output = output;
+    this.#offset = offset;
+    this.#elements = type === "biguint64" ? new BigUint64Array(length) : new BigInt64Array(length);
+  }
+
+  write(values: readonly unknown[], from: number, to: number, start: number): void {
+    const isExact = this.#output.kind === "ndarray";
+    for (let i = from, at = start; i < to; i++, at++) {
+      const value = values[i];
+      if (typeof value !== "bigint") throw this.#misfit(at, describe(value), "a bigint");
+      if (isExact && value < 0n) this.#becomeSigned(at);
+      this.#elements[at] = value;
+      if (isExact && this.#elements[at] !== value) throw this.#misfit(at, describe(value), "one of 64 bits");
+    }
+  }
+
+  finish(): Elements {
+    return this.#elements;
+  }
+
+  #becomeSigned(index: number): void {
+    if (this.#elements instanceof BigInt64Array) return;
+    const earlier = this.#elements;
+    if (!fitsBigInt64(earlier)) throw mixedSigns(this.#output, this.#offset + index);
+    this.#elements = converted(earlier, "bigint64") as BigInt64Array;
+  }
+
+  #misfit(index: number, found: string, wanted: string): TypeError {
+    return misfit(this.#output, this.#offset + index, found, wanted);
+  }
+}
+
+/** Arrays of one dtype and shape, stacked along a new axis 0. A typed array counts as a 1-d ndarray. */
+class StackedResults implements Results {
+  readonly #output: OutputKind;
+  readonly #offset: number;
+  readonly #length: number;
+  readonly #shape: readonly number[];
+  readonly #elements: Elements;
+
+  constructor(output: OutputKind, first: NdArray, length: number, offset: number) {
+    this.#output = output;
+    this.#offset = offset;
+    this.#length = length;
+    this.#shape = [...first.shape];
+    this.#elements = allocateElements(elementTypeOf(first), length * sizeOf(first.shape));
+  }
+
+  write(values: readonly unknown[], from: number, to: number, start: number): void {
+    for (let i = from, at = start; i < to; i++, at++) {
+      const item = asNdArray(values[i]);
+      const place = this.#place(at);
+      if (item === undefined || !isAlike(item, place)) {
+        throw misfit(
+          this.#output,
+          this.#offset + at,
+          describe(values[i]),
+          `${describe(place)} as the result before it is`,
+        );
+      }
+      copyNdArray(item, place);
+    }
+  }
+
+  finish(): NdArray {
+    return makeNdArray(this.#elements, [this.#length, ...this.#shape]);
+  }
+
+  /** Where the result for that index goes. */
+  #place(index: number): NdArray {
+    return makeNdArray(this.#elements, this.#shape, rowMajorStride(this.#shape), index * sizeOf(this.#shape));
+  }
+}
+
+/** Whether the elements lie in a typed array or an array, not in a store with methods of its own. */
+function hasPlainMemory(array: NdArray): boolean {
+  return isTypedArray(array.data) || Array.isArray(array.data);
+}
+
+function isAlike(first: NdArray, second: NdArray): boolean {
+  return (
+    elementTypeOf(first) === elementTypeOf(second) &&
+    first.shape.length === second.shape.length &&
+    first.shape.every((length, axis) => length === second.shape[axis])
+  );
+}
+
+/** Numbers, bigints or arrays, as the first result is. */
+class NdArrayResults implements Results {
+  readonly #output: Extract<OutputKind, { kind: "ndarray" }>;
+  readonly #length: number;
+  readonly #offset: number;
+  #results: Results | undefined;
+
+  constructor(output: Extract<OutputKind, { kind: "ndarray" }>, length: number, offset: number) {
+    this.#output = output;
+    this.#length = length;
+    this.#offset = offset;
+  }
+
+  write(values: readonly unknown[], from: number, to: number, start: number): void {
+    this.#results ??= this.#resultsLike(values[from], start);
+    this.#results.write(values, from, to, start);
+  }
+
+  finish(): NdArray {
+    const finished = this.#results?.finish() ?? allocateElements(this.#output.dtype, 0);
+    return isNdArray(finished) ? finished : makeNdArray(finished as Elements, [this.#length]);
+  }
+
+  #resultsLike(first: unknown, index: number): Results {
+    const { dtype } = this.#output;
+    if (typeof first === "number") {
+      return new NumberResults(this.#output, isBigIntType(dtype) ? "float64" : dtype, this.#length, this.#offset);
+    }
+    if (typeof first === "bigint") return new BigIntResults(this.#output, dtype, this.#length, this.#offset);
+    const item = asNdArray(first);
+    if (item !== undefined) return new StackedResults(this.#output, item, this.#length, this.#offset);
+    throw misfit(this.#output, this.#offset + index, describe(first), "a number or an ndarray");
+  }
+}
+
+function asNdArray(value: unknown): NdArray | undefined {
+  if (isTypedArray(value)) return makeNdArray(value, [value.length]);
+  return isNdArray(value) && hasPlainMemory(value) ? value : undefined;
+}

@@ -1,0 +1,117 @@
+/** Sequences: what can be partitioned and mapped over. Recognising, measuring and slicing them. */
+
+import { isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
+import { isNdArray, type NdArray } from "../ndarray-transport/ndarrays.ts";
+import { describe } from "./describe.ts";
+import type { Range } from "./plan.ts";
+
+/** Anything that can be partitioned. The items of an ndarray lie along one of its axes. */
+export type Sequence = readonly unknown[] | TypedArray | NdArray;
+
+/**
+ * `value` as a sequence: arrays, typed arrays and ndarrays as they are; other iterables (a string: its code points) and
+ * array-likes as an array of their items.
+ *
+ * @param name what to call `value` in the message
+ * @throws TypeError for what is no sequence: numbers, plain objects, async iterables, zero-dimensional ndarrays
+ */
+export function toSequence(value: unknown, name: string): Sequence {
+  if (Array.isArray(value) || isTypedArray(value)) return value;
+  if (isNdArray(value) && value.shape.length > 0) return value;
+  if (typeof value === "string" || isIterable(value) || isArrayLike(value)) return Array.from(value);
+  const hint = isAsyncIterable(value) ? "; collect its items first, or use imap, which takes async iterables" : "";
+  const wanted = "must be an array, a typed array, an ndarray of one or more dimensions or another iterable";
+  throw new TypeError(`${name} ${wanted}, not ${describe(value)}${hint}`);
+}
+
+/** Whether `value` has items that belong in a joined whole: iterables other than strings, and ndarrays with an axis. */
+export function isSequence(value: unknown): boolean {
+  return isNdArray(value) ? value.shape.length > 0 : isIterable(value);
+}
+
+/**
+ * The number of items of `sequence`; of an ndarray, along `axis`.
+ * @throws TypeError or RangeError when it has no such axis
+ */
+export function sequenceLength(sequence: Sequence, axis: number = 0): number {
+  checkAxis(sequence, axis);
+  return isNdArray(sequence) ? (sequence.shape[axis] as number) : sequence.length;
+}
+
+/**
+ * The items of `range`: a view of the same memory of a typed array or ndarray, a copy of a plain array.
+ *
+ * @param axis of an ndarray, the axis along which the items lie; 0 for anything else
+ * @throws RangeError when the range is not within the sequence, or an ndarray has no such axis
+ * @throws TypeError for an axis other than 0 of what is no ndarray
+ */
+export function sliceSequence(sequence: Sequence, range: Range, axis: number = 0): Sequence {
+  const { start, stop } = range;
+  const length = sequenceLength(sequence, axis);
+  if (!(start >= 0 && start <= stop && stop <= length)) {
+    throw new RangeError(`the range from ${start} to ${stop} is not within a sequence of ${length} items`);
+  }
+  if (isNdArray(sequence)) return sliceAxis(sequence, axis, start, stop);
+  return isTypedArray(sequence) ? sequence.subarray(start, stop) : sequence.slice(start, stop);
+}
+
+/** A view of the items from `start` to `stop` along `axis`. */
+export function sliceAxis(array: NdArray, axis: number, start: number, stop: number): NdArray {
+  return array.hi(...onAxis(array, axis, stop, -1)).lo(...onAxis(array, axis, start, 0));
+}
+
+/** A view of every `step`-th item along `axis`, from `start` on. */
+export function strideAxis(array: NdArray, axis: number, start: number, step: number): NdArray {
+  const first = Math.min(start, array.shape[axis] as number);
+  return array.lo(...onAxis(array, axis, first, 0)).step(...onAxis(array, axis, step, 1));
+}
+
+/** The items one by one: of an array itself, of an ndarray the numbers (if it is 1-d) or views along axis 0. */
+export function elementsOf(sequence: Sequence): readonly unknown[] {
+  if (isNdArray(sequence)) return ndarrayItems(sequence, 0, sequence.shape[0] as number);
+  return isTypedArray(sequence) ? Array.from<unknown>(sequence) : sequence;
+}
+
+/** The items of an ndarray from `start` to `stop` along axis 0: the numbers of a 1-d one, else views. */
+export function ndarrayItems(array: NdArray, start: number, stop: number): unknown[] {
+  const item = array.shape.length === 1 ? (i: number) => array.get(i) : (i: number) => array.pick(i);
+  return Array.from({ length: stop - start }, (_, i) => item(start + i));
+}
+
+/**
+ * @throws TypeError for an axis other than 0 of what is no ndarray
+ * @throws RangeError when `axis` is no axis of the ndarray
+ */
+export function checkAxis(sequence: Sequence, axis: number): void {
+  const rank = isNdArray(sequence) ? sequence.shape.length : 1;
+  if (Number.isInteger(axis) && axis >= 0 && axis < rank) return;
+  if (!isNdArray(sequence) && Number.isInteger(axis) && axis > 0) {
+    throw new TypeError(`axis ${axis} needs an ndarray; ${describe(sequence)} has axis 0 alone`);
+  }
+  throw new RangeError(`axis must be an integer from 0 to ${rank - 1} for ${describe(sequence)}, not ${String(axis)}`);
+}
+
+/** Parameters of an ndarray's `lo`, `hi` or `step` that mean `value` for one axis, and leave the others alone. */
+function onAxis(array: NdArray, axis: number, value: number, others: number): number[] {
+  return array.shape.map((_, i) => (i === axis ? value : others));
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === "function"
+  );
+}
+
+function isAsyncIterable(value: unknown): boolean {
+  return typeof (value as Partial<AsyncIterable<unknown>> | null | undefined)?.[Symbol.asyncIterator] === "function";
+}
+
+/** Whether an object has a length and an item at both ends of it, so that `{ length: 3, width: 2 }` is none. */
+function isArrayLike(value: unknown): value is ArrayLike<unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const { length } = value as Partial<ArrayLike<unknown>>;
+  if (!Number.isSafeInteger(length) || (length as number) < 0) return false;
+  return length === 0 || (0 in value && (length as number) - 1 in value);
+}

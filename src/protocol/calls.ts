@@ -1,0 +1,26 @@
+/** What a client asks of an engine, by name: the value that a task's payload holds. */
+
+/** The parameters of each operation. */
+export interface Calls {
+  /** Call a function. */
+  apply: { readonly fn: unknown; readonly args: readonly unknown[] };
+  /** Call a function for each element of partitions; `offset` is the index of the first in the whole. */
+  map: { readonly fn: unknown; readonly sequences: readonly unknown[]; readonly output: unknown; readonly offset: number };
+  /** Fold a partition. */
+  reduce: { readonly fn: unknown; readonly sequence: unknown };
+  /** Run source text; `file` is where it came from. */
+  execute: { readonly code: string; readonly silent: boolean; readonly file?: string | undefined };
+  /** Put values into the namespace. */
+  push: { readonly record: Readonly<Record<string, unknown>> };
+  /** Read values of the namespace: one for a name, a list for a list. */
+  pull: { readonly names: string | readonly string[] };
+  /** Load modules into the namespace, by name. */
+  import: { readonly modules: Readonly<Record<string, string>> };
+  /** Empty the namespace. */
+  clear: Record<never, never>;
+}
+
+export type Operation = keyof Calls;
+
+/** One call, as it is serialized. */
+export type CallValue = { [O in Operation]: { readonly operation: O } & Calls[O] }[Operation];

@@ -1,0 +1,101 @@
+/**
+ * Packets: many messages and their buffers in one signed unit.
+ *
+ * ```
+ * offset  bytes  content
+ *      0      4  magic "NDP" and the version
+ *      4      4  length of the head, little endian
+ *      8      8  sequence number in this direction of this connection, little endian
+ *     16     32  HMAC-SHA256 over direction, sequence number and head
+ *     48      …  head: msgpack [[length of each buffer], [message, number of its buffers, message, …]]
+ *      …      …  the buffers, one after another
+ * ```
+ */
+
+import { Packr } from "msgpackr";
+import type { Message } from "./messages.ts";
+
+export const PROTOCOL_VERSION = 1;
+export const PROLOGUE_LENGTH = 48;
+/** The longest head that is accepted, in bytes. */
+export const HEAD_LIMIT = 0x7fff_ffff;
+const MAGIC = 0x00_50_44_4e | (PROTOCOL_VERSION << 24);
+const packr = new Packr({ useRecords: true, moreTypes: false, int64AsType: "number" });
+
+/** A message with the buffers that belong to it. */
+export interface Envelope {
+  readonly message: Message;
+  readonly buffers: readonly Uint8Array[];
+}
+
+export interface Prologue {
+  readonly headLength: number;
+  readonly sequence: number;
+  /** HMAC of the head. */
+  readonly signature: Uint8Array;
+}
+
+/** The head of a packet is not what this version writes. */
+export class MalformedPacket extends Error {}
+
+export function encodeHead(envelopes: readonly Envelope[]): Uint8Array {
+  const lengths: number[] = [];
+  const entries: unknown[] = [];
+  for (const { message, buffers } of envelopes) {
+    entries.push(message, buffers.length);
+    for (const buffer of buffers) lengths.push(buffer.byteLength);
+  }
+  return packr.pack([lengths, entries]);
+}
+
+export interface DecodedHead {
+  readonly lengths: readonly number[];
+  readonly messages: readonly { readonly message: Message; readonly bufferCount: number }[];
+}
+
+/** @throws MalformedPacket */
+export function decodeHead(head: Uint8Array): DecodedHead {
+  let decoded: unknown;
+  try {
+    decoded = packr.unpack(head);
+  } catch (error) {
+    throw new MalformedPacket("head is not msgpack", { cause: error });
+  }
+  if (!Array.isArray(decoded) || !Array.isArray(decoded[0]) || !Array.isArray(decoded[1])) {
+    throw new MalformedPacket("head is not a list of lengths and messages");
+  }
+  const [lengths, entries] = decoded as [number[], unknown[]];
+  const messages: { message: Message; bufferCount: number }[] = [];
+  let expected = 0;
+  for (let i = 0; i + 1 < entries.length; i += 2) {
+    const message = entries[i] as Message | null;
+    const bufferCount = entries[i + 1] as number;
+    if (typeof message !== "object" || message === null || typeof message.type !== "string" || !isLength(bufferCount)) {
+      throw new MalformedPacket("message without a type");
+    }
+    messages.push({ message, bufferCount });
+    expected += bufferCount;
+  }
+  if (expected !== lengths.length || !lengths.every(isLength)) throw new MalformedPacket("buffers do not add up");
+  return { lengths, messages };
+}
+
+function isLength(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+export function writePrologue(target: Buffer, prologue: Prologue): void {
+  target.writeUInt32LE(MAGIC >>> 0, 0);
+  target.writeUInt32LE(prologue.headLength, 4);
+  target.writeBigUInt64LE(BigInt(prologue.sequence), 8);
+  target.set(prologue.signature, 16);
+}
+
+/** @throws MalformedPacket */
+export function readPrologue(source: Buffer): Prologue {
+  if (source.readUInt32LE(0) !== MAGIC >>> 0) throw new MalformedPacket("not a packet of this protocol");
+  const headLength = source.readUInt32LE(4);
+  if (headLength > HEAD_LIMIT) throw new MalformedPacket(`head of ${headLength} bytes`);
+  const sequence = Number(source.readBigUInt64LE(8));
+  return { headLength, sequence, signature: Buffer.from(source.subarray(16, PROLOGUE_LENGTH)) };
+}

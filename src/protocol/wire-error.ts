@@ -1,0 +1,67 @@
+/** Errors as they cross the wire, and back. */
+
+import { EngineError, type ErrorPlace, ParallelError, RemoteError, SecurityError, TaskAborted } from "../errors.ts";
+import type { WireError } from "./messages.ts";
+
+/** How an error that was thrown by the system itself (not by a user's function) is told to the other end. */
+export function toWireError(error: unknown): WireError {
+  const { name, message, stack } = asError(error);
+  return { kind: kindOf(error), name, message, stack };
+}
+
+/** How an error that a user's function threw is told. Whatever was thrown, there is a name and a message. */
+export function toRemoteWireError(error: unknown): WireError {
+  const { name, message, stack } = asError(error);
+  return { kind: "remote", name, message, stack };
+}
+
+/** The error that the receiver throws. */
+export function fromWireError(error: WireError, place: ErrorPlace = {}): Error {
+  switch (error.kind) {
+    case "remote":
+      return new RemoteError({ ...place, name: error.name, message: error.message, stack: error.stack });
+    case "engine":
+      return new EngineError(error.message, place);
+    case "aborted":
+      return new TaskAborted(error.message, place);
+    case "type":
+      return new TypeError(error.message);
+    case "range":
+      return new RangeError(error.message);
+    case "security":
+      return new SecurityError(error.message);
+    case "unknown":
+      return Object.assign(new Error(error.message), { name: error.name });
+  }
+}
+
+function kindOf(error: unknown): WireError["kind"] {
+  if (error instanceof ParallelError) {
+    if (error.code === "EngineError") return "engine";
+    if (error.code === "TaskAborted") return "aborted";
+    if (error.code === "SecurityError") return "security";
+  }
+  if (error instanceof TypeError) return "type";
+  if (error instanceof RangeError) return "range";
+  return "unknown";
+}
+
+function asError(error: unknown): { name: string; message: string; stack?: string | undefined } {
+  if (typeof error === "object" && error !== null && "message" in error) {
+    const { name, message, stack } = error as { name?: unknown; message: unknown; stack?: unknown };
+    return {
+      name: typeof name === "string" ? name : "Error",
+      message: String(message),
+      stack: typeof stack === "string" ? stack : undefined,
+    };
+  }
+  return { name: "Error", message: describeThrown(error) };
+}
+
+function describeThrown(value: unknown): string {
+  try {
+    return `a value that is no error was thrown: ${typeof value === "string" ? value : JSON.stringify(value) ?? String(value)}`;
+  } catch {
+    return "a value that is no error was thrown";
+  }
+}

@@ -1,0 +1,34 @@
+/** Where a decorated function finds its view: given, looked up at each call, or the current one. */
+
+import { currentView } from "../client/current-view.ts";
+import { DirectView } from "../client/direct-view.ts";
+import type { DirectFlags } from "../client/flags.ts";
+import type { Shape } from "../client/targets.ts";
+
+/** A view, a function that gives one at each call, or nothing: then the view that was activated last. */
+export type ViewSource<S extends Shape = Shape, B extends boolean = boolean> = DirectView<S, B> | (() => DirectView<S, B>);
+
+/**
+ * A function that gives the view for a call, with `flags` over its own.
+ * @throws TypeError for what is no source of views, at once; for a source that gives none, at the call.
+ */
+export function viewGetter(name: string, source: unknown, flags: DirectFlags): () => DirectView {
+  if (source !== undefined && typeof source !== "function" && !(source instanceof DirectView)) {
+    throw new TypeError(`${name} takes a view, a function that returns one, or nothing; given: ${source === null ? "null" : typeof source}`);
+  }
+  const configured = new WeakMap<DirectView, DirectView>();
+  return () => {
+    const view = typeof source === "function" ? source() : (source ?? currentView());
+    if (!(view instanceof DirectView)) {
+      const reason = source === undefined ? "no view is active: call view.activate() first" : "the function gave no view";
+      throw new TypeError(`${name}: ${reason}, or pass a view: ${name}(view)`);
+    }
+    if (Object.keys(flags).length === 0) return view;
+    let withFlags = configured.get(view);
+    if (withFlags === undefined) {
+      withFlags = view.with(flags);
+      configured.set(view, withFlags);
+    }
+    return withFlags;
+  };
+}

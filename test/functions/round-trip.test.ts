@@ -1,0 +1,130 @@
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { captureFunction } from "../../src/functions/capture.ts";
+import { reviveFunction } from "../../src/functions/revive.ts";
+import { createSerializer } from "../../src/functions/serializer.ts";
+import { runFixture } from "./fixtures/run-fixture.ts";
+
+interface Sent {
+  readonly label: string;
+  readonly head: string;
+  readonly name: string;
+  readonly length: number;
+  readonly check?: string;
+  readonly expected?: unknown;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: functions of every kind, called with whatever they take
+type Callable = (...args: any[]) => unknown;
+
+const receive = (head: string): unknown => createSerializer().deserialize(Buffer.from(head, "base64"), []);
+
+async function collect(value: unknown): Promise<unknown> {
+  const settled: unknown = await value;
+  if (typeof settled !== "object" || settled === null) return settled;
+  const isIterator = Symbol.asyncIterator in settled || typeof (settled as Iterator<unknown>).next === "function";
+  if (!isIterator) return settled;
+  const list: unknown[] = [];
+  for await (const item of settled as AsyncIterable<unknown>) list.push(item);
+  return list;
+}
+
+/** As the client printed it: `undefined` is left out there. */
+const asJson = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+
+describe("functions of a client with modules of its own", () => {
+  let sent: Sent[] = [];
+  beforeAll(async () => {
+    sent = await runFixture<Sent[]>("kinds.mjs");
+  }, 30_000);
+
+  it("give here what they give there, under the same name and with the same length", async () => {
+    expect(sent.length).toBeGreaterThan(50);
+    for (const { label, head, name, length, check, expected } of sent) {
+      const [fn, args] = receive(head) as [Callable, unknown[]];
+      expect(fn.name, `name of ${label}`).toBe(name);
+      expect(fn.length, `length of ${label}`).toBe(length);
+      // biome-ignore lint/security/noGlobalEval: the fixture says how its class is to be looked at
+      const value = check === undefined ? await collect(fn(...args)) : (0, eval)(check)(fn);
+      expect(asJson(value), label).toEqual(expected);
+    }
+  });
+});
+
+function roundTrip<F>(fn: F): F {
+  const serializer = createSerializer();
+  const { head, buffers } = serializer.serialize(fn);
+  return serializer.deserialize(head, buffers) as F;
+}
+
+describe("round trips", () => {
+  it("keep the kind", () => {
+    const tagOf = (fn: unknown): string => Object.prototype.toString.call(fn);
+    const samples = [() => {}, async () => {}, function* () {}, async function* () {}, class {}];
+    for (const sample of samples) expect(tagOf(roundTrip(sample))).toBe(tagOf(sample));
+    expect(() => roundTrip(class {} as unknown as () => void)()).toThrow(/without 'new'/);
+    expect(() =>
+      Reflect.construct(
+        roundTrip(() => {}),
+        [],
+      ),
+    ).toThrow(TypeError);
+  });
+
+  it("keep methods of any name", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.integer(), (name, x) => {
+        const methods: Record<string, (y: number) => number> = {
+          [name](y) {
+            return y + 1;
+          },
+        };
+        const revived = roundTrip(methods[name] as Callable);
+        expect(revived.name).toBe(name);
+        expect(revived(x)).toBe(x + 1);
+      }),
+    );
+  });
+
+  it("keep what a function is bound to", () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.double(), fc.bigInt(), fc.string(), fc.boolean())), (bound) => {
+        const collectAll = new Function("...rest", "return [this.tag, ...rest]") as Callable;
+        const revived = roundTrip(collectAll.bind({ tag: "t" }, ...bound)) as Callable;
+        expect(revived("last")).toEqual(["t", ...bound, "last"]);
+        expect(revived.name).toBe("bound anonymous");
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("send on what was received", () => {
+    const revived = roundTrip((x: number) => Math.abs(x) + 1);
+    const again = roundTrip(revived);
+    expect(again(-2)).toBe(3);
+    expect(captureFunction(revived)).toBe(captureFunction(revived));
+  });
+
+  it("give each revived function variables of its own", () => {
+    const wire = { code: "() => ++count", name: "next", strict: true, late: [], captures: { count: 0 } };
+    const [first, second] = [reviveFunction(wire), reviveFunction(wire)];
+    expect([first(), first(), second()]).toEqual([1, 2, 1]);
+  });
+
+  it("import from the directory they are given", async () => {
+    const load = new Function("return async (name) => (await import(`./fixtures/${name}.mjs`)).tag")() as Callable;
+    const wire = captureFunction(load);
+    await expect(reviveFunction(wire, { cwd: import.meta.dirname })("tagged")).resolves.toBe("found");
+    await expect(reviveFunction(wire, { cwd: "/" })("tagged")).rejects.toThrow(/working directory, \//);
+  });
+
+  it("import what vite has turned into a path from the project's root", async () => {
+    const load = (): Promise<{ tag: string }> => import("./fixtures/tagged.mjs" as string);
+    expect(captureFunction(load).code).toContain("__vite_ssr_dynamic_import__");
+    expect(await roundTrip(load)()).toMatchObject({ tag: "found" });
+  });
+
+  it("say so in the language of the engine when the text is broken", () => {
+    expect(() => reviveFunction({ code: "(x) =>", name: "", strict: true, late: [] })).toThrow(SyntaxError);
+  });
+});
