@@ -18,8 +18,9 @@ export type { Metadata } from "./client/metadata.ts";
 export type { Returned, Shaped } from "./client/result-types.ts";
 export type { Shape, ShapeOf, Targets } from "./client/targets.ts";
 export type { Wait } from "./client/waiting.ts";
-export { Cluster, type ClusterJson, type ClusterSummary } from "./cluster/cluster.ts";
+export { Cluster, type ClusterJson } from "./cluster/cluster.ts";
 export type { ClusterOptions, LauncherName } from "./cluster/cluster-options.ts";
+export type { ClusterSummary } from "./cluster/discovery.ts";
 export {
   CompositeError,
   ConnectionError,

@@ -8,13 +8,15 @@ import { SocketConnection } from "./socket-connection.ts";
 
 /** Small reads go here; large buffers are read into their own memory. */
 const SCRATCH_BYTES = 64 * 1024;
+/** The longest time that a timer can measure, in milliseconds. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
   readonly key: string;
   readonly handlers: ConnectionHandlers;
-  /** Milliseconds until the attempt is given up. */
+  /** Milliseconds until the attempt is given up; `Infinity`: never. */
   readonly timeout: number;
 }
 
@@ -29,6 +31,7 @@ export function connect(options: ConnectOptions): Promise<Connection> {
     const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
     let connection: SocketConnection | undefined;
     let direct = false;
+    let proved = false;
     const read = (count: number): boolean => {
       if (connection === undefined) greet(scratch.subarray(0, count));
       else if (direct) connection.advance(count);
@@ -50,23 +53,31 @@ export function connect(options: ConnectOptions): Promise<Connection> {
       if (error instanceof HandshakeError) fail(new SecurityError(`${host}:${port} refused the handshake: ${error.message}`));
       else fail(new ConnectionError(`cannot connect to ${host}:${port}${error ? `: ${error.message}` : ""}`, { cause: error }));
     };
-    const closedEarly = (): void =>
-      fail(new SecurityError(`${host}:${port} closed the connection during the handshake: is the key right?`));
+    const closedEarly = (): void => {
+      const message = `${host}:${port} closed the connection during the handshake`;
+      // Only after it has seen the proof can the other end have refused the key.
+      fail(proved ? new SecurityError(`${message}: is the key right?`) : new ConnectionError(message));
+    };
     const timer = setTimeout(
       () => fail(new ConnectionError(`${host}:${port} did not answer within ${timeout} ms`)),
-      timeout,
+      Math.min(timeout, LONGEST_TIMER_MS),
     );
     const greet = (chunk: Uint8Array): void => {
       try {
         const { send, keys, rest } = handshake.receive(chunk);
-        if (send !== undefined) socket.write(send);
+        if (send !== undefined) {
+          socket.write(send);
+          proved = true;
+        }
         if (keys === undefined) return;
         clearTimeout(timer);
         socket.off("error", refused);
         socket.off("close", closedEarly);
-        connection = new SocketConnection(socket, keys, handlers);
-        resolve(connection);
-        if (rest !== undefined && rest.byteLength > 0) connection.feed(rest);
+        const made = new SocketConnection(socket, keys, handlers);
+        connection = made;
+        resolve(made);
+        // After whoever awaits the connection has it, and before the next read.
+        if (rest !== undefined && rest.byteLength > 0) queueMicrotask(() => made.feed(rest));
       } catch (error) {
         refused(error as Error);
       }

@@ -32,11 +32,11 @@ export interface Handshake {
 
 export function listenerHandshake(key: string): Handshake {
   const nonce = newNonce();
-  const collect = collector();
+  const collect = collector(GREETING_LENGTH + SIGNATURE_LENGTH, checkPrefix);
   return {
     opening: Buffer.concat([PREFIX, nonce]),
     receive(chunk) {
-      const received = collect(chunk, GREETING_LENGTH + SIGNATURE_LENGTH);
+      const received = collect(chunk);
       if (received === undefined) return {};
       const peerNonce = nonceOf(received.bytes);
       const given = received.bytes.subarray(GREETING_LENGTH);
@@ -55,19 +55,19 @@ export function listenerHandshake(key: string): Handshake {
 
 export function connectorHandshake(key: string): Handshake {
   const nonce = newNonce();
-  let collect = collector();
+  const collectGreeting = collector(GREETING_LENGTH, checkPrefix);
+  const collectProof = collector(SIGNATURE_LENGTH);
   let peerNonce: Buffer | undefined;
   return {
     opening: undefined,
     receive(chunk) {
       if (peerNonce === undefined) {
-        const greeting = collect(chunk, GREETING_LENGTH);
+        const greeting = collectGreeting(chunk);
         if (greeting === undefined) return {};
         peerNonce = nonceOf(greeting.bytes);
-        collect = collector();
         return { send: Buffer.concat([PREFIX, nonce, proof(key, "connector", peerNonce, nonce)]) };
       }
-      const received = collect(chunk, SIGNATURE_LENGTH);
+      const received = collectProof(chunk);
       if (received === undefined) return {};
       if (!sameBytes(received.bytes, proof(key, "listener", peerNonce, nonce))) throw new HandshakeError("wrong key");
       return {
@@ -81,19 +81,28 @@ export function connectorHandshake(key: string): Handshake {
   };
 }
 
-/** Gathers bytes until there are `length`; what comes after them is the rest. */
-function collector(): (chunk: Uint8Array, length: number) => { bytes: Buffer; rest: Buffer } | undefined {
+/** Gathers bytes until there are `length`, checking them as they come; what follows them is the rest. */
+function collector(
+  length: number,
+  check?: (gathered: Buffer) => void,
+): (chunk: Uint8Array) => { bytes: Buffer; rest: Buffer } | undefined {
   let gathered = Buffer.alloc(0);
-  return (chunk, length) => {
+  return (chunk) => {
     gathered = Buffer.concat([gathered, chunk]);
+    check?.(gathered);
     if (gathered.byteLength < length) return undefined;
     return { bytes: gathered.subarray(0, length), rest: gathered.subarray(length) };
   };
 }
 
-function nonceOf(greeting: Buffer): Buffer {
-  if (!sameBytes(greeting.subarray(0, PREFIX.byteLength), PREFIX)) {
+/** @throws HandshakeError at the first byte that differs, so that strangers are sent away at once. */
+function checkPrefix(gathered: Buffer): void {
+  const given = gathered.subarray(0, PREFIX.byteLength);
+  if (!given.equals(PREFIX.subarray(0, given.byteLength))) {
     throw new HandshakeError("not this protocol, or another version of it");
   }
+}
+
+function nonceOf(greeting: Buffer): Buffer {
   return greeting.subarray(PREFIX.byteLength, GREETING_LENGTH);
 }

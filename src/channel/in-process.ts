@@ -6,7 +6,7 @@ import type { Connection, ConnectionHandlers } from "./connection.ts";
 import { Outbox } from "./outbox.ts";
 
 class InProcessConnection implements Connection {
-  peer: InProcessConnection | undefined;
+  peer: InProcessConnection = this;
   isOpen = true;
   readonly handlers: ConnectionHandlers;
   readonly #outbox: Outbox = new Outbox((envelopes, onSent) => this.#write(envelopes, onSent));
@@ -30,25 +30,42 @@ class InProcessConnection implements Connection {
 
   destroy(reason?: Error): void {
     if (!this.isOpen) return;
-    this.isOpen = false;
-    queueMicrotask(() => this.handlers.closed(reason));
-    this.peer?.destroy();
+    this.#end(reason);
+    // The other end first gets what was sent before.
+    queueMicrotask(() => this.peer.#end());
   }
 
   hold(): void {}
 
   release(): void {}
 
+  #end(reason?: Error): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    queueMicrotask(() => this.handlers.closed(reason));
+  }
+
   #write(envelopes: readonly Envelope[], onSent: readonly (() => void)[]): void {
-    // Through the codec, so that what cannot be encoded shows here too.
-    const { messages } = decodeHead(encodeHead(envelopes));
-    const peer = this.peer;
+    if (!this.isOpen) return;
+    // Through the codec, so that what cannot be encoded shows here too; into memory that is the receiver's own.
+    const { messages } = decodeHead(new Uint8Array(encodeHead(envelopes)));
+    const delivered = messages.map(({ message }, index) => ({
+      message,
+      buffers: envelopes[index]?.buffers.map((buffer) => new Uint8Array(buffer)) ?? [],
+    }));
     queueMicrotask(() => {
-      messages.forEach(({ message }, index) => {
-        peer?.handlers.message(message, [...(envelopes[index]?.buffers ?? [])]);
-      });
+      for (const { message, buffers } of delivered) this.peer.#receive(message, buffers);
       for (const sent of onSent) sent();
     });
+  }
+
+  #receive(message: Message, buffers: Uint8Array[]): void {
+    if (!this.isOpen) return;
+    try {
+      this.handlers.message(message, buffers);
+    } catch (error) {
+      this.destroy(error as Error);
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { MalformedPacket } from "../protocol/codec.ts";
 import type { Connection, ConnectionHandlers } from "./connection.ts";
 import { listenerHandshake } from "./handshake.ts";
 import { BadSignature, Replayed } from "./packet-reader.ts";
-import { SocketConnection } from "./socket-connection.ts";
+import { type DirectionKeys, SocketConnection } from "./socket-connection.ts";
 
 /** How long a connection may take to prove that it knows the key, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5_000;
@@ -49,7 +49,8 @@ export function listen(options: ListenOptions): Promise<Listener> {
     greet(socket, options, rejections, () => inHandshake--);
   });
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    // Not only once: a connection that could not be taken later must not end the process.
+    server.on("error", reject);
     server.listen({ host: options.host, port: 0 }, () => {
       const address = server.address();
       const port = typeof address === "object" && address !== null ? address.port : 0;
@@ -81,11 +82,12 @@ function greet(socket: Socket, options: ListenOptions, rejections: Rejections, d
       socket.off("data", receive);
       socket.off("error", refuse);
       socket.off("close", refuse);
-      const connection: SocketConnection = new SocketConnection(socket, keys, acceptCounting(options, rejections, () => connection));
+      const connection = acceptConnection(socket, keys, options, rejections);
       socket.on("data", (bytes) => connection.feed(bytes));
       if (rest !== undefined && rest.byteLength > 0) connection.feed(rest);
     } catch {
       settle(false);
+      socket.destroy();
     }
   };
   socket.on("error", refuse);
@@ -94,24 +96,23 @@ function greet(socket: Socket, options: ListenOptions, rejections: Rejections, d
   if (handshake.opening !== undefined) socket.write(handshake.opening);
 }
 
-/** The user's handlers, made when the first message or the end comes, with bad packets counted. */
-function acceptCounting(
+/** Gives the connection to its user, and counts the bad packet that ends it, if one does. */
+function acceptConnection(
+  socket: Socket,
+  keys: DirectionKeys,
   options: ListenOptions,
   rejections: Rejections,
-  connection: () => Connection,
-): ConnectionHandlers {
+): SocketConnection {
   let handlers: ConnectionHandlers | undefined;
-  const accepted = (): ConnectionHandlers => {
-    handlers ??= options.accept(connection());
-    return handlers;
-  };
-  return {
-    message: (message, buffers) => accepted().message(message, buffers),
+  const connection = new SocketConnection(socket, keys, {
+    message: (message, buffers) => handlers?.message(message, buffers),
     closed: (error) => {
       if (error instanceof BadSignature) rejections.signatures++;
       else if (error instanceof Replayed) rejections.replays++;
       else if (error instanceof MalformedPacket) rejections.malformed++;
-      accepted().closed(error);
+      handlers?.closed(error);
     },
-  };
+  });
+  handlers = options.accept(connection);
+  return connection;
 }

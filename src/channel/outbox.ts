@@ -1,6 +1,7 @@
 /** Gathers the messages of one turn of the event loop into packets. */
 
 import type { Envelope } from "../protocol/codec.ts";
+import type { Message } from "../protocol/messages.ts";
 
 /** A packet is sent early when it has this many messages, or this many bytes of payload. */
 const PACKET_MESSAGES = 128;
@@ -20,8 +21,7 @@ export class Outbox {
   add(envelope: Envelope, onSent?: () => void): void {
     this.#envelopes.push(envelope);
     if (onSent !== undefined) this.#onSent.push(onSent);
-    const payload = (envelope.message as { payload?: Uint8Array }).payload;
-    this.#bytes += payload?.byteLength ?? 0;
+    this.#bytes += payloadBytes(envelope.message);
     for (const buffer of envelope.buffers) this.#bytes += buffer.byteLength;
     if (this.#envelopes.length >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
       this.flush();
@@ -43,4 +43,11 @@ export class Outbox {
     this.#bytes = 0;
     this.#write(envelopes, onSent);
   }
+}
+
+/** Bytes of what can be long in a message. */
+function payloadBytes(message: Message): number {
+  if (message.type === "result") return message.outcome.payload?.byteLength ?? 0;
+  if (message.type === "output") return message.text.length;
+  return "payload" in message ? message.payload.byteLength : 0;
 }

@@ -11,6 +11,9 @@ export class BadSignature extends Error {}
 /** A packet that was seen before, or that comes out of order. */
 export class Replayed extends Error {}
 
+/** What is missing of a buffer is read straight into place when it is at least this much. */
+const DIRECT_BYTES = 64 * 1024;
+
 type Part =
   | { readonly kind: "prologue"; readonly bytes: Buffer }
   | { readonly kind: "head"; readonly bytes: Uint8Array; readonly prologue: Prologue }
@@ -33,7 +36,9 @@ export class PacketReader {
 
   /** The rest of a large buffer, for the next read to fill; `undefined` when smaller things are expected. */
   target(): Uint8Array | undefined {
-    return this.#part.kind === "buffer" ? this.#part.bytes.subarray(this.#filled) : undefined;
+    const { kind, bytes } = this.#part;
+    const isLarge = kind === "buffer" && bytes.byteLength - this.#filled >= DIRECT_BYTES;
+    return isLarge ? bytes.subarray(this.#filled) : undefined;
   }
 
   /**

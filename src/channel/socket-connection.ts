@@ -8,6 +8,8 @@ import type { Connection, ConnectionHandlers } from "./connection.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketReader } from "./packet-reader.ts";
 
+/** How long a closing connection may make no progress before it is cut, in milliseconds. */
+const CLOSE_STALL_MS = 2_000;
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
 /** The keys that sign the two directions of one connection. */
@@ -74,10 +76,8 @@ export class SocketConnection implements Connection {
     this.flush();
     this.#open = false;
     this.#socket.end();
-    // A peer that no longer reads must not keep this end open for ever.
-    const timer = setTimeout(() => this.#socket.destroy(), 2_000);
-    timer.unref();
-    this.#socket.once("close", () => clearTimeout(timer));
+    // A peer that no longer reads must not keep this end open for ever; one that reads slowly gets it all.
+    this.#socket.setTimeout(CLOSE_STALL_MS, () => this.#socket.destroy());
   }
 
   destroy(reason?: Error): void {

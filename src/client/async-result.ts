@@ -256,7 +256,9 @@ export class AsyncResult<T> implements PromiseLike<T> {
   }
 
   #perTarget<V>(of: (task: ClientTask) => V): PerTarget<V> {
-    return this.#assembly.single ? of(this.#tasks[0] as ClientTask) : this.#tasks.map(of);
+    const [first] = this.#tasks;
+    // A map of nothing has no task, whatever its target.
+    return this.#assembly.single && first !== undefined ? of(first) : this.#tasks.map(of);
   }
 
   #times(key: "submitted" | "received"): number[] {

@@ -1,6 +1,15 @@
 /** Connection files: where a cluster's controller is and the key that opens it, readable by their owner only. */
 
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { ConnectionError, SecurityError } from "../errors.ts";
@@ -40,21 +49,30 @@ export function connectionFilePath(clusterId: string, profileDir: string = defau
 }
 
 /**
- * Writes a new connection file with mode 0600, in a directory with mode 0700.
- * @throws SecurityError when the directory belongs to somebody else, Error when the file exists.
+ * Writes a new connection file with mode 0600, in a directory with mode 0700. Nobody sees it before it is complete.
+ * @throws SecurityError when the directory belongs to somebody else, RangeError when the file exists.
  */
 export function writeConnectionFile(path: string, info: ConnectionInfo): void {
   const directory = dirname(path);
+  const draft = `${path}.${process.pid}`;
   const text = `${JSON.stringify(info, undefined, 2)}\n`;
   for (let attempt = 0; ; attempt++) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     try {
       checkOwner(directory);
-      writeFileSync(path, text, { mode: 0o600, flag: "wx" });
+      writeFileSync(draft, text, { mode: 0o600, flag: "wx" });
+      try {
+        linkSync(draft, path);
+      } finally {
+        unlinkSync(draft);
+      }
       return;
     } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EEXIST")
+        throw new RangeError(`a cluster with the id "${info.clusterId}" has ${path}`, { cause: error });
       // Another cluster that ended just now may have taken the empty directory away.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === 5) throw error;
+      if (code !== "ENOENT" || attempt === 5) throw error;
     }
   }
 }

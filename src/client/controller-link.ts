@@ -38,7 +38,10 @@ export class ControllerLink {
   readonly #listener: LinkListener;
   readonly #requests = new Map<number, PendingRequest>();
   readonly #welcome: Promise<unknown>;
+  /** Resolves when the link has ended, whatever the reason. */
+  readonly whenEnded: Promise<void>;
   #onWelcome: PendingRequest | undefined;
+  #onEnded: (() => void) | undefined;
   #connection: Connection | undefined;
   #nextRequest = 0;
   #ended: ConnectionError | undefined;
@@ -50,18 +53,18 @@ export class ControllerLink {
     this.#welcome = new Promise((resolve, reject) => {
       this.#onWelcome = { resolve, reject };
     });
+    this.whenEnded = new Promise((resolve) => {
+      this.#onEnded = resolve;
+    });
   }
 
   /**
    * Connects and introduces itself.
-   * @throws ConnectionError, SecurityError
+   * @throws ConnectionError also when `timeout` milliseconds are over, SecurityError
    */
-  static async connect(
-    info: ConnectionInfo,
-    listener: LinkListener,
-    timeout: number,
-  ): Promise<ControllerLink> {
+  static async connect(info: ConnectionInfo, listener: LinkListener, timeout: number): Promise<ControllerLink> {
     const link = new ControllerLink(info, listener);
+    const began = performance.now();
     link.#connection = await connect({
       host: info.host,
       port: info.port,
@@ -74,8 +77,13 @@ export class ControllerLink {
     });
     link.hold();
     link.#connection.send({ type: "hello", role: "client", uuid: link.uuid });
-    await link.#welcome;
-    link.release();
+    const timer = setTimeout(() => link.#giveUp(timeout), timeout - (performance.now() - began));
+    try {
+      await link.#welcome;
+    } finally {
+      clearTimeout(timer);
+      link.release();
+    }
     return link;
   }
 
@@ -126,6 +134,12 @@ export class ControllerLink {
     if (message.type === "welcome") this.#onWelcome?.resolve(undefined);
   }
 
+  #giveUp(timeout: number): void {
+    const { host, port } = this.info;
+    this.#end(new ConnectionError(`${host}:${port} did not answer within ${timeout} ms`));
+    this.#connection?.destroy();
+  }
+
   #closed(cause: Error | undefined): void {
     const { host, port, clusterId } = this.info;
     const message = `the connection to the controller of cluster ${clusterId} at ${host}:${port} was lost: it has ended or was killed`;
@@ -139,5 +153,6 @@ export class ControllerLink {
     for (const request of this.#requests.values()) request.reject(error);
     this.#requests.clear();
     this.#listener.lost(error);
+    this.#onEnded?.();
   }
 }

@@ -48,12 +48,19 @@ interface MethodDecorators {
   ): TypedPropertyDescriptor<(...args: A) => Promise<R>>;
 }
 
+// Intersections, not interfaces that extend: TypeScript tries overloads in the order of the parts here, but those of a
+// derived interface before the inherited ones, and a method fits the higher-order function too.
+
 /** Serves as a higher-order function and as a decorator of methods, fields and accessors, standard and legacy. */
-export interface RemoteDecorator<S extends Shape, B extends boolean> extends MethodDecorators {
+export type RemoteDecorator<S extends Shape, B extends boolean> = MethodDecorators & HigherOrderRemote<S, B>;
+
+/** The same for parallel functions. */
+export type ParallelDecorator<B extends boolean> = MethodDecorators & HigherOrderParallel<B>;
+
+interface HigherOrderRemote<S extends Shape, B extends boolean> {
   <A extends unknown[], R>(fn: (...args: A) => R): RemoteFunction<A, R, S, B>;
 }
 
-/** The same for parallel functions. */
-export interface ParallelDecorator<B extends boolean> extends MethodDecorators {
+interface HigherOrderParallel<B extends boolean> {
   <A extends unknown[], R>(fn: (...args: A) => R): ParallelFunction<A, R, B>;
 }

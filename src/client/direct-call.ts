@@ -2,6 +2,7 @@
 
 import type { CallValue } from "../protocol/calls.ts";
 import { type Assembly, AsyncResult, type SendTracker } from "./async-result.ts";
+import { type EncodedCall, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import type { Session } from "./session.ts";
 import type { ClientTask } from "./task.ts";
@@ -16,7 +17,7 @@ export interface Destination {
   readonly targets: readonly number[];
 }
 
-/** @throws SerializationError when a parameter cannot be sent. */
+/** @throws SerializationError when a parameter cannot be sent; nothing has been sent then. */
 export function sendCall<T>(
   { session, flags, targets }: Destination,
   order: Order,
@@ -24,38 +25,45 @@ export function sendCall<T>(
 ): AsyncResult<T> {
   const { label, track, signal } = flags;
   signal?.throwIfAborted();
-  const tracker = track ? trackSends("each" in order ? order.each.length : 1) : undefined;
-  const submit = (engineIds: readonly number[], call: CallValue): ClientTask[] =>
-    session.submit({ call, engineIds, label, onSent: tracker?.onSent });
-  const tasks =
-    "each" in order
-      ? order.each.flatMap((call, index) => submit([targets[index] as number], call))
-      : submit(targets, order);
-  const result = new AsyncResult<T>({ session, tasks, assembly, tracker });
+  const encode = (call: CallValue): EncodedCall => encodeCall(call, session.serializer);
+  // All of them before the first is sent.
+  const calls = "each" in order ? order.each.map(encode) : [encode(order)];
+  const tracker = track ? trackSends(calls.length) : undefined;
+  const tasks = calls.flatMap((call, index) => {
+    const engineIds = "each" in order ? [targets[index] as number] : targets;
+    return session.submit({ call, engineIds, label, onSent: tracker?.onSent });
+  });
+  whenAllSettled(tasks, () => tracker?.finish());
   if (signal !== undefined) abortOn(signal, session, tasks);
-  return result;
+  return new AsyncResult<T>({ session, tasks, assembly, tracker });
 }
 
 interface CountingTracker extends SendTracker {
   readonly onSent: () => void;
+  /** Nobody reads the memory any more, whether it was sent or not. */
+  readonly finish: () => void;
 }
 
-/** Done when `count` sends are. */
+/** Done when `count` sends are, or when the tasks have ended. */
 function trackSends(count: number): CountingTracker {
   let left = count;
   let resolve: () => void = () => undefined;
   const promise = new Promise<void>((done) => {
     resolve = done;
   });
-  if (count === 0) resolve();
+  const finish = (): void => {
+    left = 0;
+    resolve();
+  };
   return {
     get done() {
-      return left === 0;
+      return left <= 0;
     },
     promise,
     onSent: () => {
-      if (--left === 0) resolve();
+      if (--left === 0) finish();
     },
+    finish,
   };
 }
 
@@ -64,10 +72,16 @@ function abortOn(signal: AbortSignal, session: Session, tasks: readonly ClientTa
     session.abort(tasks).catch(() => undefined);
   };
   signal.addEventListener("abort", abort, { once: true });
+  whenAllSettled(tasks, () => signal.removeEventListener("abort", abort));
+}
+
+/** At once if there are none. */
+function whenAllSettled(tasks: readonly ClientTask[], listener: () => void): void {
   let left = tasks.length;
+  if (left === 0) listener();
   for (const task of tasks) {
     task.whenSettled(() => {
-      if (--left === 0) signal.removeEventListener("abort", abort);
+      if (--left === 0) listener();
     });
   }
 }

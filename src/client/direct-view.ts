@@ -171,7 +171,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
       const targets = this.#resolve();
       const { flatten = false, ...how } = options;
       const parts = partition(toSequence(sequence, "sequence"), targets.length, how);
-      const values = parts.map((part) => (flatten && sequenceLength(part, how.axis) === 1 ? onlyElement(part) : part));
+      const values = parts.map((part) => (flatten && sequenceLength(part, how.axis) === 1 ? onlyElement(part, how.axis) : part));
       const each = values.map((value) => ({ operation: "push" as const, record: { [name]: value } }));
       return this.#send<void>({ each }, this.#nothing(), targets);
     });
@@ -291,8 +291,8 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
   }
 }
 
-function onlyElement(part: readonly unknown[] | TypedArray | NdArray): unknown {
+function onlyElement(part: readonly unknown[] | TypedArray | NdArray, axis = 0): unknown {
   if (Array.isArray(part) || ArrayBuffer.isView(part)) return (part as ArrayLike<unknown>)[0];
   const array = part as NdArray;
-  return array.shape.length === 1 ? array.get(0) : array.pick(0);
+  return array.shape.length === 1 ? array.get(0) : array.pick(...array.shape.map((_, i) => (i === axis ? 0 : null)));
 }

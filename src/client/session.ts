@@ -5,11 +5,11 @@
 import { ConnectionError, EngineError, SerializationError } from "../errors.ts";
 import { createSerializer } from "../functions/serializer.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
-import type { CallValue } from "../protocol/calls.ts";
 import type { EngineDown, EngineInfo, Message, Output, Published, Result } from "../protocol/messages.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
 import { ControllerLink } from "./controller-link.ts";
+import type { EncodedCall } from "./encode-call.ts";
 import { TypedEvents } from "./events.ts";
 import { ClientTask } from "./task.ts";
 import { type Wait, within } from "./waiting.ts";
@@ -19,7 +19,7 @@ const HISTORY_LIMIT = 100_000;
 
 /** What is to run, and where. */
 export interface Submission {
-  readonly call: CallValue;
+  readonly call: EncodedCall;
   readonly engineIds: readonly number[];
   readonly label?: string | undefined;
   readonly onSent?: (() => void) | undefined;
@@ -73,13 +73,9 @@ export class Session {
     return this.#history;
   }
 
-  /**
-   * Sends one task to each of the engines; the call is encoded and sent once.
-   * @throws SerializationError when a part of the call cannot be sent; nothing has been sent then.
-   */
+  /** Sends one task to each of the engines; the call itself is sent once. */
   submit({ call, engineIds, label, onSent }: Submission): ClientTask[] {
-    const { operation } = call;
-    const { head, buffers } = this.serializer.serialize(call, "call");
+    const { operation, head, buffers } = call;
     const submitted = new Date();
     const isExecute = operation === "execute";
     const tasks = engineIds.map((engineId) => {

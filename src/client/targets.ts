@@ -12,7 +12,7 @@ export type Shape = "one" | "many";
 /** The shape that a view on `T` has. */
 export type ShapeOf<T> = [T] extends [number] ? "one" : "many";
 
-/** @throws TypeError for what is no target, RangeError for an engine that does not exist. */
+/** @throws TypeError for what is no target, RangeError for an engine that does not exist, ConnectionError. */
 export function checkTargets(targets: unknown, session: Session): Targets {
   if (targets === "all") return targets;
   if (typeof targets === "number") return checkId(targets, session);
@@ -30,9 +30,7 @@ export function checkTargets(targets: unknown, session: Session): Targets {
 export function resolveTargets(targets: Targets, session: Session): readonly number[] {
   if (typeof targets === "number") return [targets];
   if (targets !== "all") return targets;
-  const { engineIds } = session;
-  // After the connection is lost there are none either; the call then fails with that reason.
-  if (engineIds.length === 0 && session.link.ended !== undefined) throw session.link.ended;
+  const engineIds = presentIds(session);
   if (engineIds.length === 0) throw new EngineError("no engine is registered: start some, or await waitForEngines(n)");
   return engineIds;
 }
@@ -40,7 +38,7 @@ export function resolveTargets(targets: Targets, session: Session): readonly num
 /** The id at `index` among the ids there are; negative counts from the end. */
 export function idAt(index: unknown, session: Session): number {
   if (!Number.isInteger(index)) throw new TypeError(`index must be an integer; given: ${describe(index)}`);
-  const ids = session.engineIds;
+  const ids = presentIds(session);
   const id = ids.at(index as number);
   if (id === undefined) throw new RangeError(`no engine at index ${String(index)}; ${describeIds(ids)}`);
   return id;
@@ -54,7 +52,7 @@ export function idsInSlice(session: Session, start: unknown, end: unknown, step:
     }
   }
   if (step === 0) throw new RangeError("step must not be 0");
-  const ids = session.engineIds;
+  const ids = presentIds(session);
   const by = step as number;
   const [low, high] = by > 0 ? [0, ids.length] : [-1, ids.length - 1];
   const bound = (value: unknown, otherwise: number): number => {
@@ -74,8 +72,16 @@ function checkId(id: unknown, session: Session): number {
   if (typeof id !== "number" || !Number.isInteger(id)) {
     throw new TypeError(`an engine id must be an integer; given: ${describe(id)}`);
   }
-  if (!session.engines.has(id)) throw new RangeError(`there is no engine ${id}; ${describeIds(session.engineIds)}`);
+  const ids = presentIds(session);
+  if (!session.engines.has(id)) throw new RangeError(`there is no engine ${id}; ${describeIds(ids)}`);
   return id;
+}
+
+/** @throws ConnectionError when the connection has ended: whether there are engines is not known then. */
+function presentIds(session: Session): readonly number[] {
+  const { ended } = session.link;
+  if (ended !== undefined) throw ended;
+  return session.engineIds;
 }
 
 function describeIds(ids: readonly number[]): string {

@@ -32,7 +32,8 @@ const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown)
 
 /** @throws TypeError for an unknown option or one of the wrong type, RangeError for an impossible number. */
 export function checkOptions(options: ClusterOptions): void {
-  if (typeof options !== "object" || options === null) throw new TypeError("the options of a cluster must be an object");
+  if (typeof options !== "object" || options === null)
+    throw new TypeError("the options of a cluster must be an object");
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(checks, name)) {
       throw new TypeError(`unknown option "${name}"; the options of a cluster are: ${Object.keys(checks).join(", ")}`);
@@ -50,12 +51,14 @@ export function checkCount(count: unknown, least: number, name = "count"): void 
 /** @throws TypeError for what is no signal of this system. */
 export function checkSignal(signal: unknown): void {
   const { signals } = constants;
-  const known = typeof signal === "number" ? Object.values(signals).includes(signal) : Object.hasOwn(signals, String(signal));
+  const known =
+    typeof signal === "number" ? Object.values(signals).includes(signal) : Object.hasOwn(signals, String(signal));
   if (!known) throw new TypeError(`unknown signal ${String(signal)}; signals are: ${Object.keys(signals).join(", ")}`);
 }
 
 function checkEnv(value: unknown): void {
-  const valid = typeof value === "object" && value !== null && Object.values(value).every((text) => typeof text === "string");
+  const valid =
+    typeof value === "object" && value !== null && Object.values(value).every((text) => typeof text === "string");
   if (!valid) throw new TypeError("env must be an object of strings");
 }
 
@@ -64,5 +67,6 @@ function expectType(name: string, value: unknown, type: "string" | "number"): vo
 }
 
 function expectLocal(name: string, value: unknown): void {
-  if (value !== "local") throw new TypeError(`${name} must be "local", the only launcher there is so far; given: ${String(value)}`);
+  if (value !== "local")
+    throw new TypeError(`${name} must be "local", the only launcher there is so far; given: ${String(value)}`);
 }

@@ -8,11 +8,12 @@ import {
   connectionFiles,
   defaultProfileDir,
   readConnectionFile,
-  removeConnectionFile,
 } from "../client/connection-file.ts";
 import { ControllerLink } from "../client/controller-link.ts";
+import { within } from "../client/waiting.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { type ClusterOptions, checkCount, checkOptions, checkSignal } from "./cluster-options.ts";
+import { type ClusterSummary, checkFree, runningCluster } from "./discovery.ts";
 import { type LocalProcesses, launchLocally } from "./local-launcher.ts";
 
 /** What another process needs to take up a cluster, with {@link Cluster.from}. Holds no secret. */
@@ -23,16 +24,11 @@ export interface ClusterJson {
   readonly file: string;
 }
 
-/** A running cluster of this user on this machine. */
-export interface ClusterSummary {
-  readonly clusterId: string;
-  readonly file: string;
-  readonly controllerPid: number;
-  readonly startedAt: Date;
-}
-
 const CONNECT_TIMEOUT_MS = 10_000;
-const PROBE_TIMEOUT_MS = 1_000;
+/** How long the controller may take to end the engines and the agents, in milliseconds. */
+const SHUTDOWN_MS = 5_000;
+/** How long processes that have nothing left to do may take to end, in milliseconds. */
+const LEAVE_MS = 1_000;
 
 export class Cluster {
   readonly clusterId: string;
@@ -49,7 +45,11 @@ export class Cluster {
   private constructor(
     place: ClusterJson,
     link: ControllerLink,
-    options: { readonly processes?: LocalProcesses; readonly engineTimeout?: number; readonly env?: Record<string, string> } = {},
+    options: {
+      readonly processes?: LocalProcesses;
+      readonly engineTimeout?: number;
+      readonly env?: Record<string, string>;
+    } = {},
   ) {
     this.clusterId = place.clusterId;
     this.profileDir = place.profileDir;
@@ -63,14 +63,15 @@ export class Cluster {
   /**
    * Starts a controller, a host agent and engines on this machine. They end when the cluster is stopped or disposed
    * of, and when this process ends, however it ends.
-   * @throws TypeError for bad options, ConnectionError when the controller does not come up, EngineError when engines
-   * cannot be started.
+   * @throws TypeError for bad options, RangeError for the id of a running cluster, ConnectionError when the controller
+   * does not come up, EngineError when engines cannot be started.
    */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     checkOptions(options);
     const clusterId = options.clusterId ?? newClusterId();
     const profileDir = options.profileDir ?? defaultProfileDir();
     const file = connectionFilePath(clusterId, profileDir);
+    await checkFree(clusterId, file);
     const processes = await launchLocally(clusterId, file);
     try {
       const link = await ControllerLink.connect(processes.info, ignore, CONNECT_TIMEOUT_MS);
@@ -80,7 +81,7 @@ export class Cluster {
       if (engines > 0) await cluster.startEngines(engines);
       return cluster;
     } catch (error) {
-      await processes.stop();
+      await processes.stop(SHUTDOWN_MS);
       throw error;
     }
   }
@@ -103,8 +104,10 @@ export class Cluster {
   /** The running clusters whose connection files lie in `profileDir`; files of dead ones are removed. */
   static async list(options: { readonly profileDir?: string } = {}): Promise<ClusterSummary[]> {
     const files = connectionFiles(options.profileDir ?? defaultProfileDir());
-    const found = await Promise.all(files.map(({ path }) => summary(path)));
-    return found.filter((cluster) => cluster !== undefined).sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+    const found = await Promise.all(files.map(({ path }) => runningCluster(path)));
+    return found
+      .filter((cluster) => cluster !== undefined)
+      .sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
   }
 
   /**
@@ -127,7 +130,10 @@ export class Cluster {
   }
 
   /** Starts `count` more engines. Gives the id of their set at once; they register later: see `waitForEngines`. */
-  async startEngines(count: number, options: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<string> {
+  async startEngines(
+    count: number,
+    options: { readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<string> {
     checkCount(count, 1);
     const env = { ...this.#env, ...options.env };
     return this.#link.request<"startEngines">({ method: "startEngines", count, env });
@@ -149,7 +155,10 @@ export class Cluster {
     await this.#link.request<"signalEngines">({ method: "signalEngines", signal, engineSet });
   }
 
-  /** Ends engines, agent and controller; done when nothing of them is left. Safe to call again. */
+  /**
+   * Ends engines, agent and controller; done when nothing of them is left. Safe to call again.
+   * @throws TimeoutError when the controller does not answer and is not this process's own to kill.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -164,14 +173,24 @@ export class Cluster {
   }
 
   async #stop(): Promise<void> {
+    let patience = LEAVE_MS;
     try {
-      await this.#link.request<"shutdown">({ method: "shutdown" });
+      await within(
+        this.#link.request<"shutdown">({ method: "shutdown" }),
+        { timeout: SHUTDOWN_MS },
+        "stopping the cluster",
+      );
+      await within(this.#link.whenEnded, { timeout: LEAVE_MS }, "the end of the controller");
     } catch (error) {
-      // A controller that is gone already is what was wanted.
-      if (!(error instanceof ConnectionError)) throw error;
+      if (error instanceof ConnectionError) {
+        // A controller that is gone already is what was wanted; the agent ends by itself, after its engines.
+        patience = SHUTDOWN_MS;
+      } else if (this.#processes === undefined) {
+        throw error;
+      }
     }
     this.#link.close();
-    await this.#processes?.stop();
+    await this.#processes?.stop(patience);
   }
 }
 
@@ -181,17 +200,4 @@ const ignore = { message: (): void => undefined, lost: (): void => undefined };
 function newClusterId(): string {
   const letters = [...randomBytes(4)].map((byte) => String.fromCharCode(97 + (byte % 26))).join("");
   return `${Math.floor(Date.now() / 1000)}-${letters}`;
-}
-
-async function summary(file: string): Promise<ClusterSummary | undefined> {
-  try {
-    const info = readConnectionFile(file);
-    const link = await ControllerLink.connect(info, ignore, PROBE_TIMEOUT_MS);
-    link.close();
-    const { clusterId, controllerPid, startedAt } = info;
-    return { clusterId, file, controllerPid, startedAt: new Date(startedAt) };
-  } catch (error) {
-    if (error instanceof ConnectionError) removeConnectionFile(file);
-    return undefined;
-  }
 }

@@ -10,14 +10,12 @@ import { newKey } from "../protocol/signing.ts";
 
 /** Connections are taken from this machine only. */
 const LOOPBACK = "127.0.0.1";
-/** How long processes that were asked to end may take before they are killed, in milliseconds. */
-const STOP_MS = 8_000;
 
 /** The two processes that make a cluster. Both end when this process does, however it ends. */
 export interface LocalProcesses {
   readonly info: ConnectionInfo;
-  /** Resolves when both have ended; kills them if they take too long. */
-  stop(): Promise<void>;
+  /** Resolves when both have ended; kills them when they take longer than `patience` milliseconds. */
+  stop(patience: number): Promise<void>;
 }
 
 /**
@@ -33,12 +31,20 @@ export async function launchLocally(clusterId: string, file: string): Promise<Lo
     controller.send({ clusterId, host: LOOPBACK, key, connectionFile: file } satisfies ControllerConfiguration);
     const { port } = await ready(controller);
     const controllerPid = controller.pid as number;
-    const info: ConnectionInfo = { version: 1, clusterId, host: LOOPBACK, port, key, controllerPid, startedAt: Date.now() };
+    const info: ConnectionInfo = {
+      version: 1,
+      clusterId,
+      host: LOOPBACK,
+      port,
+      key,
+      controllerPid,
+      startedAt: Date.now(),
+    };
     writeConnectionFile(file, info);
     controller.once("exit", () => removeConnectionFile(file));
     agent.send({ host: LOOPBACK, port, key, connectionFile: file } satisfies AgentConfiguration);
     for (const child of [controller, agent]) letGo(child);
-    return { info, stop: () => stop([controller, agent], file) };
+    return { info, stop: (patience) => stop([controller, agent], file, patience) };
   } catch (error) {
     for (const child of [controller, agent]) child.kill("SIGKILL");
     throw error;
@@ -46,18 +52,22 @@ export async function launchLocally(clusterId: string, file: string): Promise<Lo
 }
 
 function start(entry: string): ChildProcess {
-  return fork(fileURLToPath(new URL(entry, import.meta.url)), {
+  const child = fork(fileURLToPath(new URL(entry, import.meta.url)), {
     // A group of its own: Ctrl-C in a terminal reaches the script, which then decides.
     detached: true,
     execArgv: [],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
+  // A child that ended before it could be spoken to shows by its end.
+  return child.on("error", () => undefined);
 }
 
 function ready(controller: ChildProcess): Promise<ControllerReady> {
   return new Promise((resolve, reject) => {
     controller.once("message", (message) => resolve(message as ControllerReady));
-    controller.once("error", (error) => reject(new ConnectionError(`the controller could not be started: ${error.message}`)));
+    controller.once("error", (error) =>
+      reject(new ConnectionError(`the controller could not be started: ${error.message}`)),
+    );
     controller.once("exit", (code, signal) => {
       reject(new ConnectionError(`the controller ended before it was ready (${signal ?? `exit code ${code}`})`));
     });
@@ -70,7 +80,7 @@ function letGo(child: ChildProcess): void {
   child.channel?.unref();
 }
 
-async function stop(children: readonly ChildProcess[], file: string): Promise<void> {
+async function stop(children: readonly ChildProcess[], file: string, patience: number): Promise<void> {
   const exits = children.map((child) => {
     if (child.exitCode !== null || child.signalCode !== null) return undefined;
     child.ref();
@@ -80,7 +90,7 @@ async function stop(children: readonly ChildProcess[], file: string): Promise<vo
   for (const child of children) if (child.connected) child.disconnect();
   const timer = setTimeout(() => {
     for (const child of children) child.kill("SIGKILL");
-  }, STOP_MS);
+  }, patience);
   await Promise.all(exits);
   clearTimeout(timer);
   removeConnectionFile(file);

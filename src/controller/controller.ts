@@ -2,16 +2,20 @@
 
 import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
 import type { Rejections } from "../channel/listener.ts";
+import { MalformedPacket } from "../protocol/codec.ts";
 import type { ClientHello, ControllerStatus, EngineInfo, Hello, HubRequest, Message, QueueStatus, Request } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
-import { TaskDatabase, type TaskRecord } from "./task-database.ts";
+import { TaskDatabase } from "./task-database.ts";
 import { type Submitter, TaskRouter } from "./task-router.ts";
 
 export interface ControllerOptions {
   readonly clusterId: string;
   readonly rejections: () => Readonly<Rejections>;
-  /** Called when a client has asked for the cluster to end, the agents are gone, and the answer has left. */
+  /**
+   * Called when a client has asked for the cluster to end, the agents are gone, and the answer has left (or the client
+   * has); perhaps more than once.
+   */
   readonly onShutdown: () => void;
 }
 
@@ -21,14 +25,15 @@ type Peer = ConnectionHandlers;
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #clients = new Map<string, Submitter>();
-  readonly #database = new TaskDatabase();
   readonly #registry: EngineRegistry = new EngineRegistry({
     engineUp: (engine) => this.#engineUp(engine),
     engineDown: (engine, reason) => this.#engineDown(engine, reason),
     engineSetStopped: (engineSet, reason) => this.#broadcast({ type: "engineSetStopped", engineSet, reason }),
   });
-  readonly #router: TaskRouter = new TaskRouter(this.#registry, this.#database);
+  readonly #router: TaskRouter = new TaskRouter(this.#registry, new TaskDatabase());
   #shutdown: Promise<void> | undefined;
+  /** The client that asked for the end, once the agents are gone. */
+  #stopper: Submitter | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -42,7 +47,7 @@ export class Controller {
       message: (message, buffers) => {
         if (peer !== undefined) peer.message(message, buffers);
         else if (message.type === "hello") peer = this.#greet(message, connection);
-        else connection.destroy(new Error("the first message was no hello"));
+        if (peer === undefined) connection.destroy(new MalformedPacket("the first message was no hello"));
       },
       closed: (error) => peer?.closed(error),
     };
@@ -54,7 +59,8 @@ export class Controller {
     return this.#shutdown;
   }
 
-  #greet(hello: Hello, connection: Connection): Peer {
+  /** `undefined` for one of no known role. */
+  #greet(hello: Hello, connection: Connection): Peer | undefined {
     switch (hello.role) {
       case "client":
         return this.#greetClient(hello, connection);
@@ -72,6 +78,8 @@ export class Controller {
           },
           closed: () => this.#registry.removeAgent(hello.uuid),
         };
+      default:
+        return undefined;
     }
   }
 
@@ -85,7 +93,10 @@ export class Controller {
         if (message.type === "submit") this.#router.submit(message, buffers, client);
         else if (message.type === "request") void this.#answer(message, client);
       },
-      closed: () => this.#clients.delete(client.uuid),
+      closed: () => {
+        if (this.#clients.get(client.uuid) === client) this.#clients.delete(client.uuid);
+        if (this.#stopper === client) this.#options.onShutdown();
+      },
     };
   }
 
@@ -103,10 +114,20 @@ export class Controller {
   async #answer({ requestId, request }: Request, client: Submitter): Promise<void> {
     try {
       const value = await this.#perform(request, client);
-      const sent = request.method === "shutdown" ? this.#options.onShutdown : undefined;
-      client.connection.send({ type: "reply", requestId, value }, [], sent);
+      if (request.method === "shutdown") this.#leave(requestId, client);
+      else client.connection.send({ type: "reply", requestId, value });
     } catch (error) {
       client.connection.send({ type: "reply", requestId, error: toWireError(error) });
+    }
+  }
+
+  /** Answers the client that ended the cluster; then, or when it is no longer there to hear, the end is reported. */
+  #leave(requestId: number, client: Submitter): void {
+    this.#stopper = client;
+    if (client.connection.isOpen) {
+      client.connection.send({ type: "reply", requestId, value: undefined }, [], this.#options.onShutdown);
+    } else {
+      this.#options.onShutdown();
     }
   }
 
@@ -129,17 +150,8 @@ export class Controller {
       case "status":
         return this.#status();
       case "result":
-        return this.#sendResult(request.taskId, client);
+        return this.#router.sendResult(request.taskId, client);
     }
-  }
-
-  /** Sends the result of somebody's finished task to a client that asks; says whether it did. */
-  #sendResult(taskId: string, client: Submitter): "sent" | "pending" | "unknown" {
-    const record = this.#database.get(taskId);
-    if (record === undefined) return "unknown";
-    if (record.outcome === undefined) return "pending";
-    sendRecord(record, client.connection);
-    return "sent";
   }
 
   #queueStatus(): QueueStatus {
@@ -181,13 +193,4 @@ export class Controller {
 
 function engineInfo({ engineId, uuid, pid, engineSet, host }: Engine): EngineInfo {
   return { engineId, uuid, pid, engineSet, host };
-}
-
-function sendRecord(record: TaskRecord, connection: Connection): void {
-  const { taskId, engineId, engineUuid, outcome, buffers } = record;
-  if (outcome === undefined) return;
-  for (const stream of ["stdout", "stderr"] as const) {
-    if (record[stream] !== "") connection.send({ type: "output", taskId, stream, text: record[stream] });
-  }
-  connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
 }

@@ -11,8 +11,12 @@ import type { AgentHello, ControllerStatus, EngineExited, EngineHello, EngineInf
 /** How long after one sign of an engine's end the other is waited for, in milliseconds. */
 const SECOND_SIGN_MS = 250;
 
+const AGENT_DIED = "its host agent died";
 /** How long an order to start engines waits for a host agent, in milliseconds. */
 const AGENT_WAIT_MS = 5_000;
+
+/** How long an agent that was sent away may take to end its engines and itself, in milliseconds. */
+const AGENT_STOP_MS = 4_000;
 
 interface Agent {
   readonly uuid: string;
@@ -59,6 +63,7 @@ export class EngineRegistry {
   readonly #endings = new Map<string, Ending>();
   readonly #sets = new Map<string, EngineSet>();
   readonly #waiters = new Set<() => void>();
+  #hadAgent = false;
   #nextEngineId = 0;
   #nextSet = 1;
 
@@ -83,6 +88,7 @@ export class EngineRegistry {
   }
 
   addAgent(hello: AgentHello, connection: Connection): void {
+    this.#hadAgent = true;
     this.#agents.set(hello.uuid, { uuid: hello.uuid, pid: hello.pid, host: hello.host, connection });
     this.#changed();
   }
@@ -92,7 +98,10 @@ export class EngineRegistry {
     this.#agents.delete(uuid);
     for (const set of this.#sets.values()) {
       if (set.agentUuid !== uuid) continue;
-      for (const engineUuid of [...set.alive]) this.#ended(engineUuid, "its host agent died", set);
+      for (const engineUuid of [...set.alive]) this.#ended(engineUuid, AGENT_DIED, set);
+    }
+    for (const engine of this.engines) {
+      if (engine.agentUuid === uuid) this.#ended(engine.uuid, AGENT_DIED, undefined);
     }
     this.#changed();
   }
@@ -167,21 +176,15 @@ export class EngineRegistry {
     }
   }
 
-  /** Sends every agent away; done when they are gone. */
+  /** Sends every agent away; done when they are gone, or do not answer for too long. */
   async stopAgents(): Promise<void> {
     for (const agent of this.#agents.values()) agent.connection.send({ type: "stopAgent" });
-    await this.#until(() => this.#agents.size === 0);
+    await this.#untilLimited(() => this.#agents.size === 0, AGENT_STOP_MS);
   }
 
   /** The first agent, which may still be on its way when the cluster has just been started. */
   async #anAgent(): Promise<Agent> {
-    let tooLate = false;
-    const timer = setTimeout(() => {
-      tooLate = true;
-      this.#changed();
-    }, AGENT_WAIT_MS);
-    await this.#until(() => this.#agents.size > 0 || tooLate);
-    clearTimeout(timer);
+    if (!this.#hadAgent) await this.#untilLimited(() => this.#agents.size > 0, AGENT_WAIT_MS);
     const [agent] = this.#agents.values();
     if (agent === undefined) throw new EngineError("no host agent is connected: engines cannot be started");
     return agent;
@@ -233,6 +236,17 @@ export class EngineRegistry {
 
   #changed(): void {
     for (const waiter of [...this.#waiters]) waiter();
+  }
+
+  /** {@link #until}, but no longer than `limit` milliseconds. */
+  async #untilLimited(condition: () => boolean, limit: number): Promise<void> {
+    let tooLate = false;
+    const timer = setTimeout(() => {
+      tooLate = true;
+      this.#changed();
+    }, limit);
+    await this.#until(() => condition() || tooLate);
+    clearTimeout(timer);
   }
 
   #until(condition: () => boolean): Promise<void> {

@@ -3,7 +3,8 @@
  * parent goes away, or asks, the cluster ends.
  */
 
-import { unlinkSync } from "node:fs";
+import { rmdirSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { listen } from "../channel/listener.ts";
 import { Controller } from "./controller.ts";
 
@@ -21,14 +22,11 @@ export interface ControllerReady {
   readonly port: number;
 }
 
-/** How long engines and agents may take to leave before the controller goes without them, in milliseconds. */
-const SHUTDOWN_MS = 5_000;
-
 process.once("message", (configuration: ControllerConfiguration) => void run(configuration));
 
 async function run(configuration: ControllerConfiguration): Promise<void> {
   const exit = (): never => {
-    removeFile(configuration.connectionFile);
+    removeConnectionFile(configuration.connectionFile);
     process.exit(0);
   };
   const controller = new Controller({
@@ -36,10 +34,7 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
     rejections: () => listener.rejections,
     onShutdown: exit,
   });
-  const stop = (): void => {
-    setTimeout(exit, SHUTDOWN_MS);
-    void controller.shutdown().then(exit);
-  };
+  const stop = (): void => void controller.shutdown().then(exit);
   process.once("disconnect", stop);
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
@@ -51,10 +46,11 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
   process.send?.({ port: listener.port } satisfies ControllerReady);
 }
 
-function removeFile(path: string): void {
+function removeConnectionFile(path: string): void {
   try {
     unlinkSync(path);
+    rmdirSync(dirname(path));
   } catch {
-    // Already gone: the agent and the owner remove it too.
+    // Already gone, since the agent and the owner remove it too; or other clusters have their files there.
   }
 }

@@ -25,15 +25,16 @@ export type Instruction =
 interface EngineState {
   readonly engineId: number;
   /** Waiting tasks from `head` on; those that were aborted meanwhile are skipped. */
-  waiting: string[];
+  waiting: TaskState[];
   head: number;
   readonly dispatched: Set<string>;
   completed: number;
 }
 
 interface TaskState {
+  readonly taskId: string;
   readonly engineId: number;
-  dispatched: boolean;
+  status: "waiting" | "dispatched" | "ended";
 }
 
 /** How many tasks an engine holds at once unless told otherwise: enough to keep it busy over a round trip. */
@@ -99,17 +100,19 @@ export class Scheduler {
   #submit(taskId: string, engineId: number): Instruction[] {
     const engine = this.#engines.get(engineId);
     if (engine === undefined) {
-      return [{ type: "fail", taskId, engineId, reason: `engine ${engineId} is not registered` }];
+      return [{ type: "fail", taskId, engineId, reason: "it is not registered" }];
     }
-    this.#tasks.set(taskId, { engineId, dispatched: false });
-    engine.waiting.push(taskId);
+    if (this.#tasks.has(taskId)) return [];
+    const task: TaskState = { taskId, engineId, status: "waiting" };
+    this.#tasks.set(taskId, task);
+    engine.waiting.push(task);
     return this.#fill(engine);
   }
 
   #finish(taskId: string): Instruction[] {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return [];
-    this.#tasks.delete(taskId);
+    this.#end(task);
     const engine = this.#engines.get(task.engineId);
     if (engine === undefined) return [];
     engine.dispatched.delete(taskId);
@@ -121,8 +124,8 @@ export class Scheduler {
     const task = this.#tasks.get(taskId);
     if (task === undefined) return [];
     const { engineId } = task;
-    if (task.dispatched) return [{ type: "recall", taskId, engineId }];
-    this.#tasks.delete(taskId);
+    if (task.status === "dispatched") return [{ type: "recall", taskId, engineId }];
+    this.#end(task);
     return [{ type: "aborted", taskId, engineId }];
   }
 
@@ -140,12 +143,11 @@ export class Scheduler {
   #fill(engine: EngineState): Instruction[] {
     const instructions: Instruction[] = [];
     while (engine.dispatched.size < this.#window && engine.head < engine.waiting.length) {
-      const taskId = engine.waiting[engine.head++] as string;
-      const task = this.#tasks.get(taskId);
-      if (task === undefined) continue;
-      task.dispatched = true;
-      engine.dispatched.add(taskId);
-      instructions.push({ type: "dispatch", taskId, engineId: engine.engineId });
+      const task = engine.waiting[engine.head++] as TaskState;
+      if (task.status !== "waiting") continue;
+      task.status = "dispatched";
+      engine.dispatched.add(task.taskId);
+      instructions.push({ type: "dispatch", taskId: task.taskId, engineId: engine.engineId });
     }
     // Drop the part of the list that has been used, once it outweighs the rest.
     if (engine.head > 1024 && engine.head * 2 > engine.waiting.length) {
@@ -156,6 +158,12 @@ export class Scheduler {
   }
 
   #stillWaiting(engine: EngineState): string[] {
-    return engine.waiting.slice(engine.head).filter((taskId) => this.#tasks.has(taskId));
+    const waiting = engine.waiting.slice(engine.head).filter((task) => task.status === "waiting");
+    return waiting.map((task) => task.taskId);
+  }
+
+  #end(task: TaskState): void {
+    task.status = "ended";
+    this.#tasks.delete(task.taskId);
   }
 }

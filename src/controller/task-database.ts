@@ -1,6 +1,6 @@
 /**
  * What ran where, when, and with what result, for clients that ask later. In memory, bounded by records and by bytes
- * of results; the oldest finished records go first.
+ * of results and output; the oldest finished records go first.
  */
 
 import type { Operation } from "../protocol/calls.ts";
@@ -24,7 +24,7 @@ export interface TaskRecord {
 export interface TaskDatabaseLimits {
   /** Finished records that are kept. */
   readonly records: number;
-  /** Bytes of results that are kept. */
+  /** Bytes of results and output that are kept; a character counts as one. */
   readonly bytes: number;
 }
 
@@ -48,7 +48,7 @@ export class TaskDatabase {
     return this.#records.size;
   }
 
-  /** Bytes of results held. */
+  /** Bytes of results and output held, of finished tasks. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -63,8 +63,12 @@ export class TaskDatabase {
 
   addOutput(taskId: string, stream: "stdout" | "stderr", text: string): void {
     const record = this.#records.get(taskId);
-    if (record === undefined || record[stream].length >= OUTPUT_LIMIT) return;
-    record[stream] += text;
+    if (record === undefined) return;
+    const kept = text.slice(0, OUTPUT_LIMIT - record[stream].length);
+    record[stream] += kept;
+    if (record.outcome === undefined) return;
+    this.#bytes += kept.length;
+    this.#cull();
   }
 
   /** Keeps the result of a task. Its payload is copied, because it lies in the packet it came with. */
@@ -96,6 +100,7 @@ export class TaskDatabase {
 }
 
 function bytesOf(record: TaskRecord): number {
+  const output = record.stdout.length + record.stderr.length;
   const payload = record.outcome?.payload?.byteLength ?? 0;
-  return record.buffers.reduce((sum, buffer) => sum + buffer.byteLength, payload);
+  return record.buffers.reduce((sum, buffer) => sum + buffer.byteLength, output + payload);
 }

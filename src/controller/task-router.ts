@@ -1,19 +1,20 @@
 /** Carries tasks to engines and results back, as the scheduler says, and writes down what happened. */
 
 import type { Connection } from "../channel/connection.ts";
-import type { Output, Outcome, Published, Result, Submit } from "../protocol/messages.ts";
+import type { Message, Outcome, Output, Published, Result, Submit } from "../protocol/messages.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
 import { type Instruction, Scheduler, type SchedulerEvent } from "./scheduler.ts";
 import type { TaskDatabase } from "./task-database.ts";
 
-/** Who is told how a task ends. */
+/** A client, who is told how the tasks end that it submitted or asked for. */
 export interface Submitter {
   readonly uuid: string;
   readonly connection: Connection;
 }
 
 interface PendingTask {
-  readonly submitter: Submitter;
+  /** Who hears of the task: its submitter, and every client that asked for it since. */
+  readonly interested: Set<Submitter>;
   readonly engineUuid: string;
   /** What the engine needs; let go once it has been sent. */
   payload: Uint8Array | undefined;
@@ -37,9 +38,11 @@ export class TaskRouter {
 
   submit(message: Submit, buffers: readonly Uint8Array[], submitter: Submitter): void {
     message.taskIds.forEach((taskId, index) => {
+      // Nothing runs twice, and what is known of a task is not overwritten.
+      if (this.#database.get(taskId) !== undefined) return;
       const engineId = message.engineIds[index] as number;
       const engineUuid = this.#registry.engine(engineId)?.uuid ?? "";
-      this.#pending.set(taskId, { submitter, engineUuid, payload: message.payload, buffers });
+      this.#pending.set(taskId, { interested: new Set([submitter]), engineUuid, payload: message.payload, buffers });
       this.#database.add({
         taskId,
         clientUuid: submitter.uuid,
@@ -72,11 +75,32 @@ export class TaskRouter {
 
   output(message: Output): void {
     this.#database.addOutput(message.taskId, message.stream, message.text);
-    this.#pending.get(message.taskId)?.submitter.connection.send(message);
+    this.#tell(message.taskId, message);
   }
 
   published(message: Published, buffers: readonly Uint8Array[]): void {
-    this.#pending.get(message.taskId)?.submitter.connection.send(message, buffers);
+    this.#tell(message.taskId, message, buffers);
+  }
+
+  /**
+   * Sends what a task has written, and its result, to a client that asks: at once if the task has ended ("sent"),
+   * or when it does ("pending").
+   */
+  sendResult(taskId: string, client: Submitter): "sent" | "pending" | "unknown" {
+    const record = this.#database.get(taskId);
+    if (record === undefined) return "unknown";
+    const task = this.#pending.get(taskId);
+    if (task?.interested.has(client)) return "pending";
+    for (const stream of ["stdout", "stderr"] as const) {
+      if (record[stream] !== "") client.connection.send({ type: "output", taskId, stream, text: record[stream] });
+    }
+    if (task !== undefined) {
+      task.interested.add(client);
+      return "pending";
+    }
+    const { engineId, engineUuid, outcome, buffers } = record;
+    if (outcome !== undefined) client.connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
+    return "sent";
   }
 
   /** Tasks that have not started are forgotten and answered with status "aborted". */
@@ -120,10 +144,13 @@ export class TaskRouter {
   #settle(taskId: string, engineId: number, outcome: Outcome, buffers: readonly Uint8Array[]): void {
     const task = this.#pending.get(taskId);
     if (task === undefined) return;
+    this.#tell(taskId, { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome }, buffers);
     this.#pending.delete(taskId);
     this.#database.finish(taskId, outcome, buffers);
-    const { submitter, engineUuid } = task;
-    submitter.connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
+  }
+
+  #tell(taskId: string, message: Message, buffers: readonly Uint8Array[] = []): void {
+    for (const { connection } of this.#pending.get(taskId)?.interested ?? []) connection.send(message, buffers);
   }
 }
 

@@ -4,27 +4,41 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { unlinkSync } from "node:fs";
+import { rmdirSync, unlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { inspect } from "node:util";
 import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
+import { ConnectionError } from "../errors.ts";
 import { Agent } from "./agent.ts";
 import type { AgentConfiguration } from "./configuration.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-process.once("message", (configuration: AgentConfiguration) => void run(configuration));
+process.once("message", (configuration: AgentConfiguration) => {
+  run(configuration).catch((error: unknown) => {
+    // A controller that has ended already needs no agent: that is no news to anybody.
+    if (!(error instanceof ConnectionError)) process.stderr.write(`${inspect(error)}\n`);
+    process.exit(1);
+  });
+});
 
 async function run(configuration: AgentConfiguration): Promise<void> {
   const uuid = randomUUID();
   let stopping = false;
-  const agent: Agent = new Agent(uuid, configuration, () => connection);
+  let connection: Connection | undefined;
+  const agent: Agent = new Agent(uuid, configuration, (message) => connection?.send(message));
   const stop = async (): Promise<void> => {
+    if (connection === undefined) process.exit(0);
     stopping = true;
     await agent.stop();
     connection.close();
   };
-  const connection: Connection = await connect({
+  process.once("disconnect", stop);
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  connection = await connect({
     ...configuration,
     timeout: CONNECT_TIMEOUT_MS,
     handlers: {
@@ -34,22 +48,20 @@ async function run(configuration: AgentConfiguration): Promise<void> {
       },
       closed: () => {
         agent.kill();
-        if (!stopping) removeFile(configuration.connectionFile);
+        if (!stopping) removeConnectionFile(configuration.connectionFile);
         process.exit(0);
       },
     },
   });
   connection.hold();
-  process.once("disconnect", stop);
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
   connection.send({ type: "hello", role: "agent", uuid, pid: process.pid, host: hostname() });
 }
 
-function removeFile(path: string): void {
+function removeConnectionFile(path: string): void {
   try {
     unlinkSync(path);
+    rmdirSync(dirname(path));
   } catch {
-    // Already gone: the controller and the owner remove it too.
+    // Already gone, since the controller and the owner remove it too; or other clusters have their files there.
   }
 }

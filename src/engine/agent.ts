@@ -2,7 +2,6 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Connection } from "../channel/connection.ts";
 import type { Message, SignalEngines, SpawnEngines } from "../protocol/messages.ts";
 import { type ControllerAddress, ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
 
@@ -10,6 +9,8 @@ import { type ControllerAddress, ENGINE_CONFIGURATION, type EngineConfiguration 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How long an engine that was asked to end may take before it is killed, in milliseconds. */
 const TERMINATE_MS = 3_000;
+/** How long after an engine's end its last words are waited for, in milliseconds. */
+const LAST_WORDS_MS = 100;
 /** How much of an engine's last words is kept for the report of its end, in characters. */
 const LAST_WORDS = 2_000;
 
@@ -22,14 +23,15 @@ interface EngineProcess {
 export class Agent {
   readonly #uuid: string;
   readonly #address: ControllerAddress;
-  readonly #connection: () => Connection;
+  readonly #send: (message: Message) => void;
   readonly #engines = new Map<string, EngineProcess>();
   #onEmpty: (() => void) | undefined;
 
-  constructor(uuid: string, address: ControllerAddress, connection: () => Connection) {
+  /** `send` reaches the controller. */
+  constructor(uuid: string, address: ControllerAddress, send: (message: Message) => void) {
     this.#uuid = uuid;
     this.#address = address;
-    this.#connection = connection;
+    this.#send = send;
   }
 
   message(message: Message): void {
@@ -84,7 +86,15 @@ export class Agent {
     }
     child.stdio[3]?.on("error", () => undefined);
     child.once("error", (error) => this.#ended(uuid, `it could not be started: ${error.message}`));
-    child.once("close", (code, signal) => this.#ended(uuid, describeEnd(code, signal, engine.lastWords)));
+    child.once("exit", (code, signal) => {
+      const report = (): void => this.#ended(uuid, describeEnd(code, signal, engine.lastWords));
+      // Its output is all there when it is closed, but a process that it started may hold it open for ever.
+      const timer = setTimeout(report, LAST_WORDS_MS);
+      child.once("close", () => {
+        clearTimeout(timer);
+        report();
+      });
+    });
   }
 
   #terminate(uuid: string): void {
@@ -93,7 +103,7 @@ export class Agent {
     engine.child.kill("SIGTERM");
     // A stopped process hears nothing but this.
     const timer = setTimeout(() => engine.child.kill("SIGKILL"), TERMINATE_MS);
-    engine.child.once("close", () => clearTimeout(timer));
+    engine.child.once("exit", () => clearTimeout(timer));
   }
 
   #signal({ uuids, signal }: SignalEngines): void {
@@ -104,7 +114,7 @@ export class Agent {
     const engine = this.#engines.get(uuid);
     if (engine === undefined) return;
     this.#engines.delete(uuid);
-    this.#connection().send({ type: "engineExited", uuid, engineSet: engine.engineSet, reason });
+    this.#send({ type: "engineExited", uuid, engineSet: engine.engineSet, reason });
     if (this.#engines.size === 0) this.#onEmpty?.();
   }
 }

@@ -32,7 +32,7 @@ export class Namespace {
     const last = path.pop() as string;
     if (path.length > 0) {
       const target = this.get(path.join("."));
-      if (typeof target !== "object" && typeof target !== "function") {
+      if (target === null || (typeof target !== "object" && typeof target !== "function")) {
         throw new TypeError(`"${path.join(".")}" is not an object: "${name}" cannot be set`);
       }
       (target as Record<string, unknown>)[last] = value;

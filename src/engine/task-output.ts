@@ -5,6 +5,8 @@ export type Stream = "stdout" | "stderr";
 /** Text is held back at most this long, in milliseconds, and at most this much, in characters. */
 const GATHER_MS = 10;
 const GATHER_CHARACTERS = 16 * 1024;
+/** How much of a task's last words is kept for the report of the engine's end, in characters. */
+const LAST_WORDS = 2_000;
 
 type Write = typeof process.stdout.write;
 
@@ -12,17 +14,24 @@ export class TaskOutput {
   readonly #send: (taskId: string, stream: Stream, text: string) => void;
   readonly #gathered: Record<Stream, string> = { stdout: "", stderr: "" };
   #taskId: string | undefined;
+  #lastWords = "";
   #lastFlush = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** From now on what is written while a task runs goes to `send`; other output goes where it went. */
   constructor(send: (taskId: string, stream: Stream, text: string) => void) {
     this.#send = send;
+    const write: Write = process.stderr.write.bind(process.stderr);
+    // A task that ends the process is not heard any more; what it said goes where the agent looks.
+    process.once("exit", () => {
+      if (this.#taskId !== undefined && this.#lastWords !== "") write(this.#lastWords);
+    });
     for (const stream of ["stdout", "stderr"] as const) this.#capture(stream);
   }
 
   begin(taskId: string): void {
     this.#taskId = taskId;
+    this.#lastWords = "";
   }
 
   /** The task has ended: sends what is left. */
@@ -45,6 +54,7 @@ export class TaskOutput {
   }
 
   #add(stream: Stream, text: string): void {
+    if (stream === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
     // Keep the order of the two streams: what the other one holds goes first.
     const other = stream === "stdout" ? "stderr" : "stdout";
     if (this.#gathered[other] !== "") this.#flush();

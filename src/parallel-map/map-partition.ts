@@ -32,7 +32,7 @@ type Steps = Generator<unknown, unknown, unknown>;
  * An ndarray takes results of one kind. Arrays of one dtype and shape are stacked along axis 0 (a typed array counts as
  * a 1-d ndarray). Numbers give a 1-d ndarray of the input's dtype; where that is an integer dtype and a number is no
  * integer, or out of its range, it is float64. Bigints give bigint64, or biguint64 if that is the input's dtype and none
- * is negative. NumPy's `np.array([f(x) for x in a])` goes by the types of the results instead, of which JavaScript has
+ * is negative. An ndarray over a plain array keeps that for numbers and bigints alike. NumPy's `np.array([f(x) for x in a])` goes by the types of the results instead, of which JavaScript has
  * fewer: there, whole numbers give int64, where ours give the input's dtype (float32 in, float32 out), and NumPy scalars
  * of a small dtype wrap where ours become float64.
  *
@@ -71,7 +71,7 @@ function* mapSteps(fn: AnyFunction, readers: readonly TileReader[], results: Res
     const count = stop - start;
     for (let next = 0; next < count; ) {
       const done = callEach(fn, tiles, values, next, count);
-      results.write(values, next, done, start + next);
+      if (done > next) results.write(values, next, done, start + next);
       next = done;
       if (done === count) break;
       values[done] = yield values[done];

@@ -1,7 +1,15 @@
 /** The results of a map over one partition: checked, and written to memory of the kind of the output. */
 
-import { isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
-import { isNdArray, makeNdArray, type NdArray, rowMajorStride, sizeOf } from "../ndarray-transport/ndarrays.ts";
+import { allocate, type DType, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
+import {
+  copyRowMajor,
+  isNdArray,
+  isRowMajor,
+  makeNdArray,
+  type NdArray,
+  rowMajorStride,
+  sizeOf,
+} from "../ndarray-transport/ndarrays.ts";
 import { describe } from "./describe.ts";
 import {
   allocateElements,
@@ -20,7 +28,8 @@ import { allocateArray, copyNdArray, type Elements } from "./strided-copy.ts";
 /** Takes the results of a partition in order and makes the partition of results. */
 export interface Results {
   /**
-   * Takes `values[from]` up to, not including, `values[to]` as the results for `start` and the indices after it.
+   * Takes `values[from]` up to, not including, `values[to]` (one at least) as the results for `start` and the indices
+   * after it.
    * @throws TypeError that names the index of a result which does not fit
    */
   write(values: readonly unknown[], from: number, to: number, start: number): void;
@@ -65,13 +74,13 @@ class NumberResults implements Results {
   readonly #output: OutputKind;
   readonly #offset: number;
   readonly #tile: Float64Array;
-  #elements: Elements;
+  #elements: TypedArray;
   #limits: { least: number; greatest: number } | undefined;
 
-  constructor(output: OutputKind, type: ElementType, length: number, offset: number) {
+  constructor(output: OutputKind, type: DType, length: number, offset: number) {
     this.#output = output;
     this.#offset = offset;
-    this.#elements = allocateElements(type, length);
+    this.#elements = allocate(type, length);
     this.#tile = new Float64Array(Math.min(length, MOST_RESULTS));
     this.#limits = output.kind === "ndarray" ? integerLimits(type) : undefined;
   }
@@ -86,14 +95,13 @@ class NumberResults implements Results {
     }
     const numbers = tile.subarray(0, count);
     if (this.#limits !== undefined && !areIntegersWithin(numbers, this.#limits)) {
-      this.#elements = converted(this.#elements as TypedArray, "float64");
+      this.#elements = converted(this.#elements, "float64");
       this.#limits = undefined;
     }
-    if (isTypedArray(this.#elements)) (this.#elements as Float64Array).set(numbers, start);
-    else for (let i = 0; i < count; i++) this.#elements[start + i] = numbers[i];
+    (this.#elements as Float64Array).set(numbers, start);
   }
 
-  finish(): Elements {
+  finish(): TypedArray {
     return this.#elements;
   }
 
@@ -119,7 +127,7 @@ class BigIntResults implements Results {
   readonly #offset: number;
   #elements: BigInt64Array | BigUint64Array;
 
-  constructor(output: OutputKind, type: ElementType, length: number, offset: number) {
+  constructor(output: OutputKind, type: DType, length: number, offset: number) {
     this.#output = output;
     this.#offset = offset;
     this.#elements = type === "biguint64" ? new BigUint64Array(length) : new BigInt64Array(length);
@@ -136,7 +144,7 @@ class BigIntResults implements Results {
     }
   }
 
-  finish(): Elements {
+  finish(): TypedArray {
     return this.#elements;
   }
 
@@ -152,35 +160,59 @@ class BigIntResults implements Results {
   }
 }
 
+/** Numbers and bigints, in the plain array that is to lie under an ndarray. */
+class PlainResults implements Results {
+  readonly #output: OutputKind;
+  readonly #offset: number;
+  readonly #elements: unknown[];
+
+  constructor(output: OutputKind, length: number, offset: number) {
+    this.#output = output;
+    this.#offset = offset;
+    this.#elements = allocateArray(length);
+  }
+
+  write(values: readonly unknown[], from: number, to: number, start: number): void {
+    for (let i = from, at = start; i < to; i++, at++) {
+      const value = values[i];
+      if (typeof value !== "number" && typeof value !== "bigint") {
+        throw misfit(this.#output, this.#offset + at, describe(value), "a number or a bigint");
+      }
+      this.#elements[at] = value;
+    }
+  }
+
+  finish(): unknown[] {
+    return this.#elements;
+  }
+}
+
 /** Arrays of one dtype and shape, stacked along a new axis 0. A typed array counts as a 1-d ndarray. */
 class StackedResults implements Results {
   readonly #output: OutputKind;
   readonly #offset: number;
   readonly #length: number;
+  readonly #type: ElementType;
   readonly #shape: readonly number[];
+  readonly #size: number;
   readonly #elements: Elements;
 
   constructor(output: OutputKind, first: NdArray, length: number, offset: number) {
     this.#output = output;
     this.#offset = offset;
     this.#length = length;
+    this.#type = elementTypeOf(first);
     this.#shape = [...first.shape];
-    this.#elements = allocateElements(elementTypeOf(first), length * sizeOf(first.shape));
+    this.#size = sizeOf(first.shape);
+    this.#elements = allocateElements(this.#type, length * this.#size);
   }
 
   write(values: readonly unknown[], from: number, to: number, start: number): void {
     for (let i = from, at = start; i < to; i++, at++) {
       const item = asNdArray(values[i]);
-      const place = this.#place(at);
-      if (item === undefined || !isAlike(item, place)) {
-        throw misfit(
-          this.#output,
-          this.#offset + at,
-          describe(values[i]),
-          `${describe(place)} as the result before it is`,
-        );
-      }
-      copyNdArray(item, place);
+      if (item === undefined || !this.#isAlike(item)) throw this.#misfit(at, values[i]);
+      if (isRowMajor(item)) copyRowMajor(item, this.#elements, at * this.#size);
+      else copyNdArray(item, this.#place(at));
     }
   }
 
@@ -190,21 +222,29 @@ class StackedResults implements Results {
 
   /** Where the result for that index goes. */
   #place(index: number): NdArray {
-    return makeNdArray(this.#elements, this.#shape, rowMajorStride(this.#shape), index * sizeOf(this.#shape));
+    return makeNdArray(this.#elements, this.#shape, rowMajorStride(this.#shape), index * this.#size);
   }
+
+  #isAlike(item: NdArray): boolean {
+    const { shape } = item;
+    if (elementTypeOf(item) !== this.#type || shape.length !== this.#shape.length) return false;
+    return shape.every((length, axis) => length === this.#shape[axis]);
+  }
+
+  #misfit(index: number, value: unknown): TypeError {
+    const wanted = `${describe(this.#place(index))} as the result before it is`;
+    return misfit(this.#output, this.#offset + index, describe(value), wanted);
+  }
+}
+
+function asNdArray(value: unknown): NdArray | undefined {
+  if (isTypedArray(value)) return makeNdArray(value, [value.length]);
+  return isNdArray(value) && hasPlainMemory(value) ? value : undefined;
 }
 
 /** Whether the elements lie in a typed array or an array, not in a store with methods of its own. */
 function hasPlainMemory(array: NdArray): boolean {
   return isTypedArray(array.data) || Array.isArray(array.data);
-}
-
-function isAlike(first: NdArray, second: NdArray): boolean {
-  return (
-    elementTypeOf(first) === elementTypeOf(second) &&
-    first.shape.length === second.shape.length &&
-    first.shape.every((length, axis) => length === second.shape[axis])
-  );
 }
 
 /** Numbers, bigints or arrays, as the first result is. */
@@ -232,17 +272,14 @@ class NdArrayResults implements Results {
 
   #resultsLike(first: unknown, index: number): Results {
     const { dtype } = this.#output;
-    if (typeof first === "number") {
+    const isNumber = typeof first === "number";
+    if (isNumber || typeof first === "bigint") {
+      if (dtype === "array") return new PlainResults(this.#output, this.#length, this.#offset);
+      if (!isNumber) return new BigIntResults(this.#output, dtype, this.#length, this.#offset);
       return new NumberResults(this.#output, isBigIntType(dtype) ? "float64" : dtype, this.#length, this.#offset);
     }
-    if (typeof first === "bigint") return new BigIntResults(this.#output, dtype, this.#length, this.#offset);
     const item = asNdArray(first);
     if (item !== undefined) return new StackedResults(this.#output, item, this.#length, this.#offset);
     throw misfit(this.#output, this.#offset + index, describe(first), "a number or an ndarray");
   }
-}
-
-function asNdArray(value: unknown): NdArray | undefined {
-  if (isTypedArray(value)) return makeNdArray(value, [value.length]);
-  return isNdArray(value) && hasPlainMemory(value) ? value : undefined;
 }

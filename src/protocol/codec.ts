@@ -20,7 +20,7 @@ export const PROLOGUE_LENGTH = 48;
 /** The longest head that is accepted, in bytes. */
 export const HEAD_LIMIT = 0x7fff_ffff;
 const MAGIC = 0x00_50_44_4e | (PROTOCOL_VERSION << 24);
-const packr = new Packr({ useRecords: true, moreTypes: false, int64AsType: "number" });
+const packr = new Packr({ useRecords: true, moreTypes: false, structuredClone: false, int64AsType: "number" });
 
 /** A message with the buffers that belong to it. */
 export interface Envelope {
@@ -65,9 +65,10 @@ export function decodeHead(head: Uint8Array): DecodedHead {
     throw new MalformedPacket("head is not a list of lengths and messages");
   }
   const [lengths, entries] = decoded as [number[], unknown[]];
+  if (entries.length % 2 !== 0) throw new MalformedPacket("message without the number of its buffers");
   const messages: { message: Message; bufferCount: number }[] = [];
   let expected = 0;
-  for (let i = 0; i + 1 < entries.length; i += 2) {
+  for (let i = 0; i < entries.length; i += 2) {
     const message = entries[i] as Message | null;
     const bufferCount = entries[i + 1] as number;
     if (typeof message !== "object" || message === null || typeof message.type !== "string" || !isLength(bufferCount)) {

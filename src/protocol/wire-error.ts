@@ -1,7 +1,11 @@
 /** Errors as they cross the wire, and back. */
 
+import { type InspectOptions, inspect } from "node:util";
 import { EngineError, type ErrorPlace, ParallelError, RemoteError, SecurityError, TaskAborted } from "../errors.ts";
 import type { WireError } from "./messages.ts";
+
+/** How a thrown value is shown: without running code of its own, and not at full length. */
+const BRIEF: InspectOptions = { depth: 2, maxArrayLength: 20, maxStringLength: 1_000, customInspect: false };
 
 /** How an error that was thrown by the system itself (not by a user's function) is told to the other end. */
 export function toWireError(error: unknown): WireError {
@@ -47,20 +51,24 @@ function kindOf(error: unknown): WireError["kind"] {
 }
 
 function asError(error: unknown): { name: string; message: string; stack?: string | undefined } {
-  if (typeof error === "object" && error !== null && "message" in error) {
-    const { name, message, stack } = error as { name?: unknown; message: unknown; stack?: unknown };
-    return {
-      name: typeof name === "string" ? name : "Error",
-      message: String(message),
-      stack: typeof stack === "string" ? stack : undefined,
-    };
+  try {
+    if (typeof error === "object" && error !== null && "message" in error) {
+      const { name, message, stack } = error as { name?: unknown; message: unknown; stack?: unknown };
+      return {
+        name: typeof name === "string" ? name : "Error",
+        message: String(message),
+        stack: typeof stack === "string" ? stack : undefined,
+      };
+    }
+  } catch {
+    // A getter or a proxy that throws: described like any other value.
   }
   return { name: "Error", message: describeThrown(error) };
 }
 
 function describeThrown(value: unknown): string {
   try {
-    return `a value that is no error was thrown: ${typeof value === "string" ? value : JSON.stringify(value) ?? String(value)}`;
+    return `a value that is no error was thrown: ${typeof value === "string" ? value : inspect(value, BRIEF)}`;
   } catch {
     return "a value that is no error was thrown";
   }

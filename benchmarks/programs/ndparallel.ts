@@ -1,0 +1,154 @@
+/** ndparallel, as its users see it. */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Client, Cluster, parallel, ref } from "ndparallel";
+import { answerOrders, type Operation, timed, verify } from "../lib/answering.ts";
+import { forgetData, ramp, sumOfWave, verifyRamp, verifySum, wave, waveSum } from "../lib/data.ts";
+
+const ENGINES = 2;
+const profileDir = mkdtempSync(join(tmpdir(), "ndparallel-benchmark-profile-"));
+let cluster: Cluster | undefined;
+let client: Client | undefined;
+
+const addOne = (x: number): number => x + 1;
+const same = (array: Float64Array): Float64Array => array;
+/** Which array is in the engines' namespaces under `part`. */
+let scattered = "";
+
+const operations: Record<string, Operation> = {
+  async start() {
+    await stop();
+    return timed(async () => {
+      cluster = await Cluster.start({ engines: ENGINES, profileDir });
+      client = await cluster.connect();
+      const answers = await client.view().apply(() => 42);
+      verify(answers.length === ENGINES && answers.every((answer) => answer === 42), "answers of the engines");
+    });
+  },
+
+  async call({ count = 0 }) {
+    const engine = connected().at(0);
+    return timed(async () => {
+      for (let i = 0; i < count; i++) verify((await engine.apply(addOne, i)) === i + 1, "sum");
+    });
+  },
+
+  async tasks({ count = 0, engines = 1 }) {
+    const views = Array.from({ length: engines }, (_, index) => connected().at(index));
+    let values: number[] = [];
+    const seconds = await timed(async () => {
+      const results = Array.from({ length: count }, (_, i) =>
+        (views[i % engines] as (typeof views)[0]).apply(addOne, i),
+      );
+      values = await Promise.all(results);
+    });
+    verify(values.length === count && values.every((value, i) => value === i + 1), "sums");
+    return seconds;
+  },
+
+  async echo({ bytes = 0, mark = 0 }) {
+    const engine = connected().at(0);
+    const array = ramp(bytes, mark);
+    let back: Float64Array | undefined;
+    const seconds = await timed(async () => {
+      back = await engine.apply(same, array);
+    });
+    verifyRamp(back, bytes / 8, mark);
+    return seconds;
+  },
+
+  async scatter({ bytes = 0, mark = 0 }) {
+    const all = connected().view();
+    const array = ramp(bytes, mark);
+    const seconds = await timed(() => all.scatter("part", array));
+    scattered = "";
+    const ends = await all.apply((part: Float64Array) => [part.length, part[0], part.at(-1)], ref("part") as never);
+    const half = bytes / 16;
+    verify(`${ends}` === `${[half, mark, half - 1, half, half, 2 * half - 1]}`, `ends of the parts: ${ends}`);
+    return seconds;
+  },
+
+  async gather({ bytes = 0 }) {
+    const all = connected().view();
+    await scatterOnce(`ramp ${bytes}`, () => ramp(bytes, 0));
+    let whole: unknown;
+    const seconds = await timed(async () => {
+      whole = await all.gather("part");
+    });
+    verifyRamp(whole, bytes / 8, 0);
+    return seconds;
+  },
+
+  async push({ bytes = 0, mark = 0 }) {
+    const all = connected().view();
+    const array = ramp(bytes, mark);
+    const seconds = await timed(() => all.push({ whole: array }));
+    const ends = await all.apply((x: Float64Array) => [x.length, x[0], x.at(-1)], ref("whole") as never);
+    const expected = [bytes / 8, mark, bytes / 8 - 1];
+    verify(ends.length === ENGINES && ends.every((end) => `${end}` === `${expected}`), `ends of the array: ${ends}`);
+    return seconds;
+  },
+
+  async mapMoved({ length = 0 }) {
+    const sumOfParts = parallel(connected().view())(sumOfWave);
+    const array = wave(length);
+    let sums: unknown;
+    const seconds = await timed(async () => {
+      sums = await sumOfParts(array);
+    });
+    verifySum(total(sums as number[]), waveSum(length));
+    return seconds;
+  },
+
+  async mapResident({ length = 0 }) {
+    const all = connected().view();
+    await scatterOnce(`wave ${length}`, () => wave(length));
+    let sums: number[] = [];
+    const seconds = await timed(async () => {
+      sums = await all.apply(sumOfWave, ref("part") as never);
+    });
+    verifySum(total(sums), waveSum(length));
+    return seconds;
+  },
+
+  async release() {
+    forgetData();
+    scattered = "";
+    await connected().view().clear();
+    return 0;
+  },
+};
+
+const { version } = JSON.parse(readFileSync(packageFile(), "utf8")) as { version: string };
+await answerOrders({ ndparallel: version, node: process.version }, operations, async () => {
+  await stop();
+  rmSync(profileDir, { recursive: true, force: true });
+});
+
+async function stop(): Promise<void> {
+  client?.close();
+  await cluster?.stop();
+  cluster = client = undefined;
+  scattered = "";
+}
+
+function connected(): Client {
+  if (client === undefined) throw new Error("the engines have not been started");
+  return client;
+}
+
+async function scatterOnce(name: string, array: () => Float64Array): Promise<void> {
+  if (scattered !== name) await connected().view().scatter("part", array());
+  scattered = name;
+}
+
+function total(sums: readonly number[]): number {
+  return sums.reduce((sum, value) => sum + value, 0);
+}
+
+function packageFile(): string {
+  return createRequire(import.meta.url).resolve("ndparallel/package.json");
+}

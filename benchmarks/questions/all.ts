@@ -1,0 +1,12 @@
+/** All questions, in the order in which they are asked. */
+
+import type { Question } from "../lib/question.ts";
+import { bigMap } from "./big-map.ts";
+import { echo } from "./echo.ts";
+import { manyCalls } from "./many-calls.ts";
+import { oneCall } from "./one-call.ts";
+import { push } from "./push.ts";
+import { scatterGather } from "./scatter-gather.ts";
+import { startUp } from "./start-up.ts";
+
+export const questions: readonly Question[] = [startUp, oneCall, manyCalls, echo, scatterGather, push, bigMap];

@@ -1,0 +1,24 @@
+/**
+ * Asked: how fast does one array reach all of two engines? Bytes delivered count: twice those of the array.
+ * Expected: faster than ipyparallel; the array leaves the client once.
+ * Seen: @SEEN@
+ */
+
+import { gigabytesPerSecond, MEBIBYTE, type Question } from "../lib/question.ts";
+
+export const push: Question = {
+  name: "push",
+  title: "Push: one array to all engines",
+  cases: (quick) => {
+    const size = quick ? 16 : 64;
+    return [
+      {
+        label: `${size} MB float64 to two engines, bytes delivered`,
+        operation: "push",
+        parameters: { bytes: size * MEBIBYTE },
+        unit: gigabytesPerSecond(2 * size * MEBIBYTE),
+        repetitions: quick ? 2 : 9,
+      },
+    ];
+  },
+};

@@ -1,0 +1,121 @@
+/** What is added in one turn leaves together, in order, in packets that are not too large. */
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Outbox } from "../../src/channel/outbox.ts";
+import type { Envelope } from "../../src/protocol/codec.ts";
+import type { Message, Output } from "../../src/protocol/messages.ts";
+import { numbered } from "./recorder.ts";
+
+const KIB = 1024;
+
+function recording(): { outbox: Outbox; packets: (readonly Envelope[])[]; sent: (() => void)[][] } {
+  const packets: (readonly Envelope[])[] = [];
+  const sent: (() => void)[][] = [];
+  const outbox = new Outbox((envelopes, onSent) => {
+    packets.push(envelopes);
+    sent.push(onSent);
+  });
+  return { outbox, packets, sent };
+}
+
+const numbersIn = (packet: readonly Envelope[] | undefined): number[] => {
+  return (packet ?? []).map(({ message }) => Number((message as Output).taskId));
+};
+const plain = (message: Message): Envelope => ({ message, buffers: [] });
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+test("the messages of one turn leave in one packet, at the end of the turn", async () => {
+  const { outbox, packets } = recording();
+  for (const number of upTo(100)) outbox.add(plain(numbered(number)));
+  expect(packets).toHaveLength(0);
+  await Promise.resolve();
+  expect(packets.map(numbersIn)).toEqual([upTo(100)]);
+});
+
+test("each turn has a packet of its own, and a turn without messages none", async () => {
+  const { outbox, packets } = recording();
+  outbox.add(plain(numbered(0)));
+  await Promise.resolve();
+  await Promise.resolve();
+  outbox.add(plain(numbered(1)));
+  outbox.add(plain(numbered(2)));
+  await Promise.resolve();
+  expect(packets.map(numbersIn)).toEqual([[0], [1, 2]]);
+});
+
+test("a packet is cut at 128 messages, without waiting", async () => {
+  const { outbox, packets } = recording();
+  for (const number of upTo(300)) outbox.add(plain(numbered(number)));
+  expect(packets.map((packet) => packet.length)).toEqual([128, 128]);
+  await Promise.resolve();
+  expect(packets.map((packet) => packet.length)).toEqual([128, 128, 44]);
+  expect(packets.flatMap(numbersIn)).toEqual(upTo(300));
+});
+
+test.each<[string, (bytes: number) => Envelope]>([
+  ["buffers", (bytes) => ({ message: numbered(0), buffers: [new Uint8Array(bytes - 1), new Uint8Array(1)] })],
+  ["payloads of tasks", (bytes) => plain({ type: "task", taskId: "0", payload: new Uint8Array(bytes) })],
+  [
+    "payloads of results",
+    (bytes) => {
+      const outcome = { status: "ok", payload: new Uint8Array(bytes) } as const;
+      return plain({ type: "result", taskId: "0", engineId: 0, engineUuid: "", outcome });
+    },
+  ],
+  ["output", (bytes) => plain({ type: "output", taskId: "0", stream: "stdout", text: "x".repeat(bytes) })],
+])("a packet is cut at 256 KiB of %s, without waiting", async (_, envelope) => {
+  const { outbox, packets } = recording();
+  for (let i = 0; i < 3; i++) outbox.add(envelope(64 * KIB));
+  expect(packets).toHaveLength(0);
+  outbox.add(envelope(64 * KIB));
+  outbox.add(envelope(2));
+  expect(packets.map((packet) => packet.length)).toEqual([4]);
+  outbox.add(envelope(256 * KIB));
+  expect(packets.map((packet) => packet.length)).toEqual([4, 2]);
+  await Promise.resolve();
+  expect(packets).toHaveLength(2);
+});
+
+test("flush sends at once, and nothing is sent twice", async () => {
+  const { outbox, packets } = recording();
+  outbox.flush();
+  outbox.add(plain(numbered(0)));
+  outbox.flush();
+  expect(packets.map(numbersIn)).toEqual([[0]]);
+  outbox.flush();
+  outbox.add(plain(numbered(1)));
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(packets.map(numbersIn)).toEqual([[0], [1]]);
+});
+
+test("what is called when a packet has left goes with its packet", async () => {
+  const { outbox, sent } = recording();
+  const calls = upTo(130).map((number) => () => number);
+  for (const call of calls) outbox.add(plain(numbered(0)), call);
+  outbox.add(plain(numbered(0)));
+  await Promise.resolve();
+  expect(sent).toEqual([calls.slice(0, 128), calls.slice(128)]);
+});
+
+test("whatever is added, it leaves once and in order, and only the last message may exceed a packet's size", async () => {
+  const size = fc.oneof(fc.nat(100), fc.nat(300 * KIB));
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record({ size, flush: fc.boolean() }), { maxLength: 200 }), async (additions) => {
+      const { outbox, packets } = recording();
+      additions.forEach(({ size, flush }, number) => {
+        outbox.add({ message: numbered(number), buffers: [new Uint8Array(size)] });
+        if (flush) outbox.flush();
+      });
+      await Promise.resolve();
+      expect(packets.flatMap(numbersIn)).toEqual(upTo(additions.length));
+      for (const packet of packets) {
+        expect(packet.length).toBeLessThanOrEqual(128);
+        const before = packet.slice(0, -1).flatMap(({ buffers }) => buffers);
+        expect(before.reduce((sum, buffer) => sum + buffer.byteLength, 0)).toBeLessThan(256 * KIB);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});

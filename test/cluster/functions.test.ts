@@ -1,0 +1,393 @@
+/** Functions over the wire: which kinds travel, where their names are looked up, and what is refused before sending. */
+
+import { basename } from "node:path";
+import { closure, RemoteError, ref, SerializationError } from "ndparallel";
+import { describe, expect, test } from "vitest";
+import { failure, shareCluster } from "./shared-cluster.ts";
+
+declare const a: number;
+declare const table: { rate: number };
+declare const helper: (x: number) => number;
+
+const shared = shareCluster(2);
+
+const constant = 42;
+let changing = 1;
+const weights = Float64Array.of(1, 2, 3);
+function twice(x: number): number {
+  return 2 * x;
+}
+
+async function refusal(call: () => unknown): Promise<SerializationError> {
+  const sent = shared.rc.history.length;
+  const error = await failure(call);
+  expect(error).toBeInstanceOf(SerializationError);
+  expect(shared.rc.history).toHaveLength(sent);
+  return error as SerializationError;
+}
+
+describe("kinds", () => {
+  class Shape {
+    static count = 3;
+    static scale(x: number): number {
+      return x * 10;
+    }
+    static async later(x: number): Promise<number> {
+      return x + 1;
+    }
+    readonly #side: number;
+    constructor(side: number) {
+      this.#side = side;
+    }
+    get area(): number {
+      return this.#side ** 2;
+    }
+    plain(x: number): number {
+      return x - 1;
+    }
+  }
+  const record = {
+    method(x: number): number {
+      return x * 3;
+    },
+    async asyncMethod(x: number): Promise<number> {
+      return x * 4;
+    },
+    ["computed name"](x: number): number {
+      return x * 5;
+    },
+    get accessor(): number {
+      return 6;
+    },
+    arrow: (x: number): number => x * 7,
+  };
+
+  test.each<[string, (x: number) => unknown, unknown]>([
+    ["a declaration", twice, 20],
+    ["an arrow function", (x) => x + 1, 11],
+    ["an arrow function with a body", (x) => { const y = x; return y; }, 10],
+    ["a function expression", function (x) { return x / 2; }, 5],
+    ["a named function expression that calls itself", function down(x): unknown { return x === 0 ? "done" : down(x - 1); }, "done"],
+    ["an async function", async (x) => x + 2, 12],
+    ["an async function expression", async function (x) { return (await Promise.resolve(x)) + 3; }, 13],
+    ["a function that returns a promise", (x) => Promise.resolve(x), 10],
+    ["a method of a record", record.method, 30],
+    ["an async method", record.asyncMethod, 40],
+    ["a method with a computed name", record["computed name"], 50],
+    ["a getter", Object.getOwnPropertyDescriptor(record, "accessor")?.get as () => number, 6],
+    ["an arrow function in a record", record.arrow, 70],
+    ["a static method", Shape.scale, 100],
+    ["an async static method", Shape.later, 11],
+    ["a method of a class", Shape.prototype.plain, 9],
+    ["a bound function", function (this: { k: number }, y: number, x: number) { return this.k * y * x; }.bind({ k: 2 }, 3), 60],
+    ["a bound native function", Math.pow.bind(null, 2), 1024],
+    ["a native function", Math.sqrt, Math.sqrt(10)],
+    ["a constructor that is called without new", Number as (x: number) => number, 10],
+    ["a function of a Node module", basename as never, undefined],
+    ["a function made from text", new Function("x", "return x * 8") as (x: number) => number, 80],
+    ["default values, rest and patterns", (x, [y] = [1], { z = 2 } = {}, ...rest: number[]) => [x, y, z, rest.length], [10, 1, 2, 0]],
+    ["a function that uses arguments", function () { return arguments.length; }, 1],
+  ])("%s", async (name, fn, expected) => {
+    if (name === "a function of a Node module") {
+      expect(await shared.rc.at(0).apply(basename, "/a/b.c")).toBe("b.c");
+    } else {
+      expect(await shared.rc.at(0).apply(fn, 10)).toEqual(expected);
+    }
+  });
+
+  test("a class travels as an argument, with its static members", async () => {
+    const use = (C: typeof Shape): unknown[] => [new C(3).area, C.count, C.scale(2), new C(1).plain(1)];
+    expect(await shared.rc.at(0).apply(use, Shape)).toEqual([9, 3, 20, 0]);
+  });
+
+  test("a class cannot be called, as here", async () => {
+    const error = (await failure(() => shared.rc.at(0).apply(Shape as never))) as RemoteError;
+    expect(error.remoteName).toBe("TypeError");
+    expect(error.message).toMatch(/new/);
+  });
+
+  test("generators run on the engine when they are consumed there; one as a result is refused", async () => {
+    const one = shared.rc.at(0);
+    function* count(n: number): Generator<number> {
+      for (let i = 0; i < n; i++) yield i;
+    }
+    expect(await one.apply((make: typeof count) => [...make(3)], count)).toEqual([0, 1, 2]);
+    const error = (await failure(() => one.apply(count, 3))) as RemoteError;
+    expect(error.remoteName).toBe("SerializationError");
+    expect(error.message).toMatch(/iterator.*Array\.from/);
+    expect(((await failure(() => one.apply(async function* () {}))) as RemoteError).remoteName).toBe("SerializationError");
+  });
+
+  test("name and length are kept", async () => {
+    const describeFunction = (fn: (...args: never[]) => unknown): unknown => [fn.name, fn.length];
+    const arrow = (x: number, y: number): number => x + y;
+    expect(await shared.rc.at(0).apply(describeFunction, arrow)).toEqual(["arrow", 2]);
+    expect(await shared.rc.at(0).apply(describeFunction, twice)).toEqual(["twice", 1]);
+    expect(await shared.rc.at(0).apply(describeFunction, record["computed name"])).toEqual(["computed name", 1]);
+  });
+
+  test("functions run in strict mode where they were written in it", async () => {
+    const one = shared.rc.at(0);
+    const strict = function (this: unknown): boolean {
+      return this === undefined;
+    };
+    expect(await one.apply(strict)).toBe(true);
+    expect(await one.apply(new Function("return this === globalThis") as () => boolean)).toBe(true);
+  });
+
+  test("values are of the same realm as the engine's own", async () => {
+    const check = (x: Float64Array, list: unknown[], map: Map<string, number>): boolean[] => [
+      x instanceof Float64Array,
+      list instanceof Array,
+      map instanceof Map,
+      new Error("x") instanceof Error,
+      {}.constructor === Object,
+    ];
+    expect(await shared.rc.at(0).apply(check, weights, [], new Map())).toEqual([true, true, true, true, true]);
+  });
+});
+
+describe("free names", () => {
+  test("found nowhere here, they are looked up in the engine's namespace when the function runs", async () => {
+    const { rc, all } = shared;
+    const read = (): number => a + 1;
+    await rc.at(0).push({ a: 1 });
+    await rc.at(1).execute("a = 2");
+    expect(await all.apply(read)).toEqual([2, 3]);
+    await all.push({ a: 10 });
+    expect(await all.apply(read)).toEqual([11, 11]);
+  });
+
+  test("writing to one writes to the namespace", async () => {
+    const one = shared.rc.at(0);
+    await one.push({ a: 1 });
+    await one.apply(new Function("a = a + 1") as () => void);
+    expect(await one.get("a")).toBe(2);
+  });
+
+  test("a missing one is a remote ReferenceError that names the function, the engine and the remedy", async () => {
+    const readRate = (): number => table.rate;
+    const error = (await failure(() => shared.rc.at(1).apply(readRate))) as RemoteError;
+    expect(error).toBeInstanceOf(RemoteError);
+    expect(error.remoteName).toBe("ReferenceError");
+    expect(error.message).toMatch(/table is not defined/);
+    for (const part of ['"readRate"', "engine 1", "push({ table })", "execute("]) expect(error.message).toContain(part);
+    const inMap = (await failure(() => shared.rc.at(1).map(() => a, [1]))) as RemoteError;
+    expect(inMap.message).toContain("push({ a })");
+    const inAsync = (await failure(() => shared.rc.at(1).apply(async () => helper(1)))) as RemoteError;
+    expect(inAsync.message).toContain("push({ helper })");
+  });
+
+  test("globals of the runtime are there", async () => {
+    const use = (): unknown[] => [typeof process.pid, typeof Buffer, typeof setTimeout, JSON.stringify([1]), undefined];
+    expect(await shared.rc.at(0).apply(use)).toEqual(["number", "function", "function", "[1]", undefined]);
+    expect(await shared.rc.at(0).apply(() => process.pid)).not.toBe(process.pid);
+  });
+
+  test("import() inside a function finds modules on the engine", async () => {
+    const use = async (): Promise<unknown[]> => {
+      const { join } = await import("node:path");
+      const { default: ndarray } = await import("ndarray");
+      return [join("a", "b"), ndarray([1, 2], [2]).get(1)];
+    };
+    expect(await shared.rc.at(0).apply(use)).toEqual(["a/b", 2]);
+  });
+
+  test("recursion by the function's own name works, whatever holds it", async () => {
+    function factorial(n: number): number {
+      return n < 2 ? 1 : n * factorial(n - 1);
+    }
+    const fibonacci = (n: number): number => (n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2));
+    const asyncSum = async (n: number): Promise<number> => (n === 0 ? 0 : n + (await asyncSum(n - 1)));
+    const one = shared.rc.at(0);
+    expect(await one.apply(factorial, 10)).toBe(3_628_800);
+    expect(await one.apply(fibonacci, 15)).toBe(610);
+    expect(await one.apply(asyncSum, 10)).toBe(55);
+    expect(await shared.all.map(fibonacci, [10, 11])).toEqual([55, 89]);
+  });
+});
+
+describe("captured variables are refused before anything is sent, by name", () => {
+  test("a constant, a variable, an array, a function", async () => {
+    const { rc } = shared;
+    for (const [fn, name] of [
+      [() => constant, "constant"],
+      [() => changing, "changing"],
+      [() => weights[0], "weights"],
+      [(x: number) => twice(x), "twice"],
+    ] as const) {
+      const error = await refusal(() => rc.at(0).apply(fn as () => unknown));
+      expect(error.message).toContain(`"${name}"`);
+      expect(error.message).toContain("closure(");
+      expect(error.path).toBe("fn");
+    }
+    changing = 2;
+  });
+
+  test("several are all named at once", async () => {
+    const useAll = (): number => constant + changing;
+    const error = await refusal(() => shared.all.apply(useAll));
+    expect(error.message).toContain('"useAll"');
+    expect(error.message).toMatch(/"constant".*"changing"/);
+  });
+
+  test("a parameter of the function around it", async () => {
+    const make =
+      (factor: number) =>
+      (x: number): number =>
+        x * factor;
+    const error = await refusal(() => shared.all.map(make(3), [1, 2]));
+    expect(error.message).toContain('"factor"');
+  });
+
+  test("imports", async () => {
+    const error = await refusal(() => shared.all.apply(() => basename("/a/b")));
+    expect(error.message).toMatch(/basename/);
+    expect(error.message).toMatch(/import\(/);
+  });
+
+  test("in a function that is an argument, at any depth: the path leads to it", async () => {
+    const error = await refusal(() => shared.all.apply((x: unknown) => x, { list: [() => constant] }));
+    expect(error.path).toBe("args[0].list[0]");
+    expect(error.message).toContain('"constant"');
+  });
+
+  test("what belongs to the code around it", async () => {
+    class Counter {
+      readonly #n = 1;
+      arrow = (): number => this.#n;
+      reads(): number {
+        return this.#n;
+      }
+    }
+    expect((await refusal(() => shared.all.apply(new Counter().arrow))).message).toMatch(/this|#n/);
+    expect((await refusal(() => shared.all.apply(Counter.prototype.reads))).message).toMatch(/#n/);
+    class Derived extends Counter {
+      override reads(): number {
+        return super.reads();
+      }
+    }
+    expect((await refusal(() => shared.all.apply(Derived.prototype.reads))).message).toMatch(/super/);
+    expect((await refusal(() => shared.all.apply(new Proxy(twice, {}), 1))).message).toMatch(/Proxy/);
+  });
+
+  test("with block the refusal comes through the promise", async () => {
+    const call = shared.all.with({ block: true }).apply(() => constant);
+    await expect(call).rejects.toBeInstanceOf(SerializationError);
+  });
+});
+
+describe("closure", () => {
+  test("sends the captured variables that are stated", async () => {
+    const fn = closure((x: number) => x * constant + changing, { constant, changing });
+    expect(await shared.all.apply(fn, 2)).toEqual([2 * constant + changing, 2 * constant + changing]);
+    expect(fn(2)).toBe(2 * constant + changing);
+  });
+
+  test("arrays, functions and classes, at any depth", async () => {
+    class Scaler {
+      constructor(readonly by: number) {}
+      scale(x: number): number {
+        return x * this.by;
+      }
+    }
+    const nested = { deep: [twice] };
+    const fn = closure((x: number) => (weights[2] as number) + (nested.deep[0] as typeof twice)(x) + new Scaler(10).scale(x), {
+      weights,
+      nested,
+      Scaler,
+    });
+    expect(await shared.rc.at(0).apply(fn, 1)).toBe(3 + 2 + 10);
+  });
+
+  test("values are as they are at the time of sending, or given by another name's value", async () => {
+    const fn = closure(() => constant, { constant: 7 });
+    expect(await shared.rc.at(0).apply(fn)).toBe(7);
+    expect(fn()).toBe(42);
+    const list = [1];
+    const listed = closure(() => list, { list });
+    list.push(2);
+    expect(await shared.rc.at(0).apply(listed)).toEqual([1, 2]);
+  });
+
+  test("stated arrays are read-only on the engine", async () => {
+    const error = (await failure(() => shared.rc.at(0).apply(closure(() => weights.fill(0), { weights })))) as RemoteError;
+    expect(error.remoteName).toBe("ReadOnlyError");
+    expect(weights).toEqual(Float64Array.of(1, 2, 3));
+  });
+
+  test("what is still missing is refused; names that are not used are a TypeError", async () => {
+    const error = await refusal(() => shared.all.apply(closure(() => constant + changing, { constant })));
+    expect(error.message).toContain('"changing"');
+    expect(error.message).not.toContain('"constant"');
+    expect(() => closure(() => constant, { constnat: 1 })).toThrow(/"constnat"/);
+    expect(() => closure(5 as never, {})).toThrow(TypeError);
+    expect(() => closure(() => 1, null as never)).toThrow(TypeError);
+  });
+
+  test("a captured value that cannot be sent is refused with its path", async () => {
+    const bad = { deep: new WeakMap() };
+    const error = await refusal(() => shared.all.apply(closure(() => bad, { bad })));
+    expect(error.message).toMatch(/bad\.deep.*WeakMap/s);
+  });
+
+  test("works for maps, pushes and arguments", async () => {
+    const scale = closure((x: number) => x * constant, { constant });
+    expect(await shared.all.map(scale, [1, 2])).toEqual([42, 84]);
+    await shared.all.push({ helper: scale });
+    expect(await shared.all.apply(() => helper(3))).toEqual([126, 126]);
+    expect(await shared.all.apply((f: typeof scale) => f(1), scale)).toEqual([42, 42]);
+  });
+});
+
+describe("functions as values", () => {
+  test("as arguments, at any depth", async () => {
+    const use = (f: (x: number) => number, options: { list: ((x: number) => number)[] }): number[] => [
+      f(3),
+      ...options.list.map((g) => g(3)),
+    ];
+    expect(await shared.all.apply(use, twice, { list: [(x) => x - 1, Math.abs] })).toEqual([
+      [6, 2, 3],
+      [6, 2, 3],
+    ]);
+  });
+
+  test("as results: callable here", async () => {
+    const made = await shared.rc.at(0).apply(() => (x: number) => x + 1);
+    expect(made(1)).toBe(2);
+    const [first] = await shared.all.apply(() => ({ add: (x: number, y: number) => x + y }));
+    expect(first?.add(1, 2)).toBe(3);
+  });
+
+  test("one that captured variables on the engine cannot come back", async () => {
+    const make = (factor: number) => (x: number) => x * factor;
+    const error = (await failure(() => shared.rc.at(0).apply(make, 3))) as RemoteError;
+    expect(error.remoteName).toBe("SerializationError");
+    expect(error.message).toContain('"factor"');
+  });
+
+  test("pushed, called by ref, pulled back, and sent again", async () => {
+    const { all } = shared;
+    await all.push({ helper: (x: number) => x + 5 });
+    expect(await all.apply(ref("helper"), 1)).toEqual([6, 6]);
+    expect(await all.apply((f: (x: number) => number) => f(2), ref("helper"))).toEqual([7, 7]);
+    const pulled: (x: number) => number = await shared.rc.at(0).pull("helper");
+    expect(pulled(3)).toBe(8);
+    expect(await all.map(pulled, [1, 2, 3])).toEqual([6, 7, 8]);
+  });
+
+  test("defined by execute, pulled, and called here", async () => {
+    await shared.all.execute("function helper(x) { return x ** 2 }; const arrow = (x) => -x");
+    const [helperHere, arrowHere] = await shared.rc.at(0).pull(["helper", "arrow"]);
+    expect([helperHere(3), arrowHere(3)]).toEqual([9, -3]);
+    expect(await shared.all.map(ref("arrow"), [1, 2])).toEqual([-1, -2]);
+  });
+
+  test("the same function is revived for each task with variables of its own", async () => {
+    const one = shared.rc.at(0);
+    const state = { n: 0 };
+    const count = closure(() => ++state.n, { state });
+    expect([await one.apply(count), await one.apply(count)]).toEqual([1, 1]);
+    expect(state.n).toBe(0);
+  });
+});

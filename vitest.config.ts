@@ -1,0 +1,23 @@
+/** How the tests run: plain processes, two at a time, against a build of dist/ made once before them. */
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const report = process.env["NDPARALLEL_TEST_REPORT"];
+const root = path.dirname(fileURLToPath(import.meta.url));
+
+/** Files of dist/, which Node loads as they are: functions in them must be what a user's program sees. */
+const built = new RegExp(`^${path.join(root, "dist").replaceAll(/[^\w/]/g, "\\$&")}/`);
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    globalSetup: "test/global-setup.ts",
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
+    server: { deps: { external: [built] } },
+  },
+});
