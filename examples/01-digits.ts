@@ -32,7 +32,10 @@ class Classifier {
    * `queries` goes to all of them whole. Gives (distance, label) three times for each query.
    */
   @parallel(engines)
-  static async nearest(labels: Uint8Array, { queries, neighbours }: { queries: NdArray<Float32Array>; neighbours: number }): Promise<Float64Array> {
+  static async nearest(
+    labels: Uint8Array,
+    { queries, neighbours }: { queries: NdArray<Float32Array>; neighbours: number },
+  ): Promise<Float64Array> {
     const [count, pixels] = queries.shape as [number, number];
     const [a, b] = [queries.data, train.data];
     const best = new Float64Array(count * neighbours * 2).fill(Number.POSITIVE_INFINITY);
@@ -73,7 +76,7 @@ const bar = new SingleBar({ format: "  classifying {bar} {value}/{total}", clear
 bar.start(TEST, 0);
 const parallelStart = performance.now();
 for (let first = 0; first < TEST; first += BATCH) {
-  const queries = unknown.images.lo(first, 0).hi(Math.min(BATCH, TEST - first), unknown.images.shape[1]);
+  const queries = unknown.images.lo(first, 0).hi(Math.min(BATCH, TEST - first));
   const candidates = await Classifier.nearest(known.labels, { queries, neighbours: NEIGHBOURS });
   predicted.set(vote(candidates, queries.shape[0]!, client.size), first);
   bytesMoved += queries.size * 4 * client.size + known.labels.byteLength + candidates.byteLength;
@@ -115,7 +118,7 @@ function report(): void {
   const right = predicted.reduce((sum, label, i) => sum + Number(label === unknown.labels[i]), 0);
   const same = predicted.every((label, i) => label === alone[i]);
   const confusion = Array.from({ length: 10 }, () => new Array<number>(10).fill(0));
-  predicted.forEach((label, i) => confusion[unknown.labels[i]!]![label]!++);
+  for (const [i, label] of predicted.entries()) confusion[unknown.labels[i]!]![label]!++;
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
   console.log(`\n${TRAIN} digits over ${client.size} engines, ${TEST} held out, ${NEIGHBOURS} nearest neighbours\n`);
   console.log(`  true \\ predicted ${[...Array(10).keys()].map((d) => String(d).padStart(4)).join("")}`);

@@ -22,7 +22,13 @@ await all.execute("const double = (x) => 2 * x; let total = part.reduce((s, v) =
 console.log("execute ", await all.execute("total + a", { silent: false }));
 console.log("ref     ", await all.apply(ref("double"), ref("total")));
 await all.import("node:os");
-console.log("closure ", await rc.slice(0, 2).apply(closure((x: number) => x * factor, { factor: 10 }), 4));
+console.log(
+  "closure ",
+  await rc.slice(0, 2).apply(
+    closure((x: number) => x * factor, { factor: 10 }),
+    4,
+  ),
+);
 const ar = all.applyAsync((seconds: number) => new Promise((done) => setTimeout(done, 1000 * seconds, "woke up")), 0.1);
 console.log("async   ", ar.ready, await ar, ar.ready, "wall", Math.round(ar.wallTime / 100) * 100, "ms");
 await all.clear();

@@ -9,7 +9,13 @@ export {
   type QueueStatusByEngine,
 } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/connection-file.ts";
-export type { Joined, ParallelDecorator, ParallelFunction, RemoteDecorator, RemoteFunction } from "./client/decorator-types.ts";
+export type {
+  Joined,
+  ParallelDecorator,
+  ParallelFunction,
+  RemoteDecorator,
+  RemoteFunction,
+} from "./client/decorator-types.ts";
 export { DirectView, type ExecuteOptions, type ScatterOptions } from "./client/direct-view.ts";
 export type { ClientEvents } from "./client/events.ts";
 export type { DirectFlags } from "./client/flags.ts";

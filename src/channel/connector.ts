@@ -1,9 +1,10 @@
 /** The connecting end. */
 
-import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectSocket, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
 import { ConnectionError, SecurityError } from "../errors.ts";
 import type { Connection, ConnectionHandlers } from "./connection.ts";
 import { connectorHandshake, HandshakeError } from "./handshake.ts";
+import { localPath } from "./local-path.ts";
 import { SocketConnection } from "./socket-connection.ts";
 
 /** Small reads go here; large buffers are read into their own memory. */
@@ -25,64 +26,99 @@ export interface ConnectOptions {
  * @throws ConnectionError when nobody answers in time, SecurityError when the other end has another key.
  */
 export function connect(options: ConnectOptions): Promise<Connection> {
-  const { host, port, key, handlers, timeout } = options;
+  const { host, port, key } = options;
+  const path = localPath(host, port, key);
   return new Promise((resolve, reject) => {
-    const handshake = connectorHandshake(key);
-    const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-    let connection: SocketConnection | undefined;
-    let direct = false;
-    let proved = false;
-    const read = (count: number): boolean => {
-      if (connection === undefined) greet(scratch.subarray(0, count));
-      else if (direct) connection.advance(count);
-      else connection.feed(scratch.subarray(0, count));
-      return true;
+    const overTcp = (): void => attempt({ host, port }, options, { resolve, reject });
+    const otherwise = (error: Error): void => {
+      if (error instanceof ConnectionError) overTcp();
+      else reject(error);
     };
-    const nextBuffer = (): Uint8Array => {
-      const target = connection?.target();
+    if (path === undefined) overTcp();
+    else attempt({ path }, options, { resolve, reject: otherwise });
+  });
+}
+
+interface Outcome {
+  resolve(connection: Connection): void;
+  reject(error: Error): void;
+}
+
+function attempt(place: NetConnectOpts, options: ConnectOptions, { resolve, reject }: Outcome): void {
+  const { host, port, key, handlers, timeout } = options;
+  const handshake = connectorHandshake(key);
+  let connection: SocketConnection | undefined;
+  let proved = false;
+  const onread = readInto(
+    () => connection,
+    (chunk) => greet(chunk),
+  );
+  const socket: Socket = connectSocket({ ...place, onread });
+  const fail = (error: Error): void => {
+    clearTimeout(timer);
+    socket.destroy();
+    reject(error);
+  };
+  const refused = (error?: Error): void => {
+    if (error instanceof HandshakeError)
+      fail(new SecurityError(`${host}:${port} refused the handshake: ${error.message}`));
+    else
+      fail(
+        new ConnectionError(`cannot connect to ${host}:${port}${error ? `: ${error.message}` : ""}`, {
+          cause: error,
+        }),
+      );
+  };
+  const closedEarly = (): void => {
+    const message = `${host}:${port} closed the connection during the handshake`;
+    // Only after it has seen the proof can the other end have refused the key.
+    fail(proved ? new SecurityError(`${message}: is the key right?`) : new ConnectionError(message));
+  };
+  const timer = setTimeout(
+    () => fail(new ConnectionError(`${host}:${port} did not answer within ${timeout} ms`)),
+    Math.min(timeout, LONGEST_TIMER_MS),
+  );
+  const greet = (chunk: Buffer): void => {
+    try {
+      const { send, keys, rest } = handshake.receive(chunk);
+      if (send !== undefined) {
+        socket.write(send);
+        proved = true;
+      }
+      if (keys === undefined) return;
+      clearTimeout(timer);
+      socket.off("error", refused);
+      socket.off("close", closedEarly);
+      const made = new SocketConnection(socket, keys, handlers);
+      connection = made;
+      resolve(made);
+      // After whoever awaits the connection has it, and before the next read.
+      if (rest !== undefined && rest.byteLength > 0) queueMicrotask(() => made.feed(rest));
+    } catch (error) {
+      refused(error as Error);
+    }
+  };
+  socket.on("error", refused);
+  socket.on("close", closedEarly);
+}
+
+/** Reads into the connection, large buffers straight to their place; before there is one, what comes is a greeting. */
+function readInto(connection: () => SocketConnection | undefined, greet: (chunk: Buffer) => void): OnReadOpts {
+  const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  let direct = false;
+  return {
+    buffer: () => {
+      const target = connection()?.target();
       direct = target !== undefined;
       return target ?? scratch;
-    };
-    const socket: Socket = connectSocket({ host, port, onread: { buffer: nextBuffer, callback: read } });
-    const fail = (error: Error): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      reject(error);
-    };
-    const refused = (error?: Error): void => {
-      if (error instanceof HandshakeError) fail(new SecurityError(`${host}:${port} refused the handshake: ${error.message}`));
-      else fail(new ConnectionError(`cannot connect to ${host}:${port}${error ? `: ${error.message}` : ""}`, { cause: error }));
-    };
-    const closedEarly = (): void => {
-      const message = `${host}:${port} closed the connection during the handshake`;
-      // Only after it has seen the proof can the other end have refused the key.
-      fail(proved ? new SecurityError(`${message}: is the key right?`) : new ConnectionError(message));
-    };
-    const timer = setTimeout(
-      () => fail(new ConnectionError(`${host}:${port} did not answer within ${timeout} ms`)),
-      Math.min(timeout, LONGEST_TIMER_MS),
-    );
-    const greet = (chunk: Uint8Array): void => {
-      try {
-        const { send, keys, rest } = handshake.receive(chunk);
-        if (send !== undefined) {
-          socket.write(send);
-          proved = true;
-        }
-        if (keys === undefined) return;
-        clearTimeout(timer);
-        socket.off("error", refused);
-        socket.off("close", closedEarly);
-        const made = new SocketConnection(socket, keys, handlers);
-        connection = made;
-        resolve(made);
-        // After whoever awaits the connection has it, and before the next read.
-        if (rest !== undefined && rest.byteLength > 0) queueMicrotask(() => made.feed(rest));
-      } catch (error) {
-        refused(error as Error);
-      }
-    };
-    socket.on("error", refused);
-    socket.on("close", closedEarly);
-  });
+    },
+    callback: (count) => {
+      const reader = connection();
+      const copy = (): Buffer => Buffer.from(scratch.subarray(0, count));
+      if (reader === undefined) greet(copy());
+      else if (direct) reader.advance(count);
+      else reader.feed(copy());
+      return true;
+    },
+  };
 }

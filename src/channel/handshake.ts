@@ -27,7 +27,7 @@ export interface Handshake {
    * @returns what to send; when `keys` are there the handshake is done, and `rest` belongs to the packets.
    * @throws HandshakeError
    */
-  receive(chunk: Uint8Array): { readonly send?: Uint8Array; readonly keys?: DirectionKeys; readonly rest?: Uint8Array };
+  receive(chunk: Uint8Array): { readonly send?: Uint8Array; readonly keys?: DirectionKeys; readonly rest?: Buffer };
 }
 
 export function listenerHandshake(key: string): Handshake {

@@ -4,6 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { MalformedPacket } from "../protocol/codec.ts";
 import type { Connection, ConnectionHandlers } from "./connection.ts";
 import { listenerHandshake } from "./handshake.ts";
+import { localPath } from "./local-path.ts";
 import { BadSignature, Replayed } from "./packet-reader.ts";
 import { type DirectionKeys, SocketConnection } from "./socket-connection.ts";
 
@@ -39,7 +40,7 @@ export interface ListenOptions {
 export function listen(options: ListenOptions): Promise<Listener> {
   const rejections: Rejections = { handshakes: 0, signatures: 0, replays: 0, malformed: 0 };
   let inHandshake = 0;
-  const server = createServer((socket) => {
+  const take = (socket: Socket): void => {
     if (inHandshake >= HANDSHAKES_AT_ONCE) {
       rejections.handshakes++;
       socket.destroy();
@@ -47,14 +48,25 @@ export function listen(options: ListenOptions): Promise<Listener> {
     }
     inHandshake++;
     greet(socket, options, rejections, () => inHandshake--);
-  });
+  };
+  const server = createServer(take);
+  const local = createServer(take);
+  // Without it TCP does.
+  local.on("error", () => undefined);
+  const close = (): void => {
+    server.close();
+    local.close();
+  };
   return new Promise((resolve, reject) => {
     // Not only once: a connection that could not be taken later must not end the process.
     server.on("error", reject);
     server.listen({ host: options.host, port: 0 }, () => {
       const address = server.address();
       const port = typeof address === "object" && address !== null ? address.port : 0;
-      resolve({ host: options.host, port, rejections, close: () => server.close() });
+      const path = localPath(options.host, port, options.key);
+      const done = (): void => resolve({ host: options.host, port, rejections, close });
+      if (path === undefined) done();
+      else local.listen(path).once("listening", done).once("error", done);
     });
   });
 }

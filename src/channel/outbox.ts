@@ -1,4 +1,7 @@
-/** Gathers the messages of one turn of the event loop into packets. */
+/**
+ * Gathers messages into packets: the first of a turn of the event loop leaves at once, so that a lone one does not
+ * wait, and those that follow in the same turn leave together at its end.
+ */
 
 import type { Envelope } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
@@ -12,7 +15,7 @@ export class Outbox {
   #envelopes: Envelope[] = [];
   #onSent: (() => void)[] = [];
   #bytes = 0;
-  #scheduled = false;
+  #turnBegun = false;
 
   constructor(write: (envelopes: readonly Envelope[], onSent: (() => void)[]) => void) {
     this.#write = write;
@@ -23,14 +26,15 @@ export class Outbox {
     if (onSent !== undefined) this.#onSent.push(onSent);
     this.#bytes += payloadBytes(envelope.message);
     for (const buffer of envelope.buffers) this.#bytes += buffer.byteLength;
-    if (this.#envelopes.length >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
-      this.flush();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
+    if (!this.#turnBegun) {
+      this.#turnBegun = true;
       queueMicrotask(() => {
-        this.#scheduled = false;
+        this.#turnBegun = false;
         this.flush();
       });
+      this.flush();
+    } else if (this.#envelopes.length >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
+      this.flush();
     }
   }
 

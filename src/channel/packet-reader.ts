@@ -3,7 +3,15 @@
  * memory in which they are delivered.
  */
 
-import { decodeHead, type Envelope, MalformedPacket, PROLOGUE_LENGTH, type Prologue, readPrologue } from "../protocol/codec.ts";
+import {
+  type DecodedHead,
+  decodeHead,
+  type Envelope,
+  MalformedPacket,
+  PROLOGUE_LENGTH,
+  type Prologue,
+  readPrologue,
+} from "../protocol/codec.ts";
 import { sameBytes, signature } from "../protocol/signing.ts";
 
 /** A packet that is well formed but not signed with the key of this connection. */
@@ -23,9 +31,10 @@ export class PacketReader {
   readonly #key: Uint8Array;
   readonly #deliver: (envelope: Envelope) => void;
   #sequence = 0;
-  #part: Part = { kind: "prologue", bytes: Buffer.alloc(PROLOGUE_LENGTH) };
+  readonly #prologue: Part = { kind: "prologue", bytes: Buffer.alloc(PROLOGUE_LENGTH) };
+  #part: Part = this.#prologue;
   #filled = 0;
-  #packet: { readonly envelopes: { message: Envelope["message"]; bufferCount: number }[]; readonly lengths: readonly number[] } | undefined;
+  #packet: { readonly envelopes: DecodedHead["messages"]; readonly lengths: readonly number[] } | undefined;
   #buffers: Uint8Array[] = [];
 
   /** `key` is that of the sender's direction; `deliver` gets each message with its buffers, in order. */
@@ -51,12 +60,15 @@ export class PacketReader {
   }
 
   /**
-   * Takes bytes that were read elsewhere.
+   * Takes bytes that were read elsewhere, in memory that is not written again.
    * @throws MalformedPacket, BadSignature, Replayed: the stream is of no further use.
    */
-  feed(chunk: Uint8Array): void {
+  feed(chunk: Buffer): void {
     let offset = 0;
     while (offset < chunk.byteLength) {
+      const taken = this.#takeWholeHead(chunk, offset);
+      offset += taken;
+      if (taken > 0) continue;
       const { bytes } = this.#part;
       const count = Math.min(bytes.byteLength - this.#filled, chunk.byteLength - offset);
       bytes.set(chunk.subarray(offset, offset + count), this.#filled);
@@ -65,11 +77,27 @@ export class PacketReader {
     }
   }
 
+  /** The way of most packets: prologue and head lie in `chunk` as a whole and are read there. Says how long they are. */
+  #takeWholeHead(chunk: Buffer, offset: number): number {
+    const isBetweenPackets = this.#part.kind === "prologue" && this.#filled === 0;
+    if (!isBetweenPackets || chunk.byteLength - offset < PROLOGUE_LENGTH) return 0;
+    const prologue = this.#checkSequence(readPrologue(chunk.subarray(offset)));
+    const length = PROLOGUE_LENGTH + prologue.headLength;
+    if (chunk.byteLength - offset < length) return 0;
+    const start = chunk.byteOffset + offset + PROLOGUE_LENGTH;
+    this.#openHead(new Uint8Array(chunk.buffer, start, prologue.headLength), prologue);
+    return length;
+  }
+
+  #checkSequence(prologue: Prologue): Prologue {
+    if (prologue.sequence === this.#sequence) return prologue;
+    throw new Replayed(`packet ${prologue.sequence}, expected ${this.#sequence}`);
+  }
+
   #complete(): void {
     const part = this.#part;
     if (part.kind === "prologue") {
-      const prologue = readPrologue(part.bytes);
-      if (prologue.sequence !== this.#sequence) throw new Replayed(`packet ${prologue.sequence}, expected ${this.#sequence}`);
+      const prologue = this.#checkSequence(readPrologue(part.bytes));
       this.#expect({ kind: "head", bytes: allocate(prologue.headLength), prologue });
     } else if (part.kind === "head") {
       this.#openHead(part.bytes, part.prologue);
@@ -85,7 +113,12 @@ export class PacketReader {
     }
     this.#sequence++;
     const { lengths, messages } = decodeHead(head);
-    this.#packet = { envelopes: [...messages], lengths };
+    if (lengths.length === 0) {
+      this.#expectPacket();
+      for (const { message } of messages) this.#deliver({ message, buffers: [] });
+      return;
+    }
+    this.#packet = { envelopes: messages, lengths };
     this.#buffers = [];
     this.#nextBuffer();
   }
@@ -102,14 +135,20 @@ export class PacketReader {
       }
       this.#buffers.push(new Uint8Array(0));
     }
+    const buffers = this.#buffers;
     this.#packet = undefined;
-    this.#expect({ kind: "prologue", bytes: Buffer.alloc(PROLOGUE_LENGTH) });
+    this.#buffers = [];
+    this.#expectPacket();
     let next = 0;
     for (const { message, bufferCount } of packet.envelopes) {
-      this.#deliver({ message, buffers: this.#buffers.slice(next, next + bufferCount) });
+      this.#deliver({ message, buffers: buffers.slice(next, next + bufferCount) });
       next += bufferCount;
     }
-    this.#buffers = [];
+  }
+
+  #expectPacket(): void {
+    this.#part = this.#prologue;
+    this.#filled = 0;
   }
 
   #expect(part: Part): void {

@@ -58,8 +58,8 @@ export class SocketConnection implements Connection {
     this.#guarded(() => this.#reader.advance(count));
   }
 
-  /** Takes bytes that were read into memory that will be used again. */
-  feed(chunk: Uint8Array): void {
+  /** Takes bytes that were read into memory that is not written again. */
+  feed(chunk: Buffer): void {
     this.#guarded(() => this.#reader.feed(chunk));
   }
 
@@ -95,25 +95,32 @@ export class SocketConnection implements Connection {
   }
 
   #write(envelopes: readonly Envelope[], onSent: (() => void)[]): void {
-    const head = encodeHead(envelopes);
+    const packet = encodeHead(envelopes, PROLOGUE_LENGTH);
+    const head = packet.subarray(PROLOGUE_LENGTH);
     const sequence = this.#sequence++;
-    const prologue = Buffer.allocUnsafe(PROLOGUE_LENGTH);
-    writePrologue(prologue, { headLength: head.byteLength, sequence, signature: signature(this.#sendingKey, sequence, head) });
-    const socket = this.#socket;
-    socket.cork();
-    socket.write(prologue);
-    let last: Uint8Array = head;
+    writePrologue(packet, {
+      headLength: head.byteLength,
+      sequence,
+      signature: signature(this.#sendingKey, sequence, head),
+    });
+    const chunks: Uint8Array[] = [packet];
     for (const { buffers } of envelopes) {
-      for (const buffer of buffers) {
-        if (buffer.byteLength === 0) continue;
-        socket.write(last);
-        last = buffer;
-      }
+      for (const buffer of buffers) if (buffer.byteLength > 0) chunks.push(buffer);
     }
-    socket.write(last, (error) => {
+    this.#writeAll(chunks, (error) => {
       if (!error) for (const sent of onSent) sent();
     });
-    socket.uncork();
+  }
+
+  #writeAll(chunks: readonly Uint8Array[], done: (error?: Error | null) => void): void {
+    const socket = this.#socket;
+    const last = chunks.length - 1;
+    if (last > 0) socket.cork();
+    chunks.forEach((chunk, index) => {
+      if (index < last) socket.write(chunk);
+      else socket.write(chunk, done);
+    });
+    if (last > 0) socket.uncork();
   }
 
   #guarded(read: () => void): void {

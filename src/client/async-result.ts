@@ -2,8 +2,10 @@
 
 import { CompositeError, TimeoutError } from "../errors.ts";
 import type { Metadata } from "./metadata.ts";
+import { SENT, type SendTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { ClientTask } from "./task.ts";
+import { elapsedTime, serialTime } from "./timing.ts";
 import { checkWait, type Wait, within } from "./waiting.ts";
 
 /** How the values of the tasks become the value of the call. */
@@ -23,12 +25,6 @@ export interface GetOptions extends Wait {
   readonly returnExceptions?: boolean | undefined;
 }
 
-/** Whether, and when, the memory of a tracked call's arrays had left. */
-export interface SendTracker {
-  readonly done: boolean;
-  readonly promise: Promise<void>;
-}
-
 /** What describes a call: bare for a single target, an array in target order for several. */
 export type PerTarget<T> = T | T[];
 
@@ -42,8 +38,6 @@ export interface AsyncResultParts<T> {
 
 /** The items that iteration over a result of type `T` yields. */
 export type ItemOf<T> = T extends readonly (infer E)[] ? E : T extends Iterable<infer E> ? E : unknown;
-
-const SENT: SendTracker = { done: true, promise: Promise.resolve() };
 
 export class AsyncResult<T> implements PromiseLike<T> {
   readonly #session: Session;
@@ -124,13 +118,15 @@ export class AsyncResult<T> implements PromiseLike<T> {
   // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for
   then<R1 = T, R2 = never>(
     onFulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onRejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // biome-ignore lint/suspicious/noExplicitAny: as the language types it
+    onRejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     return this.get().then(onFulfilled, onRejected);
   }
 
   /** As on a promise. */
-  catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R> {
+  // biome-ignore lint/suspicious/noExplicitAny: as the language types it
+  catch<R = never>(onRejected?: ((reason: any) => R | PromiseLike<R>) | null): Promise<T | R> {
     return this.get().catch(onRejected);
   }
 
@@ -210,17 +206,13 @@ export class AsyncResult<T> implements PromiseLike<T> {
 
   /** Milliseconds since the call was sent, until now or until its last result. */
   get elapsed(): number {
-    const submitted = this.#times("submitted");
-    const end = this.ready ? Math.max(...this.#times("received")) : Date.now();
-    return submitted.length === 0 ? 0 : end - Math.min(...submitted);
+    return elapsedTime(this.#tasks);
   }
 
   /** Milliseconds that the engines computed, summed. @throws Error before the result is ready. */
   get serialTime(): number {
     this.#assertReady("serialTime");
-    return this.#tasks.reduce((sum, { metadata: { started, completed } }) => {
-      return started === undefined || completed === undefined ? sum : sum + (completed.getTime() - started.getTime());
-    }, 0);
+    return serialTime(this.#tasks);
   }
 
   /** Milliseconds from the first task sent to the last result received. @throws Error before the result is ready. */
@@ -259,10 +251,6 @@ export class AsyncResult<T> implements PromiseLike<T> {
     const [first] = this.#tasks;
     // A map of nothing has no task, whatever its target.
     return this.#assembly.single && first !== undefined ? of(first) : this.#tasks.map(of);
-  }
-
-  #times(key: "submitted" | "received"): number[] {
-    return this.#tasks.flatMap((task) => task.metadata[key]?.getTime() ?? []);
   }
 
   #describe(): string {

@@ -4,7 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ConnectionError } from "../errors.ts";
 import type { ControllerStatus } from "../protocol/messages.ts";
 import { AsyncResult } from "./async-result.ts";
-import { checkConnectionInfo, type ConnectionInfo, connectionFilePath, connectionFiles, defaultProfileDir, readConnectionFile } from "./connection-file.ts";
+import {
+  type ConnectionInfo,
+  checkConnectionInfo,
+  connectionFilePath,
+  connectionFiles,
+  defaultProfileDir,
+  readConnectionFile,
+} from "./connection-file.ts";
 import { DirectView } from "./direct-view.ts";
 import type { ClientEvents } from "./events.ts";
 import { defaultFlags } from "./flags.ts";
@@ -37,7 +44,9 @@ export interface EngineQueueStatus<T> {
 }
 
 /** Queues by engine id. `unassigned` counts tasks that have no engine yet. */
-export type QueueStatusByEngine<T = number> = { readonly [engineId: number]: EngineQueueStatus<T> } & { readonly unassigned: T };
+export type QueueStatusByEngine<T = number> = { readonly [engineId: number]: EngineQueueStatus<T> } & {
+  readonly unassigned: T;
+};
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How often a connection file is looked for, in milliseconds. */
@@ -116,7 +125,8 @@ export class Client {
    */
   async wait(jobs?: Job | readonly Job[], wait: Wait = {}): Promise<boolean> {
     checkWait(wait);
-    const list = jobs === undefined ? [...this.#session.outstanding.keys()] : Array.isArray(jobs) ? jobs : [jobs as Job];
+    const list =
+      jobs === undefined ? [...this.#session.outstanding.keys()] : Array.isArray(jobs) ? jobs : [jobs as Job];
     const ends = list.map((job: Job) => this.#ended(job));
     try {
       await within(Promise.all(ends), wait, "waiting for jobs");
@@ -150,11 +160,18 @@ export class Client {
       throw new TypeError(`a message id must be a string; given: ${String(id)}`);
     });
     const assemble = (values: readonly unknown[]): unknown => (single ? values[0] : [...values]);
-    return new AsyncResult({ session: this.#session, tasks, assembly: { single, assemble, items: (value) => [value] } });
+    return new AsyncResult({
+      session: this.#session,
+      tasks,
+      assembly: { single, assemble, items: (value) => [value] },
+    });
   }
 
   /** Tasks by engine: counts, or with `verbose` message ids. */
-  async queueStatus(options: { readonly targets?: Targets; readonly verbose: true }): Promise<QueueStatusByEngine<string[]>>;
+  async queueStatus(options: {
+    readonly targets?: Targets;
+    readonly verbose: true;
+  }): Promise<QueueStatusByEngine<string[]>>;
   async queueStatus(options?: { readonly targets?: Targets; readonly verbose?: false }): Promise<QueueStatusByEngine>;
   async queueStatus(options: { readonly targets?: Targets; readonly verbose?: boolean } = {}): Promise<unknown> {
     const targets = checkTargets(options.targets ?? "all", this.#session);

@@ -1,6 +1,6 @@
 /** The client's end of the control plane: one connection, requests with answers, and what keeps the process alive. */
 
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
 import { ConnectionError } from "../errors.ts";
@@ -33,7 +33,8 @@ interface PendingRequest {
 }
 
 export class ControllerLink {
-  readonly uuid: string = randomUUID();
+  /** Tells this client from all others; part of every message id, and therefore short. */
+  readonly uuid: string = randomBytes(8).toString("hex");
   readonly info: ConnectionInfo;
   readonly #listener: LinkListener;
   readonly #requests = new Map<number, PendingRequest>();

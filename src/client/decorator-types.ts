@@ -57,10 +57,10 @@ export type RemoteDecorator<S extends Shape, B extends boolean> = MethodDecorato
 /** The same for parallel functions. */
 export type ParallelDecorator<B extends boolean> = MethodDecorators & HigherOrderParallel<B>;
 
-interface HigherOrderRemote<S extends Shape, B extends boolean> {
-  <A extends unknown[], R>(fn: (...args: A) => R): RemoteFunction<A, R, S, B>;
-}
+type HigherOrderRemote<S extends Shape, B extends boolean> = <A extends unknown[], R>(
+  fn: (...args: A) => R,
+) => RemoteFunction<A, R, S, B>;
 
-interface HigherOrderParallel<B extends boolean> {
-  <A extends unknown[], R>(fn: (...args: A) => R): ParallelFunction<A, R, B>;
-}
+type HigherOrderParallel<B extends boolean> = <A extends unknown[], R>(
+  fn: (...args: A) => R,
+) => ParallelFunction<A, R, B>;

@@ -1,9 +1,10 @@
 /** Sends the tasks of one call and makes its result. */
 
 import type { CallValue } from "../protocol/calls.ts";
-import { type Assembly, AsyncResult, type SendTracker } from "./async-result.ts";
+import { type Assembly, AsyncResult } from "./async-result.ts";
 import { type EncodedCall, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
+import { trackSends } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { ClientTask } from "./task.ts";
 
@@ -33,38 +34,9 @@ export function sendCall<T>(
     const engineIds = "each" in order ? [targets[index] as number] : targets;
     return session.submit({ call, engineIds, label, onSent: tracker?.onSent });
   });
-  whenAllSettled(tasks, () => tracker?.finish());
+  if (tracker !== undefined) whenAllSettled(tasks, tracker.finish);
   if (signal !== undefined) abortOn(signal, session, tasks);
   return new AsyncResult<T>({ session, tasks, assembly, tracker });
-}
-
-interface CountingTracker extends SendTracker {
-  readonly onSent: () => void;
-  /** Nobody reads the memory any more, whether it was sent or not. */
-  readonly finish: () => void;
-}
-
-/** Done when `count` sends are, or when the tasks have ended. */
-function trackSends(count: number): CountingTracker {
-  let left = count;
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  const finish = (): void => {
-    left = 0;
-    resolve();
-  };
-  return {
-    get done() {
-      return left <= 0;
-    },
-    promise,
-    onSent: () => {
-      if (--left === 0) finish();
-    },
-    finish,
-  };
 }
 
 function abortOn(signal: AbortSignal, session: Session, tasks: readonly ClientTask[]): void {

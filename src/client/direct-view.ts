@@ -1,9 +1,9 @@
 /** The view that addresses engines: calls, namespaces, scatter and gather. */
 
 import { readFileSync } from "node:fs";
-import type { NdArray } from "../ndarray-transport/ndarrays.ts";
 import type { TypedArray } from "../ndarray-transport/dtypes.ts";
-import { join, type JoinOptions } from "../parallel-map/join.ts";
+import type { NdArray } from "../ndarray-transport/ndarrays.ts";
+import { type JoinOptions, join } from "../parallel-map/join.ts";
 import { partition } from "../parallel-map/partition.ts";
 import { sequenceLength, toSequence } from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
@@ -171,7 +171,9 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
       const targets = this.#resolve();
       const { flatten = false, ...how } = options;
       const parts = partition(toSequence(sequence, "sequence"), targets.length, how);
-      const values = parts.map((part) => (flatten && sequenceLength(part, how.axis) === 1 ? onlyElement(part, how.axis) : part));
+      const values = parts.map((part) =>
+        flatten && sequenceLength(part, how.axis) === 1 ? onlyElement(part, how.axis) : part,
+      );
       const each = values.map((value) => ({ operation: "push" as const, record: { [name]: value } }));
       return this.#send<void>({ each }, this.#nothing(), targets);
     });
@@ -192,7 +194,9 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
    * `import(["lodash"])`, `import({ nd: "ndarray" })`. They resolve from the engines' working directory.
    */
   import(specifiers: string | readonly string[] | Readonly<Record<string, string>>): Returned<B, void> {
-    return this.#return(() => this.#send<void>({ operation: "import", modules: importNames(specifiers) }, this.#nothing()));
+    return this.#return(() =>
+      this.#send<void>({ operation: "import", modules: importNames(specifiers) }, this.#nothing()),
+    );
   }
 
   /** Empties the namespaces. */
@@ -242,15 +246,25 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
     const normal = toSequence(sequence, "sequence");
     const length = sequenceLength(normal);
     if (length === 0 && initial.length === 0) throw new TypeError("reduce of an empty sequence needs an initial value");
-    const parts = partition(normal, Math.max(1, Math.min(targets.length, length))).filter((part) => sequenceLength(part) > 0);
+    const parts = partition(normal, Math.max(1, Math.min(targets.length, length))).filter(
+      (part) => sequenceLength(part) > 0,
+    );
     const callable = checkFunction(fn);
     const fold = (part: unknown): CallValue => ({ operation: "reduce", fn: callable, sequence: part });
     const combine = (values: readonly unknown[]): Promise<E> =>
-      this.#send<E>(fold(values), { single: true, assemble: ([value]) => value as E, items: (value) => [value] }, targets.slice(0, 1)).get();
+      this.#send<E>(
+        fold(values),
+        { single: true, assemble: ([value]) => value as E, items: (value) => [value] },
+        targets.slice(0, 1),
+      ).get();
     return this.#send<E>({ each: parts.map(fold) }, reduceAssembly(this.#single, initial, combine), targets);
   }
 
-  #execute(code: string, { silent = true }: ExecuteOptions, filename: string | undefined): AsyncResult<Shaped<S, Named>> {
+  #execute(
+    code: string,
+    { silent = true }: ExecuteOptions,
+    filename: string | undefined,
+  ): AsyncResult<Shaped<S, Named>> {
     if (typeof code !== "string") throw new TypeError(`code must be a string; given: ${String(code)}`);
     return this.#send({ operation: "execute", code, silent, file: filename }, this.#shaped());
   }

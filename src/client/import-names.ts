@@ -6,7 +6,9 @@ import { checkName } from "./parameters.ts";
  * Names and specifiers from what `import` accepts; a module without a name gets that of its file or package.
  * @throws TypeError for anything else, or when no name can be made.
  */
-export function importNames(specifiers: string | readonly string[] | Readonly<Record<string, string>>): Record<string, string> {
+export function importNames(
+  specifiers: string | readonly string[] | Readonly<Record<string, string>>,
+): Record<string, string> {
   const list: readonly (readonly [string | undefined, unknown])[] =
     typeof specifiers === "string"
       ? [[undefined, specifiers]]

@@ -29,7 +29,7 @@ export function planMap(fn: unknown, sequences: readonly unknown[], engines: num
   });
   const assemble = (values: readonly unknown[]): unknown => {
     const joined = new MapOutput(output, length);
-    values.forEach((value, index) => joined.write((ranges[index] as { start: number }).start, value));
+    for (const [index, value] of values.entries()) joined.write((ranges[index] as { start: number }).start, value);
     return joined.finish();
   };
   const counts = ranges.map((range) => range.stop - range.start);
@@ -46,7 +46,9 @@ export function planParts(fn: unknown, args: readonly unknown[], engines: number
   const length = lengths[0];
   const first = sequences.find((sequence) => sequence !== undefined);
   if (length === undefined || first === undefined) {
-    throw new TypeError("a parallel function needs an argument that can be divided: an array, a typed array, or an ndarray");
+    throw new TypeError(
+      "a parallel function needs an argument that can be divided: an array, a typed array, or an ndarray",
+    );
   }
   if (lengths.some((other) => other !== length)) {
     throw new RangeError(`the sequences of a parallel call must have one length; given: ${lengths.join(", ")}`);
@@ -61,5 +63,8 @@ export function planParts(fn: unknown, args: readonly unknown[], engines: number
   });
   const assemble = (values: readonly unknown[]): unknown =>
     values.length === 0 ? sliceSequence(first, { start: 0, stop: 0 }) : join(values);
-  return { each, assembly: { single, assemble, items: (value) => (isSequence(value) ? elementsOf(value as never) : [value]) } };
+  return {
+    each,
+    assembly: { single, assemble, items: (value) => (isSequence(value) ? elementsOf(value as never) : [value]) },
+  };
 }

@@ -14,7 +14,9 @@ export function checkFunction<F>(fn: F): F {
 /** @throws TypeError when `name` could not be the name of a variable, or a dotted path of such names. */
 export function checkName(name: unknown): string {
   if (typeof name === "string" && NAME.test(name)) return name;
-  throw new TypeError(`a name must be an identifier, or several with dots between; given: ${JSON.stringify(name) ?? String(name)}`);
+  throw new TypeError(
+    `a name must be an identifier, or several with dots between; given: ${JSON.stringify(name) ?? String(name)}`,
+  );
 }
 
 /** @throws TypeError when `record` is no plain object of valid names. */

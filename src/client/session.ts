@@ -244,7 +244,13 @@ export class Session {
     try {
       task.resolve(this.serializer.deserialize(outcome.payload, buffers));
     } catch (error) {
-      task.reject(new SerializationError(`the result of engine ${engineId} cannot be read: ${(error as Error).message}`, undefined, { cause: error }));
+      task.reject(
+        new SerializationError(
+          `the result of engine ${engineId} cannot be read: ${(error as Error).message}`,
+          undefined,
+          { cause: error },
+        ),
+      );
     }
   }
 

@@ -11,7 +11,11 @@ export class ClientTask {
   value: unknown;
   #onSettled: ((task: ClientTask) => void)[] | undefined = [];
 
-  constructor(taskId: string, engineId: number, options: { readonly label?: string | undefined; readonly isExecute?: boolean } = {}) {
+  constructor(
+    taskId: string,
+    engineId: number,
+    options: { readonly label?: string | undefined; readonly isExecute?: boolean } = {},
+  ) {
     this.metadata = newMetadata(taskId, engineId, options.label);
     this.isExecute = options.isExecute ?? false;
   }

@@ -3,7 +3,16 @@
 import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
 import type { Rejections } from "../channel/listener.ts";
 import { MalformedPacket } from "../protocol/codec.ts";
-import type { ClientHello, ControllerStatus, EngineInfo, Hello, HubRequest, Message, QueueStatus, Request } from "../protocol/messages.ts";
+import type {
+  ClientHello,
+  ControllerStatus,
+  EngineInfo,
+  Hello,
+  HubRequest,
+  Message,
+  QueueStatus,
+  Request,
+} from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
 import { TaskDatabase } from "./task-database.ts";

@@ -154,7 +154,8 @@ export class EngineRegistry {
   /** Stops the engines of a set, or of all; done when their processes have ended. */
   async stop(name?: string): Promise<void> {
     const sets = this.#named(name);
-    for (const set of sets) this.#agents.get(set.agentUuid)?.connection.send({ type: "killEngines", uuids: [...set.alive] });
+    for (const set of sets)
+      this.#agents.get(set.agentUuid)?.connection.send({ type: "killEngines", uuids: [...set.alive] });
     await this.#until(() => sets.every((set) => set.alive.size === 0));
   }
 
@@ -167,7 +168,8 @@ export class EngineRegistry {
     const started = sets.map((set) => this.#sets.get(set.name) as EngineSet);
     await this.#until(() => started.every((set) => set.starting.size === 0));
     const failed = started.find((set) => set.failed !== undefined);
-    if (failed !== undefined) throw new EngineError(`engine set ${failed.name} could not be restarted: ${failed.failed}`);
+    if (failed !== undefined)
+      throw new EngineError(`engine set ${failed.name} could not be restarted: ${failed.failed}`);
   }
 
   signal(signal: string | number, name?: string): void {

@@ -99,7 +99,8 @@ export class TaskRouter {
       return "pending";
     }
     const { engineId, engineUuid, outcome, buffers } = record;
-    if (outcome !== undefined) client.connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
+    if (outcome !== undefined)
+      client.connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
     return "sent";
   }
 
@@ -126,7 +127,12 @@ export class TaskRouter {
         break;
       case "fail": {
         const message = `engine ${engineId} is gone: ${instruction.reason}`;
-        this.#settle(taskId, engineId, { status: "error", error: { kind: "engine", name: "EngineError", message } }, []);
+        this.#settle(
+          taskId,
+          engineId,
+          { status: "error", error: { kind: "engine", name: "EngineError", message } },
+          [],
+        );
         break;
       }
     }

@@ -7,8 +7,8 @@ import { format } from "node:util";
 import { Worker } from "node:worker_threads";
 import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
-import { createSerializer } from "../functions/serializer.ts";
 import { explainReferenceError } from "../functions/revive.ts";
+import { createSerializer } from "../functions/serializer.ts";
 import type { Message } from "../protocol/messages.ts";
 import { ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
 import { Engine } from "./engine.ts";
@@ -22,7 +22,9 @@ delete process.env[ENGINE_CONFIGURATION];
 // A task's stray rejection or a failing timer must not end the engine and the tasks of others with it.
 for (const event of ["unhandledRejection", "uncaughtException"] as const) {
   process.on(event, (error: unknown) => {
-    process.stderr.write(`${format(event === "unhandledRejection" ? "Unhandled rejection:" : "Uncaught exception:", error)}\n`);
+    process.stderr.write(
+      `${format(event === "unhandledRejection" ? "Unhandled rejection:" : "Uncaught exception:", error)}\n`,
+    );
   });
 }
 

@@ -65,7 +65,8 @@ export class Namespace {
       const current = Object.getOwnPropertyDescriptor(globalThis, name);
       if (current?.configurable !== true) continue;
       if (initial === undefined) delete (globalThis as Record<string, unknown>)[name];
-      else if (current.value !== initial.value || current.get !== initial.get) Object.defineProperty(globalThis, name, initial);
+      else if (current.value !== initial.value || current.get !== initial.get)
+        Object.defineProperty(globalThis, name, initial);
     }
   }
 }

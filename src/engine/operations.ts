@@ -39,7 +39,9 @@ export function makeOperations({ namespace, explain, canSend }: OperationContext
     },
     map: ({ fn, sequences, output, offset }) => {
       const callable = asFunction(fn);
-      return explained(callable, () => mapPartition(callable as never, sequences as Sequence[], output as OutputKind, offset));
+      return explained(callable, () =>
+        mapPartition(callable as never, sequences as Sequence[], output as OutputKind, offset),
+      );
     },
     reduce: ({ fn, sequence }) => {
       const callable = asFunction(fn);
@@ -64,7 +66,8 @@ export function makeOperations({ namespace, explain, canSend }: OperationContext
 }
 
 function asFunction(value: unknown): AnyFunction {
-  if (typeof value !== "function") throw new TypeError(`what is to be called is no function but ${inspect(value, { depth: 0 })}`);
+  if (typeof value !== "function")
+    throw new TypeError(`what is to be called is no function but ${inspect(value, { depth: 0 })}`);
   return value as AnyFunction;
 }
 

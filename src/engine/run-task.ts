@@ -22,7 +22,11 @@ const NO_BUFFERS: readonly Uint8Array[] = [];
  * Runs a task to its end. The result is a promise only if the task itself is asynchronous, so that many short tasks
  * run back to back.
  */
-export function runTask(task: TaskInput, operations: Operations, serializer: Serializer): TaskOutcome | Promise<TaskOutcome> {
+export function runTask(
+  task: TaskInput,
+  operations: Operations,
+  serializer: Serializer,
+): TaskOutcome | Promise<TaskOutcome> {
   const started = Date.now();
   try {
     const value = perform(task, operations, serializer);
@@ -68,6 +72,9 @@ function fail(error: unknown, started: number): TaskOutcome {
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return (
-    typeof value === "object" && value !== null && "then" in value && typeof (value as { then: unknown }).then === "function"
+    typeof value === "object" &&
+    value !== null &&
+    "then" in value &&
+    typeof (value as { then: unknown }).then === "function"
   );
 }

@@ -1,11 +1,11 @@
 /** Takes ndarrays apart for sending: their block of memory where they fill one, else their elements in C order. */
 
 import { isTypedArray, type TypedArray } from "./dtypes.ts";
+import type { Walker } from "./encode-builtins.ts";
 import { denseStart, isLayout } from "./layout.ts";
 import { addMemory, bytesShown } from "./memory.ts";
 import { type NdArray, rowMajorData, rowMajorStride, sizeOf } from "./ndarrays.ts";
 import { Refusal, stepOut } from "./refusal.ts";
-import type { Walker } from "./encode-builtins.ts";
 import { Kind } from "./wire.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** What the rest of the library needs to know of `ndarray` objects: recognising, making and packing them. */
 
-import ndarray from "ndarray";
 import type { NdArray } from "ndarray";
+import ndarray from "ndarray";
 import { allocate, dtypeOf, isTypedArray, type TypedArray } from "./dtypes.ts";
 
 export type { NdArray };

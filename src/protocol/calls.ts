@@ -5,7 +5,12 @@ export interface Calls {
   /** Call a function. */
   apply: { readonly fn: unknown; readonly args: readonly unknown[] };
   /** Call a function for each element of partitions; `offset` is the index of the first in the whole. */
-  map: { readonly fn: unknown; readonly sequences: readonly unknown[]; readonly output: unknown; readonly offset: number };
+  map: {
+    readonly fn: unknown;
+    readonly sequences: readonly unknown[];
+    readonly output: unknown;
+    readonly offset: number;
+  };
   /** Fold a partition. */
   reduce: { readonly fn: unknown; readonly sequence: unknown };
   /** Run source text; `file` is where it came from. */

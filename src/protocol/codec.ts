@@ -12,7 +12,7 @@
  * ```
  */
 
-import { Packr } from "msgpackr";
+import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import type { Message } from "./messages.ts";
 
 export const PROTOCOL_VERSION = 1;
@@ -20,7 +20,27 @@ export const PROLOGUE_LENGTH = 48;
 /** The longest head that is accepted, in bytes. */
 export const HEAD_LIMIT = 0x7fff_ffff;
 const MAGIC = 0x00_50_44_4e | (PROTOCOL_VERSION << 24);
-const packr = new Packr({ useRecords: true, moreTypes: false, structuredClone: false, int64AsType: "number" });
+
+/**
+ * The shapes of the messages that make up the traffic, in the order of their properties. Both ends know them, so that
+ * such a message is a number and its values. Others carry their property names along.
+ */
+const SHAPES: readonly (readonly string[])[] = [
+  ["type", "taskIds", "engineIds", "operation", "submitted", "label", "payload"],
+  ["type", "taskId", "payload"],
+  ["type", "taskId", "engineId", "engineUuid", "outcome"],
+  ["status", "started", "completed", "payload"],
+  ["type", "taskId", "stream", "text"],
+];
+
+const packr = new Packr({
+  useRecords: true,
+  structures: SHAPES.map((shape) => [...shape]),
+  maxSharedStructures: SHAPES.length,
+  moreTypes: false,
+  structuredClone: false,
+  int64AsType: "number",
+});
 
 /** A message with the buffers that belong to it. */
 export interface Envelope {
@@ -31,21 +51,22 @@ export interface Envelope {
 export interface Prologue {
   readonly headLength: number;
   readonly sequence: number;
-  /** HMAC of the head. */
+  /** HMAC of the head; a view of the prologue it was read from. */
   readonly signature: Uint8Array;
 }
 
 /** The head of a packet is not what this version writes. */
 export class MalformedPacket extends Error {}
 
-export function encodeHead(envelopes: readonly Envelope[]): Uint8Array {
+/** The head of a packet, after `room` bytes that are left free. */
+export function encodeHead(envelopes: readonly Envelope[], room = 0): Buffer {
   const lengths: number[] = [];
   const entries: unknown[] = [];
   for (const { message, buffers } of envelopes) {
     entries.push(message, buffers.length);
     for (const buffer of buffers) lengths.push(buffer.byteLength);
   }
-  return packr.pack([lengths, entries]);
+  return packr.pack([lengths, entries], RESERVE_START_SPACE | room);
 }
 
 export interface DecodedHead {
@@ -88,15 +109,19 @@ function isLength(value: unknown): boolean {
 export function writePrologue(target: Buffer, prologue: Prologue): void {
   target.writeUInt32LE(MAGIC >>> 0, 0);
   target.writeUInt32LE(prologue.headLength, 4);
-  target.writeBigUInt64LE(BigInt(prologue.sequence), 8);
+  target.writeUInt32LE(prologue.sequence % 2 ** 32, 8);
+  target.writeUInt32LE(Math.floor(prologue.sequence / 2 ** 32), 12);
   target.set(prologue.signature, 16);
 }
 
-/** @throws MalformedPacket */
+/**
+ * Reads the first {@link PROLOGUE_LENGTH} bytes of `source`.
+ * @throws MalformedPacket
+ */
 export function readPrologue(source: Buffer): Prologue {
   if (source.readUInt32LE(0) !== MAGIC >>> 0) throw new MalformedPacket("not a packet of this protocol");
   const headLength = source.readUInt32LE(4);
   if (headLength > HEAD_LIMIT) throw new MalformedPacket(`head of ${headLength} bytes`);
-  const sequence = Number(source.readBigUInt64LE(8));
-  return { headLength, sequence, signature: Buffer.from(source.subarray(16, PROLOGUE_LENGTH)) };
+  const sequence = source.readUInt32LE(8) + source.readUInt32LE(12) * 2 ** 32;
+  return { headLength, sequence, signature: source.subarray(16, PROLOGUE_LENGTH) };
 }

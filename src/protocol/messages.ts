@@ -92,13 +92,22 @@ export type HubRequest =
   | { readonly method: "restartEngines"; readonly engineSet?: string | undefined }
   | { readonly method: "signalEngines"; readonly signal: string | number; readonly engineSet?: string | undefined }
   | { readonly method: "shutdown" }
-  | { readonly method: "abort"; readonly taskIds?: readonly string[] | undefined; readonly engineIds?: readonly number[] | undefined }
+  | {
+      readonly method: "abort";
+      readonly taskIds?: readonly string[] | undefined;
+      readonly engineIds?: readonly number[] | undefined;
+    }
   | { readonly method: "queueStatus" }
   | { readonly method: "status" }
   | { readonly method: "result"; readonly taskId: string };
 
 export interface QueueStatus {
-  readonly engines: readonly { readonly engineId: number; readonly queued: readonly string[]; readonly running: readonly string[]; readonly completed: number }[];
+  readonly engines: readonly {
+    readonly engineId: number;
+    readonly queued: readonly string[];
+    readonly running: readonly string[];
+    readonly completed: number;
+  }[];
 }
 
 /** What the controller knows of itself and its sets of engines. */
@@ -107,10 +116,19 @@ export interface ControllerStatus {
   readonly pid: number;
   readonly agents: readonly { readonly uuid: string; readonly pid: number; readonly host: string }[];
   readonly engines: readonly EngineInfo[];
-  readonly engineSets: readonly { readonly engineSet: string; readonly count: number; readonly failed?: string | undefined }[];
+  readonly engineSets: readonly {
+    readonly engineSet: string;
+    readonly count: number;
+    readonly failed?: string | undefined;
+  }[];
   readonly clients: number;
   /** Connections and messages that were refused, by reason. */
-  readonly rejected: { readonly handshakes: number; readonly signatures: number; readonly replays: number; readonly malformed: number };
+  readonly rejected: {
+    readonly handshakes: number;
+    readonly signatures: number;
+    readonly replays: number;
+    readonly malformed: number;
+  };
 }
 
 // Controller to client.

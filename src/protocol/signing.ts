@@ -31,11 +31,14 @@ export function directionKey(key: string, side: Side, listenerNonce: Uint8Array,
   return hmac(Buffer.from(key, "utf8"), `packets of ${side}`, listenerNonce, connectorNonce);
 }
 
-/** Signs a head with its sequence number. */
+/** Holds a sequence number while it is signed. */
+const sequenceBytes = Buffer.alloc(8);
+
+/** Signs a head with its sequence number, a safe integer. */
 export function signature(directionKey: Uint8Array, sequence: number, head: Uint8Array): Buffer {
-  const number = Buffer.allocUnsafe(8);
-  number.writeBigUInt64LE(BigInt(sequence));
-  return createHmac("sha256", directionKey).update(number).update(head).digest();
+  sequenceBytes.writeUInt32LE(sequence % 2 ** 32, 0);
+  sequenceBytes.writeUInt32LE(Math.floor(sequence / 2 ** 32), 4);
+  return createHmac("sha256", directionKey).update(sequenceBytes).update(head).digest();
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

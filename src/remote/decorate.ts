@@ -16,7 +16,8 @@ interface StandardContext {
 export function decorator(name: string, wrap: Wrap): (...parameters: unknown[]) => unknown {
   return (value, context, descriptor) => {
     if (isStandardContext(context)) return decorateStandard(name, wrap, value, context);
-    if (typeof context === "string" || typeof context === "symbol") return decorateLegacy(name, wrap, context, descriptor);
+    if (typeof context === "string" || typeof context === "symbol")
+      return decorateLegacy(name, wrap, context, descriptor);
     if (typeof value === "function") return wrap(value as AnyFunction);
     throw new TypeError(`${name}(view) takes a function; given: ${value === null ? "null" : typeof value}`);
   };
@@ -41,7 +42,9 @@ function decorateLegacy(name: string, wrap: Wrap, key: string | symbol, descript
   const place = `@${name} on ${String(key)}`;
   const property = descriptor as PropertyDescriptor | undefined;
   if (property === undefined) {
-    throw new TypeError(`${place}: with experimentalDecorators only methods can be decorated; write ${String(key)} = ${name}(view)(…)`);
+    throw new TypeError(
+      `${place}: with experimentalDecorators only methods can be decorated; write ${String(key)} = ${name}(view)(…)`,
+    );
   }
   return { ...property, value: wrap(expectFunction(place, property.value)) };
 }

@@ -1,7 +1,12 @@
 /** The decorators: `remote` and `parallel`, and `asRemote`, which recovers the full type of what they made. */
 
 import { decoratorFactories } from "../client/decorator-factory.ts";
-import type { ParallelDecorator, ParallelFunction, RemoteDecorator, RemoteFunction } from "../client/decorator-types.ts";
+import type {
+  ParallelDecorator,
+  ParallelFunction,
+  RemoteDecorator,
+  RemoteFunction,
+} from "../client/decorator-types.ts";
 import type { DirectView } from "../client/direct-view.ts";
 import type { DirectFlags } from "../client/flags.ts";
 import type { Shape } from "../client/targets.ts";
@@ -59,7 +64,10 @@ export function remote<S extends Shape = "many", B extends boolean = false>(
  * const y = await relu(big); // Float32Array
  * ```
  */
-export function parallel<B extends boolean = false>(view?: ViewSource<Shape, B>, flags: DirectFlags = {}): ParallelDecorator<B> {
+export function parallel<B extends boolean = false>(
+  view?: ViewSource<Shape, B>,
+  flags: DirectFlags = {},
+): ParallelDecorator<B> {
   const getView = viewGetter("parallel", view, flags);
   return decorator("parallel", (fn) =>
     wrap(
@@ -93,7 +101,11 @@ export function asParallel<A extends unknown[], R>(fn: (...args: A) => Promise<R
 }
 
 /** A function that calls elsewhere, with the name and length of `fn`; where it is sent itself, it travels as `fn`. */
-function wrap(fn: AnyFunction, call: (args: unknown[]) => unknown, map: (sequences: unknown[]) => unknown): AnyFunction & Wrapper {
+function wrap(
+  fn: AnyFunction,
+  call: (args: unknown[]) => unknown,
+  map: (sequences: unknown[]) => unknown,
+): AnyFunction & Wrapper {
   const wrapper = (...args: unknown[]): unknown => call(args);
   Object.defineProperties(wrapper, {
     name: { value: fn.name, configurable: true },

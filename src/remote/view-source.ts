@@ -6,7 +6,9 @@ import type { DirectFlags } from "../client/flags.ts";
 import type { Shape } from "../client/targets.ts";
 
 /** A view, a function that gives one at each call, or nothing: then the view that was activated last. */
-export type ViewSource<S extends Shape = Shape, B extends boolean = boolean> = DirectView<S, B> | (() => DirectView<S, B>);
+export type ViewSource<S extends Shape = Shape, B extends boolean = boolean> =
+  | DirectView<S, B>
+  | (() => DirectView<S, B>);
 
 /**
  * A function that gives the view for a call, with `flags` over its own.
@@ -14,13 +16,16 @@ export type ViewSource<S extends Shape = Shape, B extends boolean = boolean> = D
  */
 export function viewGetter(name: string, source: unknown, flags: DirectFlags): () => DirectView {
   if (source !== undefined && typeof source !== "function" && !(source instanceof DirectView)) {
-    throw new TypeError(`${name} takes a view, a function that returns one, or nothing; given: ${source === null ? "null" : typeof source}`);
+    throw new TypeError(
+      `${name} takes a view, a function that returns one, or nothing; given: ${source === null ? "null" : typeof source}`,
+    );
   }
   const configured = new WeakMap<DirectView, DirectView>();
   return () => {
     const view = typeof source === "function" ? source() : (source ?? currentView());
     if (!(view instanceof DirectView)) {
-      const reason = source === undefined ? "no view is active: call view.activate() first" : "the function gave no view";
+      const reason =
+        source === undefined ? "no view is active: call view.activate() first" : "the function gave no view";
       throw new TypeError(`${name}: ${reason}, or pass a view: ${name}(view)`);
     }
     if (Object.keys(flags).length === 0) return view;

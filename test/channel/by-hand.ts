@@ -1,6 +1,6 @@
 /** For tests: peers that speak the protocol byte by byte, as its documentation says, and can therefore misspeak it. */
 
-import { createServer, connect as connectSocket, type Server, type Socket } from "node:net";
+import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { type Envelope, encodeHead, PROLOGUE_LENGTH, writePrologue } from "../../src/protocol/codec.ts";
 import { directionKey, newNonce, proof, signature } from "../../src/protocol/signing.ts";
@@ -108,5 +108,10 @@ export function packetOf(key: Uint8Array, sequence: number, head: Uint8Array, bu
 
 /** The bytes of a packet with these messages. */
 export function packet(key: Uint8Array, sequence: number, envelopes: readonly Envelope[]): Buffer {
-  return packetOf(key, sequence, encodeHead(envelopes), envelopes.flatMap(({ buffers }) => buffers));
+  return packetOf(
+    key,
+    sequence,
+    encodeHead(envelopes),
+    envelopes.flatMap(({ buffers }) => buffers),
+  );
 }

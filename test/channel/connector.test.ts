@@ -61,7 +61,7 @@ describe("connecting", () => {
     const { listener, accept } = await startListening();
     const ends = await Promise.all(Array.from({ length: 50 }, () => connectTo(listener.port)));
     await accept(50);
-    ends.forEach(({ connection }, number) => connection.send(numbered(number)));
+    for (const [number, { connection }] of ends.entries()) connection.send(numbered(number));
     const received = await Promise.all(ends.map(async (_, index) => (await accept(index + 1)).recorder.receive(1)));
     const numbers = received.map(({ message }) => (message.type === "output" ? Number(message.taskId) : -1));
     expect(numbers.sort((a, b) => a - b)).toEqual(ends.map((_, index) => index));
@@ -136,7 +136,9 @@ describe("a server that", () => {
       peer.socket.write(Buffer.concat([PREFIX, ours]));
       const theirs = (await peer.take(72)).subarray(8, 40);
       const sending = directionKey(KEY, "listener", ours, theirs);
-      const packets = [0, 1, 2].map((sequence) => packet(sending, sequence, [{ message: numbered(sequence), buffers: [] }]));
+      const packets = [0, 1, 2].map((sequence) =>
+        packet(sending, sequence, [{ message: numbered(sequence), buffers: [] }]),
+      );
       peer.socket.write(Buffer.concat([proof(KEY, "listener", ours, theirs), ...packets.slice(0, 2)]));
       peer.socket.write(packets[2] as Buffer);
     });

@@ -1,4 +1,4 @@
-/** What is added in one turn leaves together, in order, in packets that are not too large. */
+/** The first message of a turn leaves at once; what follows leaves together, in order, in packets that are not too large. */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -25,12 +25,12 @@ const numbersIn = (packet: readonly Envelope[] | undefined): number[] => {
 const plain = (message: Message): Envelope => ({ message, buffers: [] });
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-test("the messages of one turn leave in one packet, at the end of the turn", async () => {
+test("the first message of a turn leaves at once, the others in one packet at the end of the turn", async () => {
   const { outbox, packets } = recording();
   for (const number of upTo(100)) outbox.add(plain(numbered(number)));
-  expect(packets).toHaveLength(0);
+  expect(packets.map(numbersIn)).toEqual([[0]]);
   await Promise.resolve();
-  expect(packets.map(numbersIn)).toEqual([upTo(100)]);
+  expect(packets.map(numbersIn)).toEqual([[0], upTo(100).slice(1)]);
 });
 
 test("each turn has a packet of its own, and a turn without messages none", async () => {
@@ -41,15 +41,15 @@ test("each turn has a packet of its own, and a turn without messages none", asyn
   outbox.add(plain(numbered(1)));
   outbox.add(plain(numbered(2)));
   await Promise.resolve();
-  expect(packets.map(numbersIn)).toEqual([[0], [1, 2]]);
+  expect(packets.map(numbersIn)).toEqual([[0], [1], [2]]);
 });
 
 test("a packet is cut at 128 messages, without waiting", async () => {
   const { outbox, packets } = recording();
   for (const number of upTo(300)) outbox.add(plain(numbered(number)));
-  expect(packets.map((packet) => packet.length)).toEqual([128, 128]);
+  expect(packets.map((packet) => packet.length)).toEqual([1, 128, 128]);
   await Promise.resolve();
-  expect(packets.map((packet) => packet.length)).toEqual([128, 128, 44]);
+  expect(packets.map((packet) => packet.length)).toEqual([1, 128, 128, 43]);
   expect(packets.flatMap(numbersIn)).toEqual(upTo(300));
 });
 
@@ -66,15 +66,16 @@ test.each<[string, (bytes: number) => Envelope]>([
   ["output", (bytes) => plain({ type: "output", taskId: "0", stream: "stdout", text: "x".repeat(bytes) })],
 ])("a packet is cut at 256 KiB of %s, without waiting", async (_, envelope) => {
   const { outbox, packets } = recording();
+  outbox.add(envelope(2));
   for (let i = 0; i < 3; i++) outbox.add(envelope(64 * KIB));
-  expect(packets).toHaveLength(0);
+  expect(packets).toHaveLength(1);
   outbox.add(envelope(64 * KIB));
   outbox.add(envelope(2));
-  expect(packets.map((packet) => packet.length)).toEqual([4]);
+  expect(packets.map((packet) => packet.length)).toEqual([1, 4]);
   outbox.add(envelope(256 * KIB));
-  expect(packets.map((packet) => packet.length)).toEqual([4, 2]);
+  expect(packets.map((packet) => packet.length)).toEqual([1, 4, 2]);
   await Promise.resolve();
-  expect(packets).toHaveLength(2);
+  expect(packets).toHaveLength(3);
 });
 
 test("flush sends at once, and nothing is sent twice", async () => {
@@ -96,7 +97,7 @@ test("what is called when a packet has left goes with its packet", async () => {
   for (const call of calls) outbox.add(plain(numbered(0)), call);
   outbox.add(plain(numbered(0)));
   await Promise.resolve();
-  expect(sent).toEqual([calls.slice(0, 128), calls.slice(128)]);
+  expect(sent).toEqual([calls.slice(0, 1), calls.slice(1, 129), calls.slice(129)]);
 });
 
 test("whatever is added, it leaves once and in order, and only the last message may exceed a packet's size", async () => {

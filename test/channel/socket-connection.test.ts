@@ -7,7 +7,17 @@ import { BadSignature } from "../../src/channel/packet-reader.ts";
 import { decodeHead, MalformedPacket, PROLOGUE_LENGTH, readPrologue } from "../../src/protocol/codec.ts";
 import { signature } from "../../src/protocol/signing.ts";
 import { packet, packetOf, type RawPeer, receiveHands, type SpeakingPeer, serveRaw, shakeHands } from "./by-hand.ts";
-import { connectTo, type End, KEY, numbered, numbersOf, pattern, sameContent, socketPair, startListening } from "./recorder.ts";
+import {
+  connectTo,
+  type End,
+  KEY,
+  numbered,
+  numbersOf,
+  pattern,
+  sameContent,
+  socketPair,
+  startListening,
+} from "./recorder.ts";
 
 const MIB = 1024 * 1024;
 
@@ -32,12 +42,18 @@ describe("large buffers", () => {
   test("64 MiB arrive bit for bit, both ways at once, between small messages", async () => {
     const [a, b] = await socketPair();
     const [there, back] = [pattern(64 * MIB, 1), pattern(64 * MIB, 2)];
-    for (const [end, buffer] of [[a, there], [b, back]] as const) {
+    for (const [end, buffer] of [
+      [a, there],
+      [b, back],
+    ] as const) {
       end.connection.send(numbered(0));
       end.connection.send(numbered(1), [buffer, Uint8Array.of(1)]);
       end.connection.send(numbered(2));
     }
-    for (const [end, expected] of [[a, back], [b, there]] as const) {
+    for (const [end, expected] of [
+      [a, back],
+      [b, there],
+    ] as const) {
       await end.recorder.receive(3);
       expect(numbersOf(end.recorder)).toEqual([0, 1, 2]);
       const [large, small] = end.recorder.received[1]?.buffers ?? [];
@@ -118,7 +134,9 @@ describe("the end", () => {
   test("a peer that dies in the middle of a packet: what was whole is delivered, the rest is not", async () => {
     const { end, peer } = await withPeerByHand();
     peer.socket.write(packet(peer.sending, 0, [{ message: numbered(0), buffers: [] }]));
-    peer.socket.end(packet(peer.sending, 1, [{ message: numbered(1), buffers: [new Uint8Array(1_000)] }]).subarray(0, -1));
+    peer.socket.end(
+      packet(peer.sending, 1, [{ message: numbered(1), buffers: [new Uint8Array(1_000)] }]).subarray(0, -1),
+    );
     await end.recorder.end();
     expect(numbersOf(end.recorder)).toEqual([0]);
   });

@@ -2,6 +2,9 @@
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
+/** Among the flags of a Unix socket: it listens. */
+const LISTENING = "00010000";
+
 interface TcpSocket {
   readonly address: string;
   readonly port: number;
@@ -32,12 +35,12 @@ function tcpSockets(): TcpSocket[] {
   });
 }
 
-/** The sockets at which a process listens: `address:port` in hexadecimal, and paths of Unix sockets. */
+/** The sockets at which a process listens: hexadecimal address and decimal port, and `unix` with path (or `@name`). */
 export function listeningSockets(pid: number): string[] {
   const own = inodes(pid);
   const tcp = tcpSockets().filter((socket) => socket.isListening && own.has(socket.inode));
   const udp = ["udp", "udp6"].flatMap((table) => rows(`/proc/net/${table}`)).filter((row) => own.has(row[9] ?? ""));
-  const unix = rows("/proc/net/unix").filter((row) => row.length > 7 && own.has(row[6] ?? ""));
+  const unix = rows("/proc/net/unix").filter((row) => row[3] === LISTENING && own.has(row[6] ?? ""));
   return [
     ...tcp.map(({ address, port }) => `${address}:${port}`),
     ...udp.map((row) => `udp ${row[1]}`),

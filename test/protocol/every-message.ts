@@ -5,8 +5,16 @@ import type { Message, Outcome } from "../../src/protocol/messages.ts";
 
 const PAYLOAD = Uint8Array.of(1, 2, 3, 250);
 const ENGINE = { engineId: 3, uuid: "e-3", pid: 4711, engineSet: "set-1", host: "here" };
-const OUTCOME: Outcome = { status: "ok", started: 1_700_000_000_123, completed: 1_700_000_000_456.25, payload: PAYLOAD };
-const FAILED: Outcome = { status: "error", error: { kind: "remote", name: "TypeError", message: "bad ü", stack: "at f" } };
+const OUTCOME: Outcome = {
+  status: "ok",
+  started: 1_700_000_000_123,
+  completed: 1_700_000_000_456.25,
+  payload: PAYLOAD,
+};
+const FAILED: Outcome = {
+  status: "error",
+  error: { kind: "remote", name: "TypeError", message: "bad ü", stack: "at f" },
+};
 
 /** At least one example of each type; the compiler sees to it that none is missing. */
 export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Message, { type: T }>[] } = {
@@ -41,7 +49,11 @@ export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Messa
     },
   ],
   request: [
-    { type: "request", requestId: 0, request: { method: "startEngines", count: 4, env: { "A-B": "1", constructor: "c" } } },
+    {
+      type: "request",
+      requestId: 0,
+      request: { method: "startEngines", count: 4, env: { "A-B": "1", constructor: "c" } },
+    },
     { type: "request", requestId: 1, request: { method: "stopEngines", engineSet: undefined } },
     { type: "request", requestId: 2, request: { method: "restartEngines", engineSet: "set-2" } },
     { type: "request", requestId: 3, request: { method: "signalEngines", signal: 15 } },
@@ -86,7 +98,11 @@ const texts = fc.array(text, { maxLength: 5 });
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const time = fc.double({ min: 0, max: 4e12, noNaN: true }).map((value) => value + 0);
 const bytes = fc.uint8Array({ maxLength: 300 }).map((value) => new Uint8Array(value));
-const env = fc.dictionary(text.filter((key) => key !== "__proto__"), text, { noNullPrototype: true, maxKeys: 80 });
+const env = fc.dictionary(
+  text.filter((key) => key !== "__proto__"),
+  text,
+  { noNullPrototype: true, maxKeys: 80 },
+);
 
 const outcome: fc.Arbitrary<Outcome> = fc.record(
   {
@@ -130,9 +146,6 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
 
 /** Random messages, each with 0 to 4 buffers, some of them empty. */
 export const anyEnvelopes = fc.array(
-  fc.record(
-    { message: anyMessage, buffers: fc.array(bytes, { maxLength: 4 }) },
-    { noNullPrototype: true },
-  ),
+  fc.record({ message: anyMessage, buffers: fc.array(bytes, { maxLength: 4 }) }, { noNullPrototype: true }),
   { minLength: 1, maxLength: 8 },
 );

@@ -42,7 +42,9 @@ describe.each([
 
 test("a proof is never the key of a direction", () => {
   const sides = ["listener", "connector"] as const;
-  const all = sides.flatMap((side) => [proof, directionKey].map((make) => make("k", side, listenerNonce, connectorNonce)));
+  const all = sides.flatMap((side) =>
+    [proof, directionKey].map((make) => make("k", side, listenerNonce, connectorNonce)),
+  );
   expect(new Set(all.map((bytes) => bytes.toString("hex"))).size).toBe(4);
 });
 
@@ -58,7 +60,10 @@ describe("signature", () => {
 
   test("is HMAC-SHA256 over the sequence number, little endian, and the head", () => {
     const head = Buffer.from("a head");
-    const expected = createHmac("sha256", key).update(Buffer.of(0x39, 0x30, 0, 0, 0, 0, 0, 0)).update(head).digest();
+    const expected = createHmac("sha256", key)
+      .update(Buffer.of(0x39, 0x30, 0, 0, 0, 0, 0, 0))
+      .update(head)
+      .digest();
     expect(signature(key, 12_345, head)).toEqual(expected);
   });
 
@@ -66,16 +71,23 @@ describe("signature", () => {
     const head = fc.uint8Array({ minLength: 1, maxLength: 200 });
     const sequences = fc.nat({ max: Number.MAX_SAFE_INTEGER });
     fc.assert(
-      fc.property(head, fc.nat(), fc.integer({ min: 1, max: 255 }), sequences, sequences, (bytes, at, flip, one, two) => {
-        const signed = signature(key, one, bytes);
-        const changed = bytes.slice();
-        changed[at % bytes.length] = (changed[at % bytes.length] as number) ^ flip;
-        expect(sameBytes(signature(key, one, changed), signed)).toBe(false);
-        expect(sameBytes(signature(key, one, bytes.slice(1)), signed)).toBe(false);
-        expect(sameBytes(signature(key, two, bytes), signed)).toBe(one === two);
-        expect(sameBytes(signature(Buffer.alloc(32, 4), one, bytes), signed)).toBe(false);
-        expect(sameBytes(signature(key, one, bytes.slice()), signed)).toBe(true);
-      }),
+      fc.property(
+        head,
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        sequences,
+        sequences,
+        (bytes, at, flip, one, two) => {
+          const signed = signature(key, one, bytes);
+          const changed = bytes.slice();
+          changed[at % bytes.length] = (changed[at % bytes.length] as number) ^ flip;
+          expect(sameBytes(signature(key, one, changed), signed)).toBe(false);
+          expect(sameBytes(signature(key, one, bytes.slice(1)), signed)).toBe(false);
+          expect(sameBytes(signature(key, two, bytes), signed)).toBe(one === two);
+          expect(sameBytes(signature(Buffer.alloc(32, 4), one, bytes), signed)).toBe(false);
+          expect(sameBytes(signature(key, one, bytes.slice()), signed)).toBe(true);
+        },
+      ),
     );
   });
 });
