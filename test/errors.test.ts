@@ -64,13 +64,18 @@ describe("every class", () => {
     expect(CODES.filter((other) => isParallelError(error, other))).toEqual([code]);
   });
 
-  test.each([new Error("m"), new RangeError("m"), "EngineError", null, undefined, 7, { code: "EngineError", message: "m" }])(
-    "%o is none of them",
-    (value) => {
-      expect(isParallelError(value)).toBe(false);
-      expect(isParallelError(value, "EngineError")).toBe(false);
-    },
-  );
+  test.each([
+    new Error("m"),
+    new RangeError("m"),
+    "EngineError",
+    null,
+    undefined,
+    7,
+    { code: "EngineError", message: "m" },
+  ])("%o is none of them", (value) => {
+    expect(isParallelError(value)).toBe(false);
+    expect(isParallelError(value, "EngineError")).toBe(false);
+  });
 
   test("without a cause there is none", () => {
     expect("cause" in new EngineError("m")).toBe(false);

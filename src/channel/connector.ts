@@ -31,7 +31,8 @@ export function connect(options: ConnectOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const overTcp = (): void => attempt({ host, port }, options, { resolve, reject });
     const otherwise = (error: Error): void => {
-      if (error instanceof ConnectionError) overTcp();
+      // Not when somebody is there who is silent, or hangs up: TCP leads to the same.
+      if (error instanceof ConnectionError && error.cause !== undefined) overTcp();
       else reject(error);
     };
     if (path === undefined) overTcp();
@@ -39,6 +40,7 @@ export function connect(options: ConnectOptions): Promise<Connection> {
   });
 }
 
+/** One of the two is called, once. */
 interface Outcome {
   resolve(connection: Connection): void;
   reject(error: Error): void;
@@ -56,6 +58,8 @@ function attempt(place: NetConnectOpts, options: ConnectOptions, { resolve, reje
   const socket: Socket = connectSocket({ ...place, onread });
   const fail = (error: Error): void => {
     clearTimeout(timer);
+    // The end of the socket that follows an error is no second failure.
+    socket.off("close", closedEarly);
     socket.destroy();
     reject(error);
   };

@@ -191,8 +191,9 @@ export class Controller {
   }
 
   #engineDown(engine: Engine, reason: string): void {
-    this.#router.engineDown(engine, reason);
+    // Whoever hears that a task has failed with its engine knows already that the engine is gone.
     this.#broadcast({ type: "engineDown", engineId: engine.engineId, uuid: engine.uuid, reason });
+    this.#router.engineDown(engine, reason);
   }
 
   #broadcast(message: Message): void {

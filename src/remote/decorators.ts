@@ -82,16 +82,14 @@ export function parallel<B extends boolean = false>(
  * A decorated method with the type that it really has: a decorator cannot change the declared one.
  *
  * @param fn a method, field or function that `remote` or `parallel` made
- * @param view the view it was made for, when its shape matters to the compiler
+ * @param _view the view it was made for, when its shape matters to the compiler
  * @throws TypeError when neither of them made it
  */
 export function asRemote<A extends unknown[], R, S extends Shape = Shape, B extends boolean = false>(
   fn: (...args: A) => Promise<R>,
-  view?: DirectView<S, B>,
+  _view?: DirectView<S, B>,
 ): RemoteFunction<A, R, S, B> {
-  if (view === undefined || typeof view === "object") {
-    if (wrappers.has(fn)) return fn as unknown as RemoteFunction<A, R, S, B>;
-  }
+  if (wrappers.has(fn)) return fn as unknown as RemoteFunction<A, R, S, B>;
   throw new TypeError("asRemote takes a function that remote or parallel made");
 }
 

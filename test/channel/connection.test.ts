@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Message } from "../../src/protocol/messages.ts";
 import { ALL_EXAMPLES } from "../protocol/every-message.ts";
-import { inProcessPair, numbered, numbersOf, pattern, sameContent, socketPair } from "./recorder.ts";
+import { inProcessPair, numbered, numbersOf, pattern, sameContent, socketPair, tcpPair } from "./recorder.ts";
 
 /** Lets everything that is under way in this process happen: some rounds of the event loop. */
 async function settle(): Promise<void> {
@@ -13,7 +13,8 @@ async function settle(): Promise<void> {
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 describe.each([
-  ["over a socket", socketPair],
+  ["over a socket", () => socketPair()],
+  ["over TCP", tcpPair],
   ["within the process", inProcessPair],
 ])("%s", (_, pair) => {
   test("every kind of message arrives, in both directions, in order", async () => {

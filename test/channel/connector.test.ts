@@ -1,10 +1,12 @@
 /** Connecting, and the ways in which it fails. */
 
-import { describe, expect, test } from "vitest";
+import { createServer } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { connect } from "../../src/channel/connector.ts";
+import { localPath } from "../../src/channel/local-path.ts";
 import { isParallelError } from "../../src/errors.ts";
 import { directionKey, newNonce, proof } from "../../src/protocol/signing.ts";
-import { packet, type RawPeer, serveRaw } from "./by-hand.ts";
+import { packet, type RawPeer, receiveHands, serveRaw } from "./by-hand.ts";
 import { connectTo, HOST, KEY, numbered, numbersOf, Recorder, startListening } from "./recorder.ts";
 
 const PREFIX = Buffer.from("NDPH\x01\0\0\0", "latin1");
@@ -65,6 +67,41 @@ describe("connecting", () => {
     const received = await Promise.all(ends.map(async (_, index) => (await accept(index + 1)).recorder.receive(1)));
     const numbers = received.map(({ message }) => (message.type === "output" ? Number(message.taskId) : -1));
     expect(numbers.sort((a, b) => a - b)).toEqual(ends.map((_, index) => index));
+  });
+});
+
+describe("the short way between processes of one machine", () => {
+  const isThere = localPath(HOST, 1, KEY) !== undefined;
+
+  test("where there is none, one connection over TCP is made", async () => {
+    const peers: RawPeer[] = [];
+    const { port } = await serveRaw((peer) => {
+      peers.push(peer);
+      return receiveHands(peer);
+    });
+    const { connection } = await connectTo(port);
+    expect(connection.isOpen).toBe(true);
+    await expect(attempt(port)).resolves.toBeDefined();
+    expect(peers).toHaveLength(2);
+  });
+
+  test.runIf(isThere)("somebody who is silent there is not asked again over TCP", async () => {
+    let connections = 0;
+    const { port } = await serveRaw(() => connections++);
+    const local = createServer();
+    await new Promise<void>((resolve) => {
+      local.listen(localPath(HOST, port, KEY), resolve);
+    });
+    onTestFinished(() => {
+      local.close();
+    });
+    await expect(attempt(port, 60)).rejects.toMatchObject({ code: "ConnectionError" });
+    expect(connections).toBe(0);
+  });
+
+  test.runIf(isThere)("is not found without the key", () => {
+    const paths = [localPath(HOST, 1, KEY), localPath(HOST, 1, "another"), localPath(HOST, 2, KEY)];
+    expect(new Set(paths).size).toBe(3);
   });
 });
 

@@ -87,11 +87,11 @@ export interface Listening {
 }
 
 /** Listens on this machine until the test ends. */
-export async function startListening(key: string = KEY): Promise<Listening> {
+export async function startListening(key: string = KEY, host: string = HOST): Promise<Listening> {
   const accepted: End[] = [];
   const waiters = new Set<() => void>();
   const listener = await listen({
-    host: HOST,
+    host,
     key,
     accept: (connection) => {
       const recorder = new Recorder();
@@ -118,18 +118,23 @@ export async function startListening(key: string = KEY): Promise<Listening> {
 }
 
 /** Connects to a listener; destroyed when the test ends. */
-export async function connectTo(port: number, key: string = KEY): Promise<End> {
+export async function connectTo(port: number, key: string = KEY, host: string = HOST): Promise<End> {
   const recorder = new Recorder();
-  const connection = await connect({ host: HOST, port, key, handlers: recorder, timeout: 10_000 });
+  const connection = await connect({ host, port, key, handlers: recorder, timeout: 10_000 });
   onTestFinished(() => connection.destroy());
   return { connection, recorder };
 }
 
-/** Two ends over a real socket: the connector's, the listener's. */
-export async function socketPair(): Promise<[End, End]> {
-  const { listener, accept } = await startListening();
-  const connector = await connectTo(listener.port);
+/** Two ends over a real socket, the short way where there is one: the connector's, the listener's. */
+export async function socketPair(host: string = HOST): Promise<[End, End]> {
+  const { listener, accept } = await startListening(KEY, host);
+  const connector = await connectTo(listener.port, KEY, host);
   return [connector, await accept(1)];
+}
+
+/** Two ends over TCP, as between machines: by this name there is no short way. */
+export function tcpPair(): Promise<[End, End]> {
+  return socketPair("localhost");
 }
 
 /** Two ends within the process. */

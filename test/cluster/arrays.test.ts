@@ -133,7 +133,9 @@ describe("ndarrays", () => {
 
   test("only the window of a view is sent", async () => {
     const large = nd(new Float64Array(1_000_000), [1000, 1000]);
-    const seen = await shared.rc.at(0).apply((x: NdArray) => (x.data as unknown as Float64Array).byteLength, large.hi(2, 1000));
+    const seen = await shared.rc
+      .at(0)
+      .apply((x: NdArray) => (x.data as unknown as Float64Array).byteLength, large.hi(2, 1000));
     expect(seen).toBe(2 * 1000 * 8);
   });
 });
@@ -160,7 +162,10 @@ describe("depth", () => {
         const { isReadonly } = await import("ndparallel");
         return [isReadonly(search(value)), value];
       };
-      const [engineReadonly, received] = (await shared.rc.at(0).apply(onEngine, nest(array) as never, find)) as [boolean, never];
+      const [engineReadonly, received] = (await shared.rc.at(0).apply(onEngine, nest(array) as never, find)) as [
+        boolean,
+        never,
+      ];
       expect(engineReadonly).toBe(true);
       const found = find(received) as TypedArray;
       expectSameBits(found, array);
@@ -177,19 +182,27 @@ describe("read-only", () => {
     return error as RemoteError;
   }
 
-  test.each([0, 1, 1024, 1025, 65_536, 1 << 20])("a result of %i bytes refuses writes and names writable()", async (size) => {
-    const received = await shared.rc.at(0).apply((length: number) => new Uint8Array(length), size);
-    expect(isReadonly(received)).toBe(true);
-    expect(() => received.set([])).toThrow(ReadOnlyError);
-    expect(() => received.fill(1)).toThrow(/writable/);
-    expect(() => received.subarray(0).fill(1)).toThrow(ReadOnlyError);
-  });
+  test.each([0, 1, 1024, 1025, 65_536, 1 << 20])(
+    "a result of %i bytes refuses writes and names writable()",
+    async (size) => {
+      const received = await shared.rc.at(0).apply((length: number) => new Uint8Array(length), size);
+      expect(isReadonly(received)).toBe(true);
+      expect(() => received.set([])).toThrow(ReadOnlyError);
+      expect(() => received.fill(1)).toThrow(/writable/);
+      expect(() => received.subarray(0).fill(1)).toThrow(ReadOnlyError);
+    },
+  );
 
-  test.each([0, 1, 1024, 1025, 65_536, 1 << 20])("an argument of %i bytes refuses writes on the engine", async (size) => {
-    const error = await remoteFailure(() => shared.rc.at(0).apply((x: Uint8Array) => x.fill(1), new Uint8Array(size)));
-    expect(error.remoteName).toBe("ReadOnlyError");
-    expect(error.message).toMatch(/writable/);
-  });
+  test.each([0, 1, 1024, 1025, 65_536, 1 << 20])(
+    "an argument of %i bytes refuses writes on the engine",
+    async (size) => {
+      const error = await remoteFailure(() =>
+        shared.rc.at(0).apply((x: Uint8Array) => x.fill(1), new Uint8Array(size)),
+      );
+      expect(error.remoteName).toBe("ReadOnlyError");
+      expect(error.message).toMatch(/writable/);
+    },
+  );
 
   test("an ndarray refuses set, on the client and on the engine", async () => {
     const matrix = nd(new Float32Array(6), [2, 3]);
@@ -289,7 +302,10 @@ describe("the sender's memory", () => {
     const array = counting(5000);
     const one = shared.rc.at(0);
     expect(await one.apply((a: Float64Array, b: { c: Float64Array }) => a === b.c, array, { c: array })).toBe(true);
-    const [first, second] = await Promise.all([one.apply(echo<Float64Array>, array), one.apply(echo<Float64Array>, array)]);
+    const [first, second] = await Promise.all([
+      one.apply(echo<Float64Array>, array),
+      one.apply(echo<Float64Array>, array),
+    ]);
     expectSameBits(first, array);
     expectSameBits(second, array);
     expect(first.buffer).not.toBe(second.buffer);

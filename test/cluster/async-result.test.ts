@@ -86,7 +86,12 @@ describe("errors", () => {
     for (let i = 0; i < 3; i++) {
       const error = await failure(() => result);
       expect(error).toBeInstanceOf(RemoteError);
-      expect(error).toMatchObject({ code: "RemoteError", name: "TypeError", remoteName: "TypeError", message: "no good" });
+      expect(error).toMatchObject({
+        code: "RemoteError",
+        name: "TypeError",
+        remoteName: "TypeError",
+        message: "no good",
+      });
     }
     await expect(result.get()).rejects.toBe(await failure(() => result));
     await expect(result.resultByEngine()).rejects.toBeInstanceOf(RemoteError);
@@ -130,14 +135,77 @@ describe("errors", () => {
   });
 
   test.each<[string, () => unknown, string, RegExp]>([
-    ["a text", () => { throw "just text"; }, "Error", /just text/],
-    ["undefined", () => { throw undefined; }, "Error", /undefined/],
-    ["null, later", async () => { throw null; }, "Error", /null/],
-    ["a record", () => { throw { code: 5 }; }, "Error", /5/],
-    ["a symbol", () => { throw Symbol("s"); }, "Error", /Symbol\(s\)/],
-    ["an object with a message that throws", () => { throw { get message(): string { throw new Error("again"); } }; }, "Error", /./],
-    ["an error of a class of one's own", () => { throw new (class MyError extends Error { override name = "MyError"; })("mine"); }, "MyError", /^mine$/],
-    ["too deep a recursion", () => { const f = (): unknown => f(); return f(); }, "RangeError", /stack/],
+    [
+      "a text",
+      () => {
+        throw "just text";
+      },
+      "Error",
+      /just text/,
+    ],
+    [
+      "undefined",
+      () => {
+        throw undefined;
+      },
+      "Error",
+      /undefined/,
+    ],
+    [
+      "null, later",
+      async () => {
+        throw null;
+      },
+      "Error",
+      /null/,
+    ],
+    [
+      "a record",
+      () => {
+        throw { code: 5 };
+      },
+      "Error",
+      /5/,
+    ],
+    [
+      "a symbol",
+      () => {
+        throw Symbol("s");
+      },
+      "Error",
+      /Symbol\(s\)/,
+    ],
+    [
+      "an object with a message that throws",
+      () => {
+        throw {
+          get message(): string {
+            throw new Error("again");
+          },
+        };
+      },
+      "Error",
+      /./,
+    ],
+    [
+      "an error of a class of one's own",
+      () => {
+        throw new (class MyError extends Error {
+          override name = "MyError";
+        })("mine");
+      },
+      "MyError",
+      /^mine$/,
+    ],
+    [
+      "too deep a recursion",
+      () => {
+        const f = (): unknown => f();
+        return f();
+      },
+      "RangeError",
+      /stack/,
+    ],
   ])("whatever is thrown becomes an error: %s", async (_what, fn, name, message) => {
     const error = (await failure(() => shared.rc.at(0).apply(fn))) as RemoteError;
     expect(error).toBeInstanceOf(RemoteError);
@@ -171,10 +239,13 @@ describe("errors", () => {
   });
 
   test("returnExceptions of a map puts the error in the place of each item of the part", async () => {
-    const result = shared.all.map((x) => {
-      if (x === 3) throw new Error("three");
-      return 10 * x;
-    }, [0, 1, 2, 3, 4]);
+    const result = shared.all.map(
+      (x) => {
+        if (x === 3) throw new Error("three");
+        return 10 * x;
+      },
+      [0, 1, 2, 3, 4],
+    );
     const values = await result.get({ returnExceptions: true });
     expect(values.slice(0, 3)).toEqual([0, 10, 20]);
     expect(values.slice(3)).toEqual([expect.any(RemoteError), expect.any(RemoteError)]);
@@ -234,8 +305,8 @@ describe("waiting", () => {
 
   test("what is known at the end only throws before", async () => {
     await using gate = await Gate.make();
-    for (const view of [shared.rc.at(0), shared.all]) {
-      const result = view.apply(waitAt<number>, gate.url, 1) as AsyncResult<unknown>;
+    const call = [gate.url, 1] as const;
+    for (const result of [shared.rc.at(0).apply(waitAt<number>, ...call), shared.all.apply(waitAt<number>, ...call)]) {
       expect(() => result.successful()).toThrow(/ready/);
       expect(() => result.serialTime).toThrow(/ready/);
       expect(() => result.wallTime).toThrow(/ready/);
@@ -252,13 +323,20 @@ describe("waiting", () => {
 });
 
 describe("by engine", () => {
-  test.each([["a number", 5], ["a list", [1, 2]], ["an empty list", []], ["a text", "text"], ["undefined", undefined], ["a record", { a: 1 }]])(
-    "one engine, %s",
-    async (_kind, value) => {
-      const byEngine = await shared.rc.at(1).apply((x: unknown) => x, value).resultByEngine();
-      expect(byEngine).toEqual(new Map([[1, value]]));
-    },
-  );
+  test.each([
+    ["a number", 5],
+    ["a list", [1, 2]],
+    ["an empty list", []],
+    ["a text", "text"],
+    ["undefined", undefined],
+    ["a record", { a: 1 }],
+  ])("one engine, %s", async (_kind, value) => {
+    const byEngine = await shared.rc
+      .at(1)
+      .apply((x: unknown) => x, value)
+      .resultByEngine();
+    expect(byEngine).toEqual(new Map([[1, value]]));
+  });
 
   test("several engines", async () => {
     for (const [id, view] of [...shared.rc].entries()) await view.push({ id: 10 * id });
@@ -362,12 +440,21 @@ describe("metadata", () => {
   test("tells when and where, in order of time", async () => {
     const before = Date.now();
     const result = shared.all.apply(() => 1);
-    expect(metadataOf(result)[0]).toMatchObject({ submitted: expect.any(Date), received: undefined, status: undefined });
+    expect(metadataOf(result)[0]).toMatchObject({
+      submitted: expect.any(Date),
+      received: undefined,
+      status: undefined,
+    });
     await result;
     const after = Date.now();
     const engines = (await shared.rc.status()).engines;
     for (const [i, metadata] of metadataOf(result).entries()) {
-      expect(metadata).toMatchObject({ msgId: result.messageIds[i], engineId: i, engineUuid: engines[i]?.uuid, status: "ok" });
+      expect(metadata).toMatchObject({
+        msgId: result.messageIds[i],
+        engineId: i,
+        engineUuid: engines[i]?.uuid,
+        status: "ok",
+      });
       expect(metadata).toMatchObject({ error: undefined, executeResult: undefined, outputs: [], data: undefined });
       const times = [metadata.submitted, metadata.started, metadata.completed, metadata.received];
       expect(times.every((time) => time instanceof Date)).toBe(true);
@@ -422,7 +509,9 @@ describe("times", () => {
       const result = view.apply(spin, MS) as AsyncResult<unknown>;
       await result;
       const metadata = metadataOf(result);
-      const durations = metadata.map(({ started, completed }) => (completed as Date).getTime() - (started as Date).getTime());
+      const durations = metadata.map(
+        ({ started, completed }) => (completed as Date).getTime() - (started as Date).getTime(),
+      );
       expect(durations).toHaveLength(engines);
       for (const duration of durations) expect(duration).toBeGreaterThanOrEqual(MS - ROUNDING);
       expect(result.serialTime).toBe(durations.reduce((sum, duration) => sum + duration, 0));
@@ -518,7 +607,12 @@ describe("sending", () => {
   test("tracked calls of 1 MiB become sent: apply, push, map and scatter", async () => {
     const view = shared.all.with({ track: true });
     const array = new Float64Array(1 << 17);
-    const calls = [view.apply((x: Float64Array) => x.length, array), view.push({ array }), view.map((x) => x, array), view.scatter("part", array)];
+    const calls = [
+      view.apply((x: Float64Array) => x.length, array),
+      view.push({ array }),
+      view.map((x) => x, array),
+      view.scatter("part", array),
+    ];
     expect(calls.map((call) => call.sent)).toEqual([false, false, false, false]);
     await Promise.all(calls.map((call) => call.waitForSend()));
     expect(calls.map((call) => call.sent)).toEqual([true, true, true, true]);
@@ -527,7 +621,8 @@ describe("sending", () => {
 
   test("tracked calls without arrays, or without tasks, become sent too", async () => {
     const view = shared.all.with({ track: true });
-    for (const call of [view.apply(() => 1), view.execute("1"), view.map((x) => x, [])]) await call.waitForSend({ timeout: 10_000 });
+    for (const call of [view.apply(() => 1), view.execute("1"), view.map((x) => x, [])])
+      await call.waitForSend({ timeout: 10_000 });
   });
 
   test("what is changed once it was sent does not change what the engines see", async () => {
@@ -546,7 +641,10 @@ describe("sending", () => {
     const array = new Uint8Array(64 << 20);
     process.kill(pid, "SIGSTOP");
     try {
-      const result = shared.rc.at(0).with({ track: true }).apply((x: Uint8Array) => x.length, array);
+      const result = shared.rc
+        .at(0)
+        .with({ track: true })
+        .apply((x: Uint8Array) => x.length, array);
       await expect(result.waitForSend({ timeout: 20 })).rejects.toBeInstanceOf(TimeoutError);
       expect(result.sent).toBe(false);
       process.kill(pid, "SIGCONT");

@@ -11,6 +11,8 @@ export interface Target {
   readonly host: string;
   readonly port: number;
   readonly key: string;
+  /** Where it listens besides: a socket without TCP. */
+  readonly path?: string;
 }
 
 /** A bare connection. */
@@ -22,8 +24,8 @@ export interface Intruder {
   hungUp(timeout?: number): Promise<void>;
 }
 
-export async function knock({ host, port }: Target): Promise<Intruder> {
-  const socket = connect({ host, port });
+export async function knock({ host, port, path }: Target): Promise<Intruder> {
+  const socket = connect(path === undefined ? { host, port } : { path });
   const chunks: Buffer[] = [];
   let isClosed = false;
   socket.on("data", (chunk) => chunks.push(chunk));

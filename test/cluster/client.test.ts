@@ -191,7 +191,12 @@ describe("getResult", () => {
     await using other = await shared.cluster.connect();
     const error = await failure(() => other.getResult(idOf(result)));
     expect(error).toBeInstanceOf(RemoteError);
-    expect(error).toMatchObject({ remoteName: "RangeError", message: "out of it", engineId: 1, messageId: idOf(result) });
+    expect(error).toMatchObject({
+      remoteName: "RangeError",
+      message: "out of it",
+      engineId: 1,
+      messageId: idOf(result),
+    });
   });
 
   test("arrays are read-only, and as they were", async () => {
@@ -200,7 +205,9 @@ describe("getResult", () => {
     await result;
     await using other = await shared.cluster.connect();
     const fetched = (await other.getResult(idOf(result))) as Float32Array;
-    expect(Buffer.compare(Buffer.from(fetched.buffer, fetched.byteOffset, fetched.byteLength), Buffer.from(sent.buffer))).toBe(0);
+    expect(
+      Buffer.compare(Buffer.from(fetched.buffer, fetched.byteOffset, fetched.byteLength), Buffer.from(sent.buffer)),
+    ).toBe(0);
     expect(() => fetched.fill(0)).toThrow(/writable/);
   });
 
@@ -236,7 +243,9 @@ describe("queueStatus", () => {
     expect(verbose.unassigned).toEqual([]);
     gate.open();
     await Promise.all([running, ...queued]);
-    expect(await rc.queueStatus()).toMatchObject({ 0: { queue: 0, tasks: 0, completed: (before[0]?.completed as number) + 4 } });
+    expect(await rc.queueStatus()).toMatchObject({
+      0: { queue: 0, tasks: 0, completed: (before[0]?.completed as number) + 4 },
+    });
   });
 
   test("of some engines only", async () => {
@@ -349,13 +358,22 @@ describe("closing", () => {
     const { cluster, rc } = shared;
     const other = await cluster.connect();
     const result = other.at(0).apply(waitAt<number>, gate.url, 1);
-    const blocking = other.at(0).with({ block: true }).apply(() => 1);
+    const blocking = other
+      .at(0)
+      .with({ block: true })
+      .apply(() => 1);
     await gate.arrived();
     const all = other.view();
     const one = other.at(1);
     other.close();
     other.close();
-    for (const call of [() => result, () => blocking, () => one.apply(() => 1), () => all.apply(() => 1), () => other.status()]) {
+    for (const call of [
+      () => result,
+      () => blocking,
+      () => one.apply(() => 1),
+      () => all.apply(() => 1),
+      () => other.status(),
+    ]) {
       expect(await failure(call)).toMatchObject({ code: "ConnectionError" });
     }
     await expect(other.waitForEngines(1, { timeout: 5000 })).rejects.toMatchObject({ code: "ConnectionError" });

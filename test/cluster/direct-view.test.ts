@@ -38,9 +38,12 @@ describe("views by index, slice and id", () => {
     expect(() => rc.at(-4)).toThrow(/0, 1, 2/);
   });
 
-  test.each<[unknown]>([[1.5], [Number.NaN], ["0"], [null], [undefined], [[0]], [1n]])("at(%s) is a TypeError", (index) => {
-    expect(() => shared.rc.at(index as number)).toThrow(TypeError);
-  });
+  test.each<[unknown]>([[1.5], [Number.NaN], ["0"], [null], [undefined], [[0]], [1n]])(
+    "at(%s) is a TypeError",
+    (index) => {
+      expect(() => shared.rc.at(index as number)).toThrow(TypeError);
+    },
+  );
 
   // The slices of Python's list [0, 1, 2].
   test.each<[string, Parameters<Client["slice"]>, number[]]>([
@@ -92,7 +95,10 @@ describe("views by index, slice and id", () => {
   test("results come in the order of the targets, also when the first engine ends last", async () => {
     await using gate = await Gate.make();
     const { rc, all } = shared;
-    const result = all.map(async (url: string) => (url === "" ? "free" : (await fetch(url)).status), [gate.url, "", ""]);
+    const result = all.map(
+      async (url: string) => (url === "" ? "free" : (await fetch(url)).status),
+      [gate.url, "", ""],
+    );
     await gate.arrived();
     // Each engine's queue is worked off in order, so these have ended once a later task on the same engine has.
     for (const id of [1, 2]) await rc.at(id).apply(() => 0);
@@ -157,7 +163,10 @@ describe("apply", () => {
 
   test("options are never taken from the arguments", async () => {
     const options = { block: false, targets: [17], track: 1, f: "f", timeout: 0 };
-    expect(await shared.rc.at(0).apply((given: unknown, f: string) => [given, f], options, "f")).toEqual([options, "f"]);
+    expect(await shared.rc.at(0).apply((given: unknown, f: string) => [given, f], options, "f")).toEqual([
+      options,
+      "f",
+    ]);
   });
 
   test("text that is not ASCII arrives as it is, and is told from bytes", async () => {
@@ -209,7 +218,10 @@ describe("flags", () => {
 
   test("block gives a plain promise of the value", async () => {
     const { rc } = shared;
-    const call = rc.at(0).with({ block: true }).apply((x: number) => x, 3);
+    const call = rc
+      .at(0)
+      .with({ block: true })
+      .apply((x: number) => x, 3);
     expectTypeOf(call).toEqualTypeOf<Promise<number>>();
     expect(call).toBeInstanceOf(Promise);
     expect(call).not.toBeInstanceOf(AsyncResult);
@@ -267,7 +279,12 @@ describe("flags", () => {
     const bare = await view.with({ targets: 2 }).apply(readMarker);
     expectTypeOf(bare).toEqualTypeOf<string>();
     expect(bare).toBe("engine at 2");
-    expect(await view.with({ targets: "all" }).with({ targets: "all" }).apply(() => 1)).toEqual([1, 1, 1]);
+    expect(
+      await view
+        .with({ targets: "all" })
+        .with({ targets: "all" })
+        .apply(() => 1),
+    ).toEqual([1, 1, 1]);
   });
 
   test("an unknown flag is a TypeError that names the flags there are", () => {

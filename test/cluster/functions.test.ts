@@ -65,11 +65,36 @@ describe("kinds", () => {
   test.each<[string, (x: number) => unknown, unknown]>([
     ["a declaration", twice, 20],
     ["an arrow function", (x) => x + 1, 11],
-    ["an arrow function with a body", (x) => { const y = x; return y; }, 10],
-    ["a function expression", function (x) { return x / 2; }, 5],
-    ["a named function expression that calls itself", function down(x): unknown { return x === 0 ? "done" : down(x - 1); }, "done"],
+    [
+      "an arrow function with a body",
+      (x) => {
+        const y = x;
+        return y;
+      },
+      10,
+    ],
+    [
+      "a function expression",
+      function (x) {
+        return x / 2;
+      },
+      5,
+    ],
+    [
+      "a named function expression that calls itself",
+      function down(x): unknown {
+        return x === 0 ? "done" : down(x - 1);
+      },
+      "done",
+    ],
     ["an async function", async (x) => x + 2, 12],
-    ["an async function expression", async function (x) { return (await Promise.resolve(x)) + 3; }, 13],
+    [
+      "an async function expression",
+      async function (x) {
+        return (await Promise.resolve(x)) + 3;
+      },
+      13,
+    ],
     ["a function that returns a promise", (x) => Promise.resolve(x), 10],
     ["a method of a record", record.method, 30],
     ["an async method", record.asyncMethod, 40],
@@ -79,14 +104,30 @@ describe("kinds", () => {
     ["a static method", Shape.scale, 100],
     ["an async static method", Shape.later, 11],
     ["a method of a class", Shape.prototype.plain, 9],
-    ["a bound function", function (this: { k: number }, y: number, x: number) { return this.k * y * x; }.bind({ k: 2 }, 3), 60],
+    [
+      "a bound function",
+      function (this: { k: number }, y: number, x: number) {
+        return this.k * y * x;
+      }.bind({ k: 2 }, 3),
+      60,
+    ],
     ["a bound native function", Math.pow.bind(null, 2), 1024],
     ["a native function", Math.sqrt, Math.sqrt(10)],
     ["a constructor that is called without new", Number as (x: number) => number, 10],
     ["a function of a Node module", basename as never, undefined],
     ["a function made from text", new Function("x", "return x * 8") as (x: number) => number, 80],
-    ["default values, rest and patterns", (x, [y] = [1], { z = 2 } = {}, ...rest: number[]) => [x, y, z, rest.length], [10, 1, 2, 0]],
-    ["a function that uses arguments", function () { return arguments.length; }, 1],
+    [
+      "default values, rest and patterns",
+      (x, [y] = [1], { z = 2 } = {}, ...rest: number[]) => [x, y, z, rest.length],
+      [10, 1, 2, 0],
+    ],
+    [
+      "a function that uses arguments",
+      function () {
+        return arguments.length;
+      },
+      1,
+    ],
   ])("%s", async (name, fn, expected) => {
     if (name === "a function of a Node module") {
       expect(await shared.rc.at(0).apply(basename, "/a/b.c")).toBe("b.c");
@@ -115,7 +156,9 @@ describe("kinds", () => {
     const error = (await failure(() => one.apply(count, 3))) as RemoteError;
     expect(error.remoteName).toBe("SerializationError");
     expect(error.message).toMatch(/iterator.*Array\.from/);
-    expect(((await failure(() => one.apply(async function* () {}))) as RemoteError).remoteName).toBe("SerializationError");
+    expect(((await failure(() => one.apply(async function* () {}))) as RemoteError).remoteName).toBe(
+      "SerializationError",
+    );
   });
 
   test("name and length are kept", async () => {
@@ -138,6 +181,7 @@ describe("kinds", () => {
   test("values are of the same realm as the engine's own", async () => {
     const check = (x: Float64Array, list: unknown[], map: Map<string, number>): boolean[] => [
       x instanceof Float64Array,
+      // biome-ignore lint/suspicious/useIsArray: the realm is what is asked
       list instanceof Array,
       map instanceof Map,
       new Error("x") instanceof Error,
@@ -292,11 +336,14 @@ describe("closure", () => {
       }
     }
     const nested = { deep: [twice] };
-    const fn = closure((x: number) => (weights[2] as number) + (nested.deep[0] as typeof twice)(x) + new Scaler(10).scale(x), {
-      weights,
-      nested,
-      Scaler,
-    });
+    const fn = closure(
+      (x: number) => (weights[2] as number) + (nested.deep[0] as typeof twice)(x) + new Scaler(10).scale(x),
+      {
+        weights,
+        nested,
+        Scaler,
+      },
+    );
     expect(await shared.rc.at(0).apply(fn, 1)).toBe(3 + 2 + 10);
   });
 
@@ -311,7 +358,9 @@ describe("closure", () => {
   });
 
   test("stated arrays are read-only on the engine", async () => {
-    const error = (await failure(() => shared.rc.at(0).apply(closure(() => weights.fill(0), { weights })))) as RemoteError;
+    const error = (await failure(() =>
+      shared.rc.at(0).apply(closure(() => weights.fill(0), { weights })),
+    )) as RemoteError;
     expect(error.remoteName).toBe("ReadOnlyError");
     expect(weights).toEqual(Float64Array.of(1, 2, 3));
   });

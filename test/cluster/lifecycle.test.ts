@@ -263,12 +263,12 @@ describe("sets of engines", () => {
   it("that do not exist are refused with the names of those that do", async () => {
     await using cluster = await Cluster.start({ engines: 0 });
     const set = await cluster.startEngines(1);
-    for (const refused of [
-      cluster.stopEngines("nowhere"),
-      cluster.restartEngines("nowhere"),
-      cluster.signalEngines("SIGUSR2", "nowhere"),
+    for (const ask of [
+      () => cluster.stopEngines("nowhere"),
+      () => cluster.restartEngines("nowhere"),
+      () => cluster.signalEngines("SIGUSR2", "nowhere"),
     ]) {
-      const error = await rejectionWithin(1_000, refused);
+      const error = await rejectionWithin(1_000, ask());
       expect(error).toBeInstanceOf(RangeError);
       expect(error.message).toBe(`there is no engine set "nowhere"; there are: "${set}"`);
     }
@@ -385,14 +385,8 @@ describe("Cluster.stop", () => {
     await outcomes;
     await failureWithin(1_000, client.status(), "ConnectionError");
     expect(() => client.view().apply(pid)).toThrow(ConnectionError);
-    for (const late of [
-      cluster.startEngines(1),
-      cluster.stopEngines(),
-      cluster.signalEngines("SIGTERM"),
-      cluster.connect(),
-    ]) {
-      await failureWithin(1_000, late, "ConnectionError");
-    }
+    const late = [cluster.startEngines(1), cluster.stopEngines(), cluster.signalEngines("SIGTERM"), cluster.connect()];
+    await Promise.all(late.map((promise) => failureWithin(1_000, promise, "ConnectionError")));
   });
 
   it("ends an engine, an agent or a controller that does not answer", { timeout: 30_000 }, async () => {

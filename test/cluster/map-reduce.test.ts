@@ -64,7 +64,15 @@ describe("map over arrays and iterables", () => {
 
   test("Sets, Maps and texts are sequences", async () => {
     expect(await shared.all.map(square, new Set([3, 1, 2]))).toEqual([9, 1, 4]);
-    expect(await shared.all.map(([key, value]) => `${key}${value}`, new Map([["a", 1], ["b", 2]]))).toEqual(["a1", "b2"]);
+    expect(
+      await shared.all.map(
+        ([key, value]) => `${key}${value}`,
+        new Map([
+          ["a", 1],
+          ["b", 2],
+        ]),
+      ),
+    ).toEqual(["a1", "b2"]);
     expect(await shared.all.map((letter: string) => letter.toUpperCase(), "héllo")).toEqual(["H", "É", "L", "L", "O"]);
   });
 
@@ -74,11 +82,14 @@ describe("map over arrays and iterables", () => {
     expect(short.size).toBe(3);
     expect(await short).toEqual([1, 3, 5]);
     expect(await shared.all.map(add, range(10), [1, 2])).toEqual([1, 3]);
-    expect(await shared.all.map((a: number, b: string, c: number) => `${a}${b}${c}`, range(4), "abc", Int8Array.of(7, 8, 9, 10))).toEqual([
-      "0a7",
-      "1b8",
-      "2c9",
-    ]);
+    expect(
+      await shared.all.map(
+        (a: number, b: string, c: number) => `${a}${b}${c}`,
+        range(4),
+        "abc",
+        Int8Array.of(7, 8, 9, 10),
+      ),
+    ).toEqual(["0a7", "1b8", "2c9"]);
     expect(await shared.all.map(add, range(3), [])).toEqual([]);
   });
 
@@ -89,12 +100,22 @@ describe("map over arrays and iterables", () => {
   });
 
   test("results of any kind come back in a plain array", async () => {
-    const results = await shared.all.map((x: number) => (x % 2 === 0 ? undefined : { x, array: Float32Array.of(x) }), range(4));
-    expect(results).toEqual([undefined, { x: 1, array: Float32Array.of(1) }, undefined, { x: 3, array: Float32Array.of(3) }]);
+    const results = await shared.all.map(
+      (x: number) => (x % 2 === 0 ? undefined : { x, array: Float32Array.of(x) }),
+      range(4),
+    );
+    expect(results).toEqual([
+      undefined,
+      { x: 1, array: Float32Array.of(1) },
+      undefined,
+      { x: 3, array: Float32Array.of(3) },
+    ]);
   });
 
   test("the function gets nothing but the items", async () => {
-    expect(await shared.all.map(((...items: unknown[]) => items.length) as (x: number) => number, range(4))).toEqual([1, 1, 1, 1]);
+    expect(await shared.all.map(((...items: unknown[]) => items.length) as (x: number) => number, range(4))).toEqual([
+      1, 1, 1, 1,
+    ]);
   });
 
   test("a single engine does it all", async () => {
@@ -153,9 +174,16 @@ describe("map over typed arrays", () => {
 
   test("results are converted as TypedArray.prototype.map does", async () => {
     const numbers = [300, -1, 1.7, Number.NaN, 1e10];
-    for (const sequence of [Uint8Array.of(0, 1, 2, 3, 4), Uint8ClampedArray.of(0, 1, 2, 3, 4), Int16Array.of(0, 1, 2, 3, 4)]) {
+    for (const sequence of [
+      Uint8Array.of(0, 1, 2, 3, 4),
+      Uint8ClampedArray.of(0, 1, 2, 3, 4),
+      Int16Array.of(0, 1, 2, 3, 4),
+    ]) {
       await shared.all.push({ numbers });
-      const result = await shared.all.map((i: number) => (globalThis as unknown as { numbers: number[] }).numbers[i] as number, sequence);
+      const result = await shared.all.map(
+        (i: number) => (globalThis as unknown as { numbers: number[] }).numbers[i] as number,
+        sequence,
+      );
       expect(result).toEqual(sequence.map((i) => numbers[i] as number));
     }
   });
@@ -263,7 +291,10 @@ describe("errors and arrival", () => {
 
   test("progress counts the items of the parts that are there", async () => {
     await using gate = await Gate.make();
-    const result = shared.all.map(async (url: string) => (url === "" ? 0 : (await fetch(url)).status), ["", "", "", gate.url, ""]);
+    const result = shared.all.map(
+      async (url: string) => (url === "" ? 0 : (await fetch(url)).status),
+      ["", "", "", gate.url, ""],
+    );
     await gate.arrived();
     await shared.rc.at(0).apply(() => 0);
     await shared.rc.at(2).apply(() => 0);
@@ -287,7 +318,12 @@ describe("reduce", () => {
     expect(await shared.all.reduce((a: string, b: string) => a + b, letters)).toBe("associative");
     expect(await shared.all.reduce((a: string, b: string) => a + b, letters, "is ")).toBe("is associative");
     type Matrix = [number, number, number, number];
-    const product = ([a, b, c, d]: Matrix, [e, f, g, h]: Matrix): Matrix => [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h];
+    const product = ([a, b, c, d]: Matrix, [e, f, g, h]: Matrix): Matrix => [
+      a * e + b * g,
+      a * f + b * h,
+      c * e + d * g,
+      c * f + d * h,
+    ];
     const matrices = range(8).map((i): Matrix => [1, i, i % 3, 1]);
     expect(await shared.all.reduce(product, matrices)).toEqual(matrices.reduce(product));
   });

@@ -325,9 +325,12 @@ describe("import", () => {
     expect(error.message).toContain(process.cwd());
   });
 
-  test.each<[unknown]>([[[]], [{}], [null], [5], [[5]], [[""]], [""], [{ "a b": "node:os" }], [{ os: 5 }]])("import(%o) is a TypeError", (specifiers) => {
-    expect(() => shared.all.import(specifiers as never)).toThrow(TypeError);
-  });
+  test.each<[unknown]>([[[]], [{}], [null], [5], [[5]], [[""]], [""], [{ "a b": "node:os" }], [{ os: 5 }]])(
+    "import(%o) is a TypeError",
+    (specifiers) => {
+      expect(() => shared.all.import(specifiers as never)).toThrow(TypeError);
+    },
+  );
 });
 
 describe("clear", () => {

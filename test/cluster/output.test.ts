@@ -45,7 +45,11 @@ describe("stdout and stderr", () => {
   test("write takes texts, bytes and a callback, with and without an encoding, and tells that there is room", async () => {
     const result = shared.rc.at(0).apply(async () => {
       const { stdout, stderr } = process;
-      const room: boolean[] = [stdout.write("text "), stdout.write(Buffer.from("bytes ")), stdout.write(Uint8Array.of(0xc2, 0xb5))];
+      const room: boolean[] = [
+        stdout.write("text "),
+        stdout.write(Buffer.from("bytes ")),
+        stdout.write(Uint8Array.of(0xc2, 0xb5)),
+      ];
       await new Promise((resolve) => stdout.write(" called", resolve));
       await new Promise((resolve) => stderr.write("é", "utf8", resolve));
       await new Promise((resolve) => stderr.write(Buffer.from("!"), resolve));
@@ -115,10 +119,13 @@ describe("stdout and stderr", () => {
     const executed = rc.at(0).execute("console.log('from code'); 5");
     await executed;
     expect(executed.stdout).toBe("from code\n");
-    const mapped = all.map((x) => {
-      console.log(x);
-      return x;
-    }, [1, 2, 3]);
+    const mapped = all.map(
+      (x) => {
+        console.log(x);
+        return x;
+      },
+      [1, 2, 3],
+    );
     await mapped;
     expect(mapped.stdout).toEqual(["1\n2\n", "3\n"]);
   });

@@ -9,9 +9,9 @@ import { Client, Cluster, type ConnectionInfo } from "ndparallel";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { connectorHandshake } from "../../src/channel/handshake.ts";
 import { listen } from "../../src/channel/listener.ts";
-import { enter, headOf, type Intruder, knock } from "./attacker.ts";
-import { failureWithin, pidsOf, rejectionWithin, until, useSandbox } from "./processes.ts";
-import { listeningPort, listeningSockets } from "./sockets.ts";
+import { enter, headOf, type Intruder, knock, type Target } from "./attacker.ts";
+import { type ClusterPids, failureWithin, pidsOf, rejectionWithin, until, useSandbox } from "./processes.ts";
+import { listeningSockets } from "./sockets.ts";
 import { nap, running } from "./tasks.ts";
 
 const sandbox = useSandbox("file");
@@ -23,11 +23,17 @@ let info: ConnectionInfo;
 /** A connection to another cluster that stopped in the middle of its handshake when the tests began. */
 let hesitant: Intruder;
 let hesitantTo: Cluster;
+/** The name, in a space of names without files, of the socket at which the controller listens besides its port. */
+let localName: string;
 
 beforeAll(async () => {
   cluster = await Cluster.start({ engines: 1 });
   client = await cluster.connect();
   info = JSON.parse(readFileSync(cluster.file, "utf8"));
+  localName =
+    listeningSockets(info.controllerPid)
+      .find((name) => name.startsWith("unix @"))
+      ?.slice("unix @".length) ?? "";
   hesitantTo = await Cluster.start({ engines: 0 });
   hesitant = await knock(JSON.parse(readFileSync(hesitantTo.file, "utf8")));
   await until(() => hesitant.received().byteLength > 0, "the controller greeted");
@@ -38,6 +44,11 @@ afterAll(async () => {
   client.close();
   await Promise.all([cluster.stop(), hesitantTo.stop()]);
 });
+
+async function pidsAndClose(visitor: Client): Promise<ClusterPids> {
+  await using _ = visitor;
+  return await pidsOf(visitor);
+}
 
 type Rejected = Awaited<ReturnType<Client["status"]>>["rejected"];
 
@@ -59,12 +70,18 @@ async function countedSince(before: Rejected, more: Partial<Rejected>): Promise<
 }
 
 describe("sockets", () => {
-  it("are one for the controller, on this machine only, and none for anybody else", async () => {
+  it("are two for the controller, on this machine only and without a file, and none for anybody else", async () => {
     const { controller, agent, engines } = await pidsOf(client);
-    expect(listeningPort(controller)).toBe(info.port);
     // 127.0.0.1, as the kernel of a little-endian machine writes it.
-    expect(listeningSockets(controller)).toEqual([`0100007F:${info.port}`]);
+    expect(listeningSockets(controller)).toEqual([`tcp 0100007F:${info.port}`, `unix @${localName}`]);
     for (const pid of [agent, ...engines]) expect(listeningSockets(pid)).toEqual([]);
+  });
+
+  it("have no name that somebody else could take first", async () => {
+    expect(localName).toMatch(/^ndparallel-[0-9a-f]{64}$/);
+    const names = listeningSockets((await hesitantTo.connect().then(pidsAndClose)).controller);
+    expect(names.at(-1)).not.toBe(`unix @${localName}`);
+    expect(localName).not.toContain(info.key);
   });
 });
 
@@ -82,8 +99,8 @@ describe("connection files", () => {
 
   it.each([0o640, 0o604, 0o660, 0o777, 0o622])("with mode %o are refused, whoever made them so", async (mode) => {
     const file = write("wide.json", JSON.stringify(info), mode);
-    for (const attempt of [Client.connect({ file }), Cluster.from(file)]) {
-      const error = await failureWithin(1_000, attempt, "SecurityError");
+    for (const attempt of [() => Client.connect({ file }), () => Cluster.from(file)]) {
+      const error = await failureWithin(1_000, attempt(), "SecurityError");
       expect(error.message).toContain(file);
       expect(error.message).toContain(`mode 0${mode.toString(8)}`);
       expect(error.message).toMatch(/chmod/);
@@ -229,7 +246,12 @@ describe("a server that is no controller", () => {
   });
 });
 
-describe("the controller's port", () => {
+describe.each(["TCP", "local"])("the controller's %s socket", (kind) => {
+  let target: Target;
+  beforeAll(() => {
+    target = kind === "TCP" ? info : { ...info, path: `\0${localName}` };
+  });
+
   /** A task that runs, and calls that come and go, on another connection, during each of the tests. */
   beforeEach(() => {
     let isOver = false;
@@ -261,7 +283,7 @@ describe("the controller's port", () => {
     ["its own greeting with a made-up proof", () => Buffer.concat([hesitant.received(), randomBytes(32)])],
   ])("hangs up on %s", async (_, bytes) => {
     const before = await rejected();
-    const intruder = await knock(info);
+    const intruder = await knock(target);
     intruder.socket.write(bytes());
     await intruder.hungUp();
     // It has said its greeting, and nothing else.
@@ -272,7 +294,7 @@ describe("the controller's port", () => {
   it("counts those who leave in the middle of the handshake", async () => {
     const before = await rejected();
     for (const bytes of [Buffer.alloc(0), hesitant.received().subarray(0, 8), hesitant.received()]) {
-      const intruder = await knock(info);
+      const intruder = await knock(target);
       intruder.socket.write(bytes);
       intruder.socket.end();
       await intruder.hungUp();
@@ -282,13 +304,13 @@ describe("the controller's port", () => {
 
   it("refuses a proof that was recorded from somebody else", async () => {
     // What a client that knows the key sends in answer to one greeting does not answer the next.
-    const recorder = await knock(info);
+    const recorder = await knock(target);
     await until(() => recorder.received().byteLength === 40, "the controller greeted");
     const { send } = connectorHandshake(info.key).receive(recorder.received());
     recorder.socket.write(send as Uint8Array);
     await until(() => recorder.received().byteLength === 72, "the controller accepted");
     const before = await rejected();
-    const replay = await knock(info);
+    const replay = await knock(target);
     replay.socket.write(send as Uint8Array);
     await replay.hungUp();
     await countedSince(before, { handshakes: 1 });
@@ -300,7 +322,7 @@ describe("the controller's port", () => {
   it("hangs up on a packet with a wrong signature", async () => {
     for (const sequence of [0, 1]) {
       const before = await rejected();
-      const insider = await enter(info);
+      const insider = await enter(target);
       if (sequence === 1) insider.socket.write(insider.packet(0, hello));
       const forged = headOf({ type: "request", requestId: 1, request: { method: "shutdown" } });
       insider.socket.write(insider.packet(sequence, forged, randomBytes(32)));
@@ -311,7 +333,7 @@ describe("the controller's port", () => {
 
   it("hangs up on a packet that was changed on its way", async () => {
     const before = await rejected();
-    const insider = await enter(info);
+    const insider = await enter(target);
     const packet = insider.packet(0, hello);
     packet[packet.byteLength - 1] = (packet.at(-1) as number) ^ 1;
     insider.socket.write(packet);
@@ -323,7 +345,7 @@ describe("the controller's port", () => {
     const status = headOf({ type: "request", requestId: 1, request: { method: "status" } });
     for (const second of [0, 2, 7_000]) {
       const before = await rejected();
-      const insider = await enter(info);
+      const insider = await enter(target);
       insider.socket.write(insider.packet(0, hello));
       insider.socket.write(insider.packet(second, status));
       await insider.hungUp();
@@ -332,7 +354,7 @@ describe("the controller's port", () => {
   });
 
   it("hangs up on a packet of another connection", async () => {
-    const [one, other] = [await enter(info), await enter(info)];
+    const [one, other] = [await enter(target), await enter(target)];
     const before = await rejected();
     other.socket.write(one.packet(0, hello));
     await other.hungUp();
@@ -350,7 +372,7 @@ describe("the controller's port", () => {
     ["whose greeting is nobody's", headOf({ type: "hello", role: "king", uuid: "x" })],
   ])("hangs up on a signed head %s", async (_, head) => {
     const before = await rejected();
-    const insider = await enter(info);
+    const insider = await enter(target);
     insider.socket.write(insider.packet(0, head));
     await insider.hungUp();
     await countedSince(before, { malformed: 1 });
@@ -358,7 +380,7 @@ describe("the controller's port", () => {
 
   it("hangs up on bytes that are no packet", async () => {
     const before = await rejected();
-    const insider = await enter(info);
+    const insider = await enter(target);
     insider.socket.write(HTTP);
     insider.socket.write(Buffer.alloc(100));
     await insider.hungUp();
@@ -367,7 +389,7 @@ describe("the controller's port", () => {
 
   it("bears 200 such connections at once", async () => {
     const before = await rejected();
-    const intruders = await Promise.all(Array.from({ length: 200 }, () => knock(info)));
+    const intruders = await Promise.all(Array.from({ length: 200 }, () => knock(target)));
     for (const { socket } of intruders) socket.write(randomBytes(256));
     await Promise.all(intruders.map((intruder) => intruder.hungUp(5_000)));
     await countedSince(before, { handshakes: 200 });

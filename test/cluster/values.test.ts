@@ -24,7 +24,14 @@ test.each([
   ["sparse lists", [1, , 3, undefined, ,]],
   ["empty ones", [[], {}, new Map(), new Set()]],
   ["records", { a: 1, "b c": [{ d: undefined }], 5: "five" }],
-  ["maps with keys of any kind", new Map<unknown, unknown>([[1, "n"], ["1", "s"], [{ k: 1 }, new Map([[null, undefined]])]])],
+  [
+    "maps with keys of any kind",
+    new Map<unknown, unknown>([
+      [1, "n"],
+      ["1", "s"],
+      [{ k: 1 }, new Map([[null, undefined]])],
+    ]),
+  ],
   ["sets", new Set([1, "1", Number.NaN, undefined])],
   ["dates", [new Date(0), new Date(-1), new Date(8.64e15)]],
   ["an invalid date", new Date(Number.NaN)],
@@ -86,7 +93,9 @@ describe("graphs", () => {
     node.self = node;
     node.list.push(node);
     node.map.set("node", node);
-    expect(await shared.rc.at(0).apply((x: Node) => x.self === x && x.list[0] === x && x.map.get("node") === x, node)).toBe(true);
+    expect(
+      await shared.rc.at(0).apply((x: Node) => x.self === x && x.list[0] === x && x.map.get("node") === x, node),
+    ).toBe(true);
     const received = await there(node);
     expect(received.self).toBe(received);
     expect(received.list[0]).toBe(received);

@@ -67,7 +67,9 @@ describe("greetings", () => {
     }
     await settle();
     expect(everybody.map(({ connection }) => connection.isOpen)).toEqual([true, true, true]);
-    expect(everybody.map(({ recorder }) => recorder.messages.filter(({ type }) => type !== "engineUp").length)).toEqual([1, 1, 1]);
+    expect(everybody.map(({ recorder }) => recorder.messages.filter(({ type }) => type !== "engineUp").length)).toEqual(
+      [1, 1, 1],
+    );
   });
 });
 
@@ -106,7 +108,11 @@ describe("tasks", () => {
     await engines[2]?.answer("c");
     await engines[0]?.answer("b");
     await engines[2]?.answer("a");
-    expect(client.all("result").map(({ taskId, engineId }) => [taskId, engineId])).toEqual([["c", 2], ["b", 0], ["a", 2]]);
+    expect(client.all("result").map(({ taskId, engineId }) => [taskId, engineId])).toEqual([
+      ["c", 2],
+      ["b", 0],
+      ["a", 2],
+    ]);
   });
 
   test("for an engine that is not there fail, and say which", async () => {
@@ -166,7 +172,7 @@ describe("abort", () => {
 
   test("of a waiting task ends it here, and it is never sent", async () => {
     const { client, engine, ids } = await busy();
-    expect(await client.request({ method: "abort", taskIds: ["t-256"] })).toMatchObject({ error: undefined });
+    expect((await client.request({ method: "abort", taskIds: ["t-256"] })).error).toBeUndefined();
     expect(client.outcomes()).toEqual({ "t-256": "aborted" });
     expect(client.resultOf("t-256")?.outcome.status).toBe("aborted");
     for (const id of ids.slice(0, 5)) await engine.answer(id);
@@ -204,7 +210,12 @@ describe("questions", () => {
     expect(await queues()).toEqual({ engines: [] });
     const [first, second] = [await hub.engine(), await hub.engine()];
     const empty = { queued: [], running: [], completed: 0 };
-    expect(await queues()).toEqual({ engines: [{ engineId: 0, ...empty }, { engineId: 1, ...empty }] });
+    expect(await queues()).toEqual({
+      engines: [
+        { engineId: 0, ...empty },
+        { engineId: 1, ...empty },
+      ],
+    });
 
     await client.submit({ a: 0, b: 0, c: 0, d: 1 });
     expect(await queues()).toEqual({
@@ -295,15 +306,13 @@ describe("results of others", () => {
       expect(await other.request({ method: "result", taskId: "t" })).toMatchObject({ value: "sent" });
       expect(other.all("result")).toHaveLength(time);
     }
+    const result = { type: "result", taskId: "t", engineId: 0, engineUuid: engine.uuid, outcome };
     expect(other.recorder.received.slice(1, 5)).toEqual([
       { message: { type: "output", taskId: "t", stream: "stdout", text: "one two" }, buffers: [] },
       { message: { type: "output", taskId: "t", stream: "stderr", text: "bad" }, buffers: [] },
-      {
-        message: { type: "result", taskId: "t", engineId: 0, engineUuid: engine.uuid, outcome },
-        buffers: [Uint8Array.of(3)],
-      },
-      { message: { type: "reply", requestId: 0, value: "sent", error: undefined }, buffers: [] },
-    ].map((envelope) => ({ ...envelope, message: expect.objectContaining(strip(envelope.message)) })));
+      { message: result, buffers: [Uint8Array.of(3)] },
+      { message: { type: "reply", requestId: 0, value: "sent" }, buffers: [] },
+    ]);
   });
 
   test("that are pending are sent to everybody who asked, and to the submitter, when their task ends", async () => {
@@ -319,8 +328,15 @@ describe("results of others", () => {
     await engine.write("t", "after");
     await engine.answer("t", outcome, [Uint8Array.of(3)]);
     for (const one of [client, ...others]) {
-      expect(one.all("output").map(({ text }) => text).join("")).toBe("before after");
-      expect(one.all("result")).toEqual([{ type: "result", taskId: "t", engineId: 0, engineUuid: engine.uuid, outcome }]);
+      expect(
+        one
+          .all("output")
+          .map(({ text }) => text)
+          .join(""),
+      ).toBe("before after");
+      expect(one.all("result")).toEqual([
+        { type: "result", taskId: "t", engineId: 0, engineUuid: engine.uuid, outcome },
+      ]);
       expect(one.recorder.received.at(-1)?.buffers).toEqual([Uint8Array.of(3)]);
     }
   });
@@ -362,8 +378,3 @@ describe("results of others", () => {
     expect(client.outcomes()).toEqual({ t: "ok" });
   });
 });
-
-/** Without the fields that are undefined, which the wire may leave out. */
-function strip(message: object): object {
-  return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined));
-}

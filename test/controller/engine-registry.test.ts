@@ -149,7 +149,7 @@ describe("starting", () => {
 
   test("engines that end before they register are reported with their set, when none of it is left", async () => {
     const { value: name } = await client.request({ method: "startEngines", count: 2, env: {} });
-    const [first, second] = agent.all("spawnEngines")[0]?.uuids as [string, string];
+    const [first = "", second = ""] = agent.all("spawnEngines")[0]?.uuids ?? [];
     await agent.exited(first, name as string, "no such file");
     expect(client.all("engineSetStopped")).toEqual([]);
     const { value } = await client.request({ method: "status" });
@@ -175,7 +175,9 @@ describe("stopping", () => {
     }
     expect(client.answerTo(asked)).toMatchObject({ requestId: asked });
     expect(client.answerTo(asked)?.error).toBeUndefined();
-    expect(client.all("engineSetStopped")).toEqual([{ type: "engineSetStopped", engineSet: first.name, reason: "SIGTERM" }]);
+    expect(client.all("engineSetStopped")).toEqual([
+      { type: "engineSetStopped", engineSet: first.name, reason: "SIGTERM" },
+    ]);
     await client.submit({ still: second.engines[0]?.engineId as number });
     expect(second.engines[0]?.taskIds).toEqual(["still"]);
   });
@@ -191,13 +193,16 @@ describe("stopping", () => {
     expect(client.answerTo(asked)).toBeDefined();
   });
 
-  test.each(["stopEngines", "restartEngines"] as const)("%s of a set that is not there is a RangeError", async (method) => {
-    const { name } = await hub.engineSet(client, agent, 0);
-    const { error } = await client.request({ method, engineSet: "set-99" });
-    expect(error).toMatchObject({ kind: "range", name: "RangeError" });
-    expect(error?.message).toContain('"set-99"');
-    expect(error?.message).toContain(`"${name}"`);
-  });
+  test.each(["stopEngines", "restartEngines"] as const)(
+    "%s of a set that is not there is a RangeError",
+    async (method) => {
+      const { name } = await hub.engineSet(client, agent, 0);
+      const { error } = await client.request({ method, engineSet: "set-99" });
+      expect(error).toMatchObject({ kind: "range", name: "RangeError" });
+      expect(error?.message).toContain('"set-99"');
+      expect(error?.message).toContain(`"${name}"`);
+    },
+  );
 });
 
 describe("signals", () => {
@@ -246,7 +251,9 @@ describe("restarting", () => {
     expect(client.answerTo(asked)?.error).toBeUndefined();
     expect(engines.map(({ engineId }) => engineId)).toEqual([2, 3]);
     expect(client.all("engineSetStopped")).toEqual([]);
-    expect((await client.request({ method: "status" })).value).toMatchObject({ engineSets: [{ engineSet: name, count: 2 }] });
+    expect((await client.request({ method: "status" })).value).toMatchObject({
+      engineSets: [{ engineSet: name, count: 2 }],
+    });
   });
 
   test("fails with an EngineError when the new engines do not come up", async () => {

@@ -90,7 +90,9 @@ export class FakeClient extends Fake {
   }
 
   outcomes(): Record<string, string> {
-    return Object.fromEntries(this.all("result").map(({ taskId, outcome }) => [taskId, outcome.error?.kind ?? outcome.status]));
+    return Object.fromEntries(
+      this.all("result").map(({ taskId, outcome }) => [taskId, outcome.error?.kind ?? outcome.status]),
+    );
   }
 }
 
@@ -174,12 +176,20 @@ export class Hub {
   }
 
   /** An engine; without an agent it belongs to one that the controller does not know. */
-  async engine(agent?: FakeAgent, uuid: string = `engine-${this.#made++}`, engineSet: string = "by hand"): Promise<FakeEngine> {
+  async engine(
+    agent?: FakeAgent,
+    uuid: string = `engine-${this.#made++}`,
+    engineSet: string = "by hand",
+  ): Promise<FakeEngine> {
     return this.#joined(new FakeEngine(this.controller, uuid, agent?.uuid ?? "nobody", engineSet));
   }
 
   /** Has a client start engines on an agent, and lets them register. */
-  async engineSet(client: FakeClient, agent: FakeAgent, count: number): Promise<{ name: string; engines: FakeEngine[] }> {
+  async engineSet(
+    client: FakeClient,
+    agent: FakeAgent,
+    count: number,
+  ): Promise<{ name: string; engines: FakeEngine[] }> {
     const { value } = await client.request({ method: "startEngines", count, env: {} });
     const name = value as string;
     const { uuids } = agent.all("spawnEngines").at(-1) ?? { uuids: [] };

@@ -5,14 +5,18 @@ import { describe, expect, test } from "vitest";
 import { type Instruction, Scheduler, type SchedulerEvent } from "../../src/controller/scheduler.ts";
 
 const up = (engineId: number): SchedulerEvent => ({ type: "engineUp", engineId });
-const down = (engineId: number, reason: string = "killed"): SchedulerEvent => ({ type: "engineDown", engineId, reason });
+const down = (engineId: number, reason: string = "killed"): SchedulerEvent => ({
+  type: "engineDown",
+  engineId,
+  reason,
+});
 const submit = (taskId: string, engineId: number): SchedulerEvent => ({ type: "submit", taskId, engineId });
 const finish = (taskId: string): SchedulerEvent => ({ type: "finish", taskId });
 const abort = (taskId: string): SchedulerEvent => ({ type: "abort", taskId });
 const dispatch = (taskId: string, engineId: number): Instruction => ({ type: "dispatch", taskId, engineId });
 
 /** A scheduler that has taken these events. */
-function after(window: number, ...events: SchedulerEvent[]): Scheduler {
+function having(window: number, ...events: SchedulerEvent[]): Scheduler {
   const scheduler = new Scheduler({ window });
   for (const event of events) scheduler.handle(event);
   return scheduler;
@@ -20,7 +24,7 @@ function after(window: number, ...events: SchedulerEvent[]): Scheduler {
 
 describe("decisions", () => {
   test("a task goes to its engine at once, while that has room", () => {
-    const scheduler = after(2, up(0), up(1));
+    const scheduler = having(2, up(0), up(1));
     expect(scheduler.handle(submit("a", 0))).toEqual([dispatch("a", 0)]);
     expect(scheduler.handle(submit("b", 0))).toEqual([dispatch("b", 0)]);
     expect(scheduler.handle(submit("c", 0))).toEqual([]);
@@ -38,8 +42,11 @@ describe("decisions", () => {
   });
 
   test("a task for an engine that is not there fails", () => {
-    const gone = after(1, up(3), down(3));
-    for (const [scheduler, engineId] of [[after(1), 0], [gone, 3]] as const) {
+    const gone = having(1, up(3), down(3));
+    for (const [scheduler, engineId] of [
+      [having(1), 0],
+      [gone, 3],
+    ] as const) {
       const reason = expect.stringContaining("not registered");
       expect(scheduler.handle(submit("a", engineId))).toEqual([{ type: "fail", taskId: "a", engineId, reason }]);
       expect(scheduler.unfinished()).toEqual([]);
@@ -47,7 +54,16 @@ describe("decisions", () => {
   });
 
   test("when an engine is lost its tasks fail, the dispatched ones first, and others go on", () => {
-    const scheduler = after(1, up(0), up(1), submit("a", 0), submit("b", 0), submit("c", 1), submit("d", 0), abort("b"));
+    const scheduler = having(
+      1,
+      up(0),
+      up(1),
+      submit("a", 0),
+      submit("b", 0),
+      submit("c", 1),
+      submit("d", 0),
+      abort("b"),
+    );
     expect(scheduler.handle(down(0, "killed"))).toEqual(
       ["a", "d"].map((taskId) => ({ type: "fail", taskId, engineId: 0, reason: "killed" })),
     );
@@ -58,7 +74,7 @@ describe("decisions", () => {
   });
 
   test("a waiting task is forgotten when it is aborted, a dispatched one is recalled and may still finish", () => {
-    const scheduler = after(1, up(0), submit("a", 0), submit("b", 0), submit("c", 0));
+    const scheduler = having(1, up(0), submit("a", 0), submit("b", 0), submit("c", 0));
     expect(scheduler.handle(abort("b"))).toEqual([{ type: "aborted", taskId: "b", engineId: 0 }]);
     expect(scheduler.handle(abort("b"))).toEqual([]);
     expect(scheduler.handle(abort("a"))).toEqual([{ type: "recall", taskId: "a", engineId: 0 }]);
@@ -67,13 +83,13 @@ describe("decisions", () => {
   });
 
   test("what it does not know changes nothing", () => {
-    const scheduler = after(1, up(0), submit("a", 0));
+    const scheduler = having(1, up(0), submit("a", 0));
     for (const event of [finish("x"), abort("x"), down(7)]) expect(scheduler.handle(event)).toEqual([]);
     expect(scheduler.queues()).toEqual([{ engineId: 0, waiting: [], dispatched: ["a"], completed: 0 }]);
   });
 
   test("a task that is submitted again while it waits or runs is not run twice", () => {
-    const scheduler = after(1, up(0), up(1), submit("a", 0), submit("b", 0));
+    const scheduler = having(1, up(0), up(1), submit("a", 0), submit("b", 0));
     expect(scheduler.handle(submit("a", 0))).toEqual([]);
     expect(scheduler.handle(submit("b", 1))).toEqual([]);
     expect(scheduler.handle(finish("a"))).toEqual([dispatch("b", 0)]);
@@ -81,7 +97,7 @@ describe("decisions", () => {
   });
 
   test("a task that was aborted and is submitted again runs once, where it was sent last", () => {
-    const scheduler = after(1, up(0), up(1), submit("a", 0), submit("b", 0), abort("b"), submit("b", 1));
+    const scheduler = having(1, up(0), up(1), submit("a", 0), submit("b", 0), abort("b"), submit("b", 1));
     expect(scheduler.queues()).toEqual([
       { engineId: 0, waiting: [], dispatched: ["a"], completed: 0 },
       { engineId: 1, waiting: [], dispatched: ["b"], completed: 0 },
@@ -90,7 +106,16 @@ describe("decisions", () => {
   });
 
   test("unfinished tasks can be asked for by engine", () => {
-    const scheduler = after(1, up(0), up(1), submit("a", 0), submit("b", 1), submit("c", 0), submit("d", 0), abort("c"));
+    const scheduler = having(
+      1,
+      up(0),
+      up(1),
+      submit("a", 0),
+      submit("b", 1),
+      submit("c", 0),
+      submit("d", 0),
+      abort("c"),
+    );
     expect(scheduler.unfinished()).toEqual(["a", "b", "d"]);
     expect(scheduler.unfinished([0])).toEqual(["a", "d"]);
     expect(scheduler.unfinished([1, 0])).toEqual(["a", "b", "d"]);
@@ -262,7 +287,11 @@ describe("whatever happens", () => {
         steps += made.length;
         for (let engineId = 0; engineId < 6; engineId++) {
           if (engineId % 2 === 0) ledger.step(down(engineId));
-          for (let task = ledger.dispatchedAt(engineId)[0]; task !== undefined; task = ledger.dispatchedAt(engineId)[0]) {
+          for (
+            let task = ledger.dispatchedAt(engineId)[0];
+            task !== undefined;
+            task = ledger.dispatchedAt(engineId)[0]
+          ) {
             ledger.step(finish(task));
           }
         }
@@ -281,7 +310,7 @@ describe("100,000 tasks", () => {
   const upTo = Array.from({ length: count }, (_, index) => `t-${index}`);
 
   test("submitted at once, finished one by one, are dispatched in order", () => {
-    const scheduler = after(256, up(0));
+    const scheduler = having(256, up(0));
     const dispatched: string[] = [];
     const note = (instructions: readonly Instruction[]): void => {
       for (const { taskId } of instructions) dispatched.push(taskId);
@@ -294,7 +323,7 @@ describe("100,000 tasks", () => {
   });
 
   test("all aborted, newest first, but the dispatched one", () => {
-    const scheduler = after(1, up(0));
+    const scheduler = having(1, up(0));
     for (const taskId of upTo) scheduler.handle(submit(taskId, 0));
     const made = upTo.toReversed().flatMap((taskId) => scheduler.handle(abort(taskId)));
     expect(made.filter(({ type }) => type === "aborted")).toHaveLength(count - 1);
@@ -304,7 +333,7 @@ describe("100,000 tasks", () => {
   });
 
   test("all lost with their engine", () => {
-    const scheduler = after(256, up(0));
+    const scheduler = having(256, up(0));
     for (const taskId of upTo) scheduler.handle(submit(taskId, 0));
     expect(scheduler.handle(down(0)).map(({ taskId }) => taskId)).toEqual(upTo);
   });

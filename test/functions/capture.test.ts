@@ -1,10 +1,10 @@
-import { hypot } from "./fixtures/numbers.ts";
-import * as numbers from "./fixtures/numbers.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SerializationError } from "../../src/errors.ts";
 import { captureFunction, closure, travelsAs } from "../../src/functions/capture.ts";
 import { explainReferenceError, reviveFunction } from "../../src/functions/revive.ts";
 import { createSerializer } from "../../src/functions/serializer.ts";
+import * as numbers from "./fixtures/numbers.ts";
+import { hypot } from "./fixtures/numbers.ts";
 import { runFixture } from "./fixtures/run-fixture.ts";
 
 declare const lateName: number;

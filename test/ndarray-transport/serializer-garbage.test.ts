@@ -58,7 +58,6 @@ const samples: unknown[] = [
   makeNdArray(new Float64Array(24), [2, 3, 4]).transpose(2, 0, 1),
   makeNdArray([1, { a: -0 }], [2]),
   [new Point([1, new Int8Array(2)]), () => 1],
-  // biome-ignore lint/suspicious/noSparseArray: that is what is tested
   [1, , 3],
   JSON.parse('{"__proto__":[1]}'),
 ];

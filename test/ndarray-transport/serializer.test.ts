@@ -122,12 +122,9 @@ describe("records and lists survive", () => {
 
 describe("lists with holes survive", () => {
   test.each<[string, unknown[]]>([
-    // biome-ignore lint/suspicious/noSparseArray: that is what is tested
     ["at the start", [, 1]],
-    // biome-ignore lint/suspicious/noSparseArray: that is what is tested
     ["in the middle, beside undefined", [1, , undefined, , -0]],
     ["at the end", new Array(3)],
-    // biome-ignore lint/suspicious/noSparseArray: that is what is tested
     ["after special items", [-0, [1], , [2]]],
   ])("%s", (_, value) => assertSurvives(value));
 

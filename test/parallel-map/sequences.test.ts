@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { markReadonly } from "../../src/ndarray-transport/readonly.ts";
 import { makeNdArray, type NdArray } from "../../src/ndarray-transport/ndarrays.ts";
+import { markReadonly } from "../../src/ndarray-transport/readonly.ts";
 import {
   elementsOf,
   isSequence,

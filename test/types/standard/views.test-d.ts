@@ -115,4 +115,5 @@ for await (const item of several) expectType<Equal<typeof item, number>>();
 // An AsyncResult can be awaited, but views make it.
 expectType<Equal<Awaited<AsyncResult<5>>, 5>>();
 const checked: PromiseLike<string> = bare;
+
 export { AsyncResult, checked, some };
