@@ -12,7 +12,7 @@ import { setCurrentView } from "./current-view.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
 import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import { type Order, sendCall } from "./direct-call.ts";
-import { type DirectFlags, mergeFlags, type ResolvedFlags } from "./flags.ts";
+import { type DirectFlags, mergeFlags, type ResolvedFlags, type WithBlock, type WithTargets } from "./flags.ts";
 import { importNames } from "./import-names.ts";
 import { planMap, planParts } from "./map-call.ts";
 import type { ElementOf, ElementsOf, MapResult, SequenceInput } from "./map-types.ts";
@@ -20,10 +20,7 @@ import { checkFunction, checkName, checkNames, checkRecord } from "./parameters.
 import { reduceAssembly } from "./reduce-call.ts";
 import type { Returned, Shaped } from "./result-types.ts";
 import type { Session } from "./session.ts";
-import { resolveTargets, type Shape, type ShapeOf } from "./targets.ts";
-
-type WithTargets<F, S extends Shape> = F extends { readonly targets: infer T } ? ShapeOf<T> : S;
-type WithBlock<F, B extends boolean> = F extends { readonly block: infer V extends boolean } ? V : B;
+import { resolveTargets, type Shape } from "./targets.ts";
 
 export interface ScatterOptions extends JoinOptions {
   /** Partitions of length one become their only element. */
@@ -205,12 +202,12 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
   }
 
   /** A decorator: calls of the function go to this view. */
-  remote(flags: DirectFlags = {}): RemoteDecorator<S, B> {
+  remote<const F extends DirectFlags>(flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>> {
     return decoratorFactories.remote(this, flags);
   }
 
   /** A decorator: calls of the function are divided over this view's engines. */
-  parallel(flags: DirectFlags = {}): ParallelDecorator<B> {
+  parallel<const F extends DirectFlags>(flags?: F): ParallelDecorator<WithBlock<F, B>> {
     return decoratorFactories.parallel(this, flags);
   }
 

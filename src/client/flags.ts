@@ -1,7 +1,7 @@
 /** The flags of a view: how its calls are made. They never change; `with` makes a new view. */
 
 import type { Session } from "./session.ts";
-import { checkTargets, type Targets } from "./targets.ts";
+import { checkTargets, type Shape, type ShapeOf, type Targets } from "./targets.ts";
 
 export interface DirectFlags {
   /** Calls give a plain promise of the value instead of an AsyncResult. */
@@ -14,6 +14,12 @@ export interface DirectFlags {
   /** Aborts the calls: tasks that have not started fail with TaskAborted. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The shape of a view of shape `S` with the flags `F` over its own. */
+export type WithTargets<F, S extends Shape> = F extends { readonly targets: infer T } ? ShapeOf<T> : S;
+
+/** Whether a view that blocks if `B` does so with the flags `F` over its own. */
+export type WithBlock<F, B extends boolean> = F extends { readonly block: infer V extends boolean } ? V : B;
 
 /** Flags with nothing left open. */
 export interface ResolvedFlags {

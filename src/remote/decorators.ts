@@ -8,7 +8,7 @@ import type {
   RemoteFunction,
 } from "../client/decorator-types.ts";
 import type { DirectView } from "../client/direct-view.ts";
-import type { DirectFlags } from "../client/flags.ts";
+import type { DirectFlags, WithBlock, WithTargets } from "../client/flags.ts";
 import type { Shape } from "../client/targets.ts";
 import { travelsAs } from "../functions/capture.ts";
 import { decorator } from "./decorate.ts";
@@ -37,10 +37,11 @@ const wrappers = new WeakSet<object>();
  * const perEngine = await norm(new Float64Array([3, 4])); // number[]
  * ```
  */
-export function remote<S extends Shape = "many", B extends boolean = false>(
-  view?: ViewSource<S, B>,
-  flags: DirectFlags = {},
-): RemoteDecorator<S, B> {
+export function remote<
+  S extends Shape = "many",
+  B extends boolean = false,
+  const F extends DirectFlags = Record<never, never>,
+>(view?: ViewSource<S, B>, flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>> {
   const getView = viewGetter("remote", view, flags);
   return decorator("remote", (fn) =>
     wrap(
@@ -48,7 +49,7 @@ export function remote<S extends Shape = "many", B extends boolean = false>(
       (args) => getView().apply(fn, ...args),
       (sequences) => getView().map(fn as never, ...(sequences as [never[]])),
     ),
-  ) as unknown as RemoteDecorator<S, B>;
+  ) as unknown as RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>>;
 }
 
 /**
@@ -64,10 +65,10 @@ export function remote<S extends Shape = "many", B extends boolean = false>(
  * const y = await relu(big); // Float32Array
  * ```
  */
-export function parallel<B extends boolean = false>(
+export function parallel<B extends boolean = false, const F extends DirectFlags = Record<never, never>>(
   view?: ViewSource<Shape, B>,
-  flags: DirectFlags = {},
-): ParallelDecorator<B> {
+  flags?: F,
+): ParallelDecorator<WithBlock<F, B>> {
   const getView = viewGetter("parallel", view, flags);
   return decorator("parallel", (fn) =>
     wrap(
@@ -75,7 +76,7 @@ export function parallel<B extends boolean = false>(
       (args) => getView().applyParts(fn, args),
       (sequences) => getView().map(fn as never, ...(sequences as [never[]])),
     ),
-  ) as unknown as ParallelDecorator<B>;
+  ) as unknown as ParallelDecorator<WithBlock<F, B>>;
 }
 
 /**

@@ -14,7 +14,7 @@ export type ViewSource<S extends Shape = Shape, B extends boolean = boolean> =
  * A function that gives the view for a call, with `flags` over its own.
  * @throws TypeError for what is no source of views, at once; for a source that gives none, at the call.
  */
-export function viewGetter(name: string, source: unknown, flags: DirectFlags): () => DirectView {
+export function viewGetter(name: string, source: unknown, flags: DirectFlags = {}): () => DirectView {
   if (source !== undefined && typeof source !== "function" && !(source instanceof DirectView)) {
     throw new TypeError(
       `${name} takes a view, a function that returns one, or nothing; given: ${source === null ? "null" : typeof source}`,

@@ -39,6 +39,16 @@ expectType<Equal<typeof lookedUp, AsyncResult<number>>>();
 const ofView = one.remote()((x: number) => x)(1);
 expectType<Equal<typeof ofView, AsyncResult<number>>>();
 
+// Flags count as those of a view do.
+const flagged = remote(many, { block: true, targets: 0 })((x: number) => x)(1);
+expectType<Equal<typeof flagged, Promise<number>>>();
+const flaggedView = blocking.remote({ block: false, label: "a" })((x: number) => x)(1);
+expectType<Equal<typeof flaggedView, AsyncResult<number[]>>>();
+const flaggedParallel = parallel(many, { block: true })((x: number[]) => x)([1]);
+expectType<Equal<typeof flaggedParallel, Promise<number[]>>>();
+const current = remote(undefined, { targets: 0 })((x: number) => x)(1);
+expectType<Equal<typeof current, AsyncResult<number>>>();
+
 const relu = parallel(many)((x: Float32Array) => x.map((v) => Math.max(v, 0)));
 const joined = relu(new Float32Array(2));
 expectType<Equal<typeof joined, AsyncResult<Float32Array<ArrayBuffer>>>>();
