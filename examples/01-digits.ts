@@ -72,7 +72,12 @@ let bytesMoved = known.images.data.byteLength;
 
 // 2. The unknown ones, a batch at a time; every engine looks among its own.
 const predicted = new Uint8Array(TEST);
-const bar = new SingleBar({ format: "  classifying {bar} {value}/{total}", clearOnComplete: true, noTTYOutput: true, notTTYSchedule: 2_000 });
+const bar = new SingleBar({
+  format: "  classifying {bar} {value}/{total}",
+  clearOnComplete: true,
+  noTTYOutput: true,
+  notTTYSchedule: 2_000,
+});
 bar.start(TEST, 0);
 const parallelStart = performance.now();
 for (let first = 0; first < TEST; first += BATCH) {

@@ -52,5 +52,8 @@ export { Reference, ref } from "./functions/references.ts";
 export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";
 export type { NdArray } from "./ndarray-transport/ndarrays.ts";
 export { isReadonly, writable } from "./ndarray-transport/readonly.ts";
+export type { PartitionOptions } from "./parallel-map/partition.ts";
+export type { Distribution } from "./parallel-map/plan.ts";
+export type { ControllerStatus, EngineInfo } from "./protocol/messages.ts";
 export { asParallel, asRemote, parallel, remote } from "./remote/decorators.ts";
 export type { ViewSource } from "./remote/view-source.ts";

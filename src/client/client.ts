@@ -52,6 +52,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How often a connection file is looked for, in milliseconds. */
 const FILE_POLL_MS = 50;
 
+/** The engines of one cluster, views on them, and what is in flight; made by `cluster.connect()` or {@link Client.connect}. */
 export class Client {
   readonly #session: Session;
 
@@ -207,6 +208,7 @@ export class Client {
     return this;
   }
 
+  /** Ends what {@link on} began. */
   off<E extends keyof ClientEvents>(event: E, listener: (detail: ClientEvents[E]) => void): this {
     this.#session.events.off(event, listener);
     return this;
@@ -217,10 +219,12 @@ export class Client {
     this.#session.close();
   }
 
+  /** {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** {@link close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

@@ -22,11 +22,13 @@ import type { Returned, Shaped } from "./result-types.ts";
 import type { Session } from "./session.ts";
 import { resolveTargets, type Shape } from "./targets.ts";
 
+/** How a sequence is divided. */
 export interface ScatterOptions extends JoinOptions {
   /** Partitions of length one become their only element. */
   readonly flatten?: boolean;
 }
 
+/** What executed code reports. */
 export interface ExecuteOptions {
   /** Do not report the value of the last expression. */
   readonly silent?: boolean;
@@ -100,6 +102,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
     return this.#return(() => this.#map<Q, R>(fn, sequences));
   }
 
+  /** {@link map}, whatever the flag `block` says. */
   mapAsync<Q extends [SequenceInput, ...SequenceInput[]], R>(
     fn: (...items: ElementsOf<Q>) => R,
     ...sequences: Q
@@ -107,6 +110,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
     return this.#map<Q, R>(fn, sequences);
   }
 
+  /** {@link map} that gives a promise of the value. */
   async mapSync<Q extends [SequenceInput, ...SequenceInput[]], R>(
     fn: (...items: ElementsOf<Q>) => R,
     ...sequences: Q

@@ -3,6 +3,7 @@
 import type { Session } from "./session.ts";
 import { checkTargets, type Shape, type ShapeOf, type Targets } from "./targets.ts";
 
+/** The flags of a direct view. */
 export interface DirectFlags {
   /** Calls give a plain promise of the value instead of an AsyncResult. */
   readonly block?: boolean;

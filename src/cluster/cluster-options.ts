@@ -5,6 +5,7 @@ import { constants } from "node:os";
 /** How processes are started. This machine is the only place so far. */
 export type LauncherName = "local";
 
+/** The options of `Cluster.start`. */
 export interface ClusterOptions {
   /** How many engines; one for each processor unless given. */
   readonly engines?: number;

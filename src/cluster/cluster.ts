@@ -30,6 +30,7 @@ const SHUTDOWN_MS = 5_000;
 /** How long processes that have nothing left to do may take to end, in milliseconds. */
 const LEAVE_MS = 1_000;
 
+/** A controller, a host agent and engines, and what can be done with them. */
 export class Cluster {
   readonly clusterId: string;
   readonly profileDir: string;
@@ -164,10 +165,12 @@ export class Cluster {
     return this.#stopped;
   }
 
+  /** What {@link Cluster.from} takes, in another process too. */
   toJSON(): ClusterJson {
     return { clusterId: this.clusterId, profileDir: this.profileDir, file: this.file };
   }
 
+  /** {@link stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

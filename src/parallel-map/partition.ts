@@ -6,6 +6,7 @@ import { blockRanges, checkDistribution, type Distribution, placements } from ".
 import { type Sequence, sequenceLength, sliceSequence, strideAxis } from "./sequences.ts";
 import { allocateArray, type Elements, runCopier } from "./strided-copy.ts";
 
+/** How a sequence is divided over engines. */
 export interface PartitionOptions {
   /** `"block"` (the default): neighbours together. `"roundRobin"`: partition p of n is `sequence[p::n]`. */
   readonly dist?: Distribution | undefined;

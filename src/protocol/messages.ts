@@ -15,6 +15,7 @@ export interface WireError {
   readonly stack?: string | undefined;
 }
 
+/** One engine, as the controller knows it. */
 export interface EngineInfo {
   readonly engineId: number;
   readonly uuid: string;

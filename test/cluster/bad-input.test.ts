@@ -21,7 +21,23 @@ const noFunctions: [string, unknown, RegExp][] = [
   ["undefined", undefined, /undefined/],
   ["a record", { call: 1 }, /an object/],
 ];
-const noNames: unknown[] = ["", " ", "a b", "1a", "a.", ".a", "a..b", "a[0]", "a-b", "a\n", 5, null, undefined, {}, ["a"]];
+const noNames: unknown[] = [
+  "",
+  " ",
+  "a b",
+  "1a",
+  "a.",
+  ".a",
+  "a..b",
+  "a[0]",
+  "a-b",
+  "a\n",
+  5,
+  null,
+  undefined,
+  {},
+  ["a"],
+];
 const noRecords: unknown[] = ["a", 5, null, undefined, ["a", 1], new Map([["a", 1]]), () => 1, new Date()];
 const noSequences: unknown[] = [5, null, undefined, true, { a: 1 }, () => 1, (async function* () {})(), Symbol("s")];
 
@@ -43,31 +59,127 @@ const cases: Refused[] = [
     }),
   ),
   ...noNames.flatMap((name): Refused[] => [
-    { what: `pull(${show(name)})`, call: (view) => view["pull"]?.(Array.isArray(name) ? [name] : name), error: TypeError, message: /name/ },
-    { what: `pull(["a", ${show(name)}])`, call: (view) => view["pull"]?.(["a", name]), error: TypeError, message: /name/ },
+    {
+      what: `pull(${show(name)})`,
+      call: (view) => view["pull"]?.(Array.isArray(name) ? [name] : name),
+      error: TypeError,
+      message: /name/,
+    },
+    {
+      what: `pull(["a", ${show(name)}])`,
+      call: (view) => view["pull"]?.(["a", name]),
+      error: TypeError,
+      message: /name/,
+    },
     { what: `scatter(${show(name)})`, call: (view) => view["scatter"]?.(name, [1]), error: TypeError, message: /name/ },
     { what: `gather(${show(name)})`, call: (view) => view["gather"]?.(name), error: TypeError, message: /name/ },
   ]),
   ...noNames
     .filter((name) => typeof name === "string")
-    .map((name): Refused => ({ what: `push({ ${show(name)}: 1 })`, call: (view) => view["push"]?.({ a: 1, [name]: 1 }), error: TypeError, message: /name/ })),
-  ...noRecords.map((record): Refused => ({ what: `push(${show(record)})`, call: (view) => view["push"]?.(record), error: TypeError, message: /plain object/ })),
+    .map(
+      (name): Refused => ({
+        what: `push({ ${show(name)}: 1 })`,
+        call: (view) => view["push"]?.({ a: 1, [name]: 1 }),
+        error: TypeError,
+        message: /name/,
+      }),
+    ),
+  ...noRecords.map(
+    (record): Refused => ({
+      what: `push(${show(record)})`,
+      call: (view) => view["push"]?.(record),
+      error: TypeError,
+      message: /plain object/,
+    }),
+  ),
   ...noSequences.flatMap((sequence): Refused[] => [
-    { what: `map over ${show(sequence)}`, call: (view) => view["map"]?.((x: unknown) => x, sequence), error: TypeError, message: /sequence 0/ },
-    { what: `map over a second ${show(sequence)}`, call: (view) => view["map"]?.((x: unknown) => x, [1], sequence), error: TypeError, message: /sequence 1/ },
-    { what: `reduce of ${show(sequence)}`, call: (view) => view["reduce"]?.((x: unknown) => x, sequence), error: TypeError, message: /sequence/ },
-    { what: `scatter of ${show(sequence)}`, call: (view) => view["scatter"]?.("part", sequence), error: TypeError, message: /sequence/ },
+    {
+      what: `map over ${show(sequence)}`,
+      call: (view) => view["map"]?.((x: unknown) => x, sequence),
+      error: TypeError,
+      message: /sequence 0/,
+    },
+    {
+      what: `map over a second ${show(sequence)}`,
+      call: (view) => view["map"]?.((x: unknown) => x, [1], sequence),
+      error: TypeError,
+      message: /sequence 1/,
+    },
+    {
+      what: `reduce of ${show(sequence)}`,
+      call: (view) => view["reduce"]?.((x: unknown) => x, sequence),
+      error: TypeError,
+      message: /sequence/,
+    },
+    {
+      what: `scatter of ${show(sequence)}`,
+      call: (view) => view["scatter"]?.("part", sequence),
+      error: TypeError,
+      message: /sequence/,
+    },
   ]),
-  { what: "map without a sequence", call: (view) => view["map"]?.((x: unknown) => x), error: TypeError, message: /at least one sequence/ },
-  ...[5, null, undefined, () => 1].map((code): Refused => ({ what: `execute(${show(code)})`, call: (view) => view["execute"]?.(code), error: TypeError, message: /code/ })),
-  { what: "run of no file", call: (view) => view["run"]?.("/no/such/file.js"), error: Error, message: /no\/such\/file\.js/ },
+  {
+    what: "map without a sequence",
+    call: (view) => view["map"]?.((x: unknown) => x),
+    error: TypeError,
+    message: /at least one sequence/,
+  },
+  ...[5, null, undefined, () => 1].map(
+    (code): Refused => ({
+      what: `execute(${show(code)})`,
+      call: (view) => view["execute"]?.(code),
+      error: TypeError,
+      message: /code/,
+    }),
+  ),
+  {
+    what: "run of no file",
+    call: (view) => view["run"]?.("/no/such/file.js"),
+    error: Error,
+    message: /no\/such\/file\.js/,
+  },
   { what: "run of a number", call: (view) => view["run"]?.({}), error: TypeError, message: /./ },
-  { what: "an argument that cannot be sent", call: (view) => view["apply"]?.((x: unknown) => x, 1, [{ m: new WeakMap() }]), error: SerializationError, message: /args\[1\]\[0\]\.m.*WeakMap/ },
-  { what: "an item that cannot be sent", call: (view) => view["map"]?.((x: unknown) => x, [1, Symbol("s")]), error: SerializationError, message: /symbol/ },
-  { what: "a value that cannot be pushed", call: (view) => view["push"]?.({ a: 1, b: { c: Promise.resolve() } }), error: SerializationError, message: /record\.b\.c.*Promise/ },
-  { what: "a getter that throws", call: (view) => view["apply"]?.((x: unknown) => x, { get a() { throw new Error("no a"); } }), error: SerializationError, message: /args\[0\]\.a.*no a/ },
-  { what: "too deep a nesting", call: (view) => view["apply"]?.((x: unknown) => x, nested(100_000)), error: SerializationError, message: /nested/ },
-  { what: "a function that cannot be read", call: (view) => view["apply"]?.(unreadable()), error: SerializationError, message: /new\.target/ },
+  {
+    what: "an argument that cannot be sent",
+    call: (view) => view["apply"]?.((x: unknown) => x, 1, [{ m: new WeakMap() }]),
+    error: SerializationError,
+    message: /args\[1\]\[0\]\.m.*WeakMap/,
+  },
+  {
+    what: "an item that cannot be sent",
+    call: (view) => view["map"]?.((x: unknown) => x, [1, Symbol("s")]),
+    error: SerializationError,
+    message: /symbol/,
+  },
+  {
+    what: "a value that cannot be pushed",
+    call: (view) => view["push"]?.({ a: 1, b: { c: Promise.resolve() } }),
+    error: SerializationError,
+    message: /record\.b\.c.*Promise/,
+  },
+  {
+    what: "a getter that throws",
+    call: (view) =>
+      view["apply"]?.((x: unknown) => x, {
+        get a() {
+          throw new Error("no a");
+        },
+      }),
+    error: SerializationError,
+    message: /args\[0\]\.a.*no a/,
+  },
+  {
+    what: "too deep a nesting",
+    call: (view) => view["apply"]?.((x: unknown) => x, nested(100_000)),
+    error: SerializationError,
+    message: /nested/,
+  },
+  {
+    what: "a function that cannot be read",
+    call: (view) => view["apply"]?.(unreadable()),
+    error: SerializationError,
+    message: /new\.target/,
+  },
 ];
 
 function nested(depth: number): unknown {
@@ -78,9 +190,11 @@ function nested(depth: number): unknown {
 
 /** An arrow function whose text is no program by itself. */
 function unreadable(): () => unknown {
-  return new (function (this: { f: () => unknown }) {
-    this.f = () => new.target;
-  } as unknown as new () => { f: () => unknown })().f;
+  return new (
+    function (this: { f: () => unknown }) {
+      this.f = () => new.target;
+    } as unknown as new () => { f: () => unknown }
+  )().f;
 }
 
 describe("refused before anything is sent", () => {
@@ -123,7 +237,7 @@ describe("refused by the engines", () => {
       const error = (await failure(() => shared.all.push({ [name]: 1 }))) as CompositeError;
       expect(error.errors.map((one) => (one as RemoteError).remoteName)).toEqual(["TypeError", "TypeError"]);
       expect(error.message).toContain(name);
-      expect((await failure(() => shared.rc.at(0).scatter(name, [1])) as RemoteError).remoteName).toBe("TypeError");
+      expect(((await failure(() => shared.rc.at(0).scatter(name, [1]))) as RemoteError).remoteName).toBe("TypeError");
     },
   );
 
