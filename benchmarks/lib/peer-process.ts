@@ -76,8 +76,8 @@ export class PeerProcess {
     const late = new Promise<{ error: string }>((resolve) => {
       timer = setTimeout(() => resolve({ error: `no answer within ${ANSWER_MS / 1_000} s` }), ANSWER_MS);
     });
-    const message = this.#lines.next().then((line): M | { error: string } => {
-      if (line.done) return { error: `the program has ended: ${lastError(this.#complaints)}` };
+    const message = this.#lines.next().then(async (line): Promise<M | { error: string }> => {
+      if (line.done) return { error: await this.#describeEnd() };
       return JSON.parse(line.value) as M;
     });
     try {
@@ -85,6 +85,12 @@ export class PeerProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  async #describeEnd(): Promise<string> {
+    await this.#ended;
+    const { exitCode, signalCode } = this.#child;
+    return `the program has ended (${signalCode ?? `exit code ${exitCode}`}) ${lastError(this.#complaints)}`.trim();
   }
 
   #kill(): void {

@@ -1,6 +1,10 @@
 /** What a task prints: taken from the process's streams while the task runs, gathered for a moment, and sent on. */
 
+import { StringDecoder } from "node:string_decoder";
+
 export type Stream = "stdout" | "stderr";
+
+const STREAMS = ["stdout", "stderr"] as const;
 
 /** Text is held back at most this long, in milliseconds, and at most this much, in characters. */
 const GATHER_MS = 10;
@@ -13,6 +17,7 @@ type Write = typeof process.stdout.write;
 export class TaskOutput {
   readonly #send: (taskId: string, stream: Stream, text: string) => void;
   readonly #gathered: Record<Stream, string> = { stdout: "", stderr: "" };
+  readonly #decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
   #taskId: string | undefined;
   #lastWords = "";
   #lastFlush = 0;
@@ -26,7 +31,7 @@ export class TaskOutput {
     process.once("exit", () => {
       if (this.#taskId !== undefined && this.#lastWords !== "") write(this.#lastWords);
     });
-    for (const stream of ["stdout", "stderr"] as const) this.#capture(stream);
+    for (const stream of STREAMS) this.#capture(stream);
   }
 
   begin(taskId: string): void {
@@ -36,6 +41,7 @@ export class TaskOutput {
 
   /** The task has ended: sends what is left. */
   end(): void {
+    for (const stream of STREAMS) this.#gathered[stream] += this.#decoders[stream].end();
     this.#flush();
     this.#taskId = undefined;
   }
@@ -45,12 +51,19 @@ export class TaskOutput {
     const original: Write = target.write.bind(target);
     target.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
       if (this.#taskId === undefined) return original(chunk, encoding as BufferEncoding, callback as () => void);
-      const text = typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8");
-      this.#add(stream, text);
+      this.#add(stream, this.#textOf(stream, chunk, encoding));
       const done = typeof encoding === "function" ? encoding : callback;
       if (typeof done === "function") process.nextTick(done as () => void);
       return true;
     }) as Write;
+  }
+
+  /** A character whose bytes come in several pieces is held back until it is complete. */
+  #textOf(stream: Stream, chunk: string | Uint8Array, encoding: unknown): string {
+    const decoder = this.#decoders[stream];
+    if (typeof chunk !== "string") return decoder.write(Buffer.from(chunk));
+    if (typeof encoding !== "string" || /^utf-?8$/i.test(encoding)) return decoder.end() + chunk;
+    return decoder.write(Buffer.from(chunk, encoding as BufferEncoding));
   }
 
   #add(stream: Stream, text: string): void {
@@ -66,7 +79,7 @@ export class TaskOutput {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const stream of ["stdout", "stderr"] as const) {
+    for (const stream of STREAMS) {
       const text = this.#gathered[stream];
       if (text === "" || this.#taskId === undefined) continue;
       this.#gathered[stream] = "";

@@ -339,8 +339,8 @@ describe("wrappers travel as the functions that they wrap", () => {
   });
 
   test("one that calls itself by name runs the plain function on the engine", async () => {
-    const fibonacci: (n: number) => unknown = remote(() => shared.rc.at(0))(
-      (n: number): unknown => (n < 2 ? n : (fibonacci(n - 1) as number) + (fibonacci(n - 2) as number)),
+    const fibonacci: (n: number) => unknown = remote(() => shared.rc.at(0))((n: number): unknown =>
+      n < 2 ? n : (fibonacci(n - 1) as number) + (fibonacci(n - 2) as number),
     );
     expect(await fibonacci(10)).toBe(55);
   });

@@ -60,6 +60,28 @@ describe("stdout and stderr", () => {
     expect(result.stderr).toBe("é!");
   });
 
+  test("bytes are read as UTF-8, in whatever pieces they come; other encodings are those of write", async () => {
+    const result = shared.rc.at(0).apply(() => {
+      const { stdout, stderr } = process;
+      for (const byte of Buffer.from("µ𝒳 数")) stdout.write(Uint8Array.of(byte));
+      stdout.write("20c3a9", "hex");
+      stderr.write("aGVsbG8=", "base64");
+      // The first half of a character, and no more.
+      stderr.write(Uint8Array.of(0xc2));
+    });
+    await result;
+    expect(result.stdout).toBe("µ𝒳 数 é");
+    expect(result.stderr).toBe("hello\ufffd");
+    const next = shared.rc.at(0).apply(() => process.stderr.write("next"));
+    await next;
+    expect(next.stderr).toBe("next");
+  });
+
+  test("what is neither text nor bytes is refused, as by a stream", async () => {
+    const error = await failure(() => shared.rc.at(0).apply(() => process.stdout.write(5 as never)));
+    expect(error).toMatchObject({ remoteName: "TypeError" });
+  });
+
   test("text of any alphabet and length", async () => {
     const text = "µ数𝒳 ".repeat(40_000);
     const result = shared.rc.at(0).apply((line: string) => {
