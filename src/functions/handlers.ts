@@ -9,6 +9,7 @@ import type { AnyFunction, WireFunction } from "./wire.ts";
 /** Functions: taken apart on one side, compiled on the other. Captured values travel inside the payload. */
 export const functionHandler: TypeHandler = {
   name: "function",
+  isKeyed: true,
   test: (value) => typeof value === "function",
   encode: (fn: AnyFunction): WireFunction => captureFunction(fn),
   decode: (wire: WireFunction): AnyFunction => reviveFunction(wire),

@@ -15,7 +15,7 @@ import { markReadonly } from "./readonly.ts";
 import { messageOf } from "./refusal.ts";
 import { registeredType } from "./registry.ts";
 import { standardErrors } from "./standard-errors.ts";
-import type { TypeHandler } from "./types.ts";
+import type { AnyHandler } from "./types.ts";
 import { isSpecial, Kind, readSegment } from "./wire.ts";
 
 type Parts = readonly unknown[];
@@ -29,12 +29,14 @@ const MOST_HOLES = 1024;
 /** One walk over one received value. */
 export class Decoder {
   private readonly buffers: readonly Uint8Array[];
-  private readonly handlers: readonly TypeHandler[];
+  private readonly handlers: readonly AnyHandler[];
   private readonly readonly: boolean;
   private readonly objects: unknown[] = [];
+  /** What completes the values whose bodies had to wait, by their number. */
+  private readonly completions = new Map<unknown, (body: never) => void>();
 
   /** @param readonly whether the arrays in the value are marked as read-only */
-  constructor(buffers: readonly Uint8Array[], handlers: readonly TypeHandler[], readonly: boolean) {
+  constructor(buffers: readonly Uint8Array[], handlers: readonly AnyHandler[], readonly: boolean) {
     this.buffers = buffers;
     this.handlers = handlers;
     this.readonly = readonly;
@@ -93,6 +95,8 @@ export class Decoder {
         return this.ndarrayList(parts);
       case Kind.handler:
         return this.handled(parts);
+      case Kind.stepped:
+        return this.stepped(parts);
       case Kind.registered:
         return this.registered(parts);
       case Kind.segment:
@@ -185,11 +189,33 @@ export class Decoder {
   private handled(parts: Parts): unknown {
     const [, name, tree] = parts;
     const handler = this.handlers.find((candidate) => candidate.name === name);
-    if (handler === undefined) throw new Error(`nothing here can put together a value of the type "${String(name)}"`);
+    if (handler === undefined || !("decode" in handler)) throw unknownHandler(name);
     const number = this.objects.push(UNFINISHED) - 1;
     const payload = this.walk(tree);
     const value = putTogether(handler.name, () => handler.decode(payload as never));
     this.objects[number] = value;
+    return value;
+  }
+
+  private stepped(parts: Parts): unknown {
+    const [, name, head] = parts;
+    const handler = this.handlers.find((candidate) => candidate.name === name);
+    if (handler === undefined || !("begin" in handler)) throw unknownHandler(name);
+    const number = this.objects.push(UNFINISHED) - 1;
+    const payload = this.walk(head);
+    const { value, complete } = putTogether(handler.name, () => handler.begin(payload as never));
+    this.objects[number] = value;
+    if (parts.length === 3) {
+      this.completions.set(number, complete);
+      return value;
+    }
+    complete(this.walk(parts[3]) as never);
+    for (let i = 4; i < parts.length; i += 2) {
+      const completeLater = this.completions.get(parts[i]);
+      if (completeLater === undefined) throw new Error("it holds the rest of a value that is not there");
+      this.completions.delete(parts[i]);
+      completeLater(this.walk(parts[i + 1]) as never);
+    }
     return value;
   }
 
@@ -208,6 +234,10 @@ export class Decoder {
     this.objects[number] = value;
     return value;
   }
+}
+
+function unknownHandler(name: unknown): Error {
+  return new Error(`nothing here can put together a value of the type "${String(name)}"`);
 }
 
 /** Values that have no parts of their own. */

@@ -6,14 +6,16 @@
  * meeting becomes a reference. The numbers must be those that the walk in decode.ts counts.
  */
 
+import { types } from "node:util";
 import { builtInByNature, builtInByPrototype, isForeignPlain } from "./encode-builtins.ts";
+import { HandledValues, type NumberingWalker } from "./encode-handled.ts";
 import { encodeNdArray } from "./encode-ndarray.ts";
 import { addMemory, bytesShown } from "./memory.ts";
 import { isNdArray } from "./ndarrays.ts";
 import { messageOf, propertyStep, Refusal, stepOut } from "./refusal.ts";
 import { refusalOf } from "./refusal-reasons.ts";
 import { type RegisteredType, registeredTypeOf } from "./registry.ts";
-import type { TypeHandler } from "./types.ts";
+import type { AnyHandler, Subject } from "./types.ts";
 import { Kind, Special, writeSegment } from "./wire.ts";
 
 /** How deep values may nest; on the main thread the call stack allows between 1100 and 1900 levels, by their type. */
@@ -26,16 +28,20 @@ type PlainRecord = Record<string, unknown>;
 type Text = string & { isWellFormed(): boolean };
 
 /** One walk over one value. */
-export class Encoder {
+export class Encoder implements NumberingWalker {
   readonly buffers: Uint8Array[] = [];
+  readonly unfinished: Set<object> = new Set<object>();
+  readonly handled: HandledValues;
   hasSpecial = false;
-  private readonly handlers: readonly TypeHandler[];
   private readonly numbers = new Map<object, number>();
-  private readonly unfinished = new Set<object>();
   private depth = 0;
 
-  constructor(handlers: readonly TypeHandler[]) {
-    this.handlers = handlers;
+  constructor(handlers: readonly AnyHandler[]) {
+    this.handled = new HandledValues(handlers, this);
+  }
+
+  numberOf(value: object): number | undefined {
+    return this.numbers.get(value);
   }
 
   /**
@@ -52,7 +58,7 @@ export class Encoder {
       case "object":
         return value === null ? null : this.object(value);
       case "function":
-        return this.object(value);
+        return this.object(this.handled.standIn(value as Subject));
       case "symbol":
         throw new Refusal("is a symbol, which means nothing in another process; send a string");
       default:
@@ -91,6 +97,7 @@ export class Encoder {
   private takeApart(value: object): unknown {
     if (typeof value === "function") return this.other(value);
     const prototype = Object.getPrototypeOf(value) as object | null;
+    if (this.handled.isInsideAny && types.isProxy(value)) throw refusalOf(value);
     if (prototype === Object.prototype || prototype === null) return this.record(value as PlainRecord);
     if (prototype === Array.prototype && Array.isArray(value)) return this.list(value);
     const builtIn = builtInByPrototype(prototype);
@@ -99,23 +106,18 @@ export class Encoder {
 
   /** What is neither plain nor built in: types that somebody taught, ndarrays, and objects of other realms. */
   private other(value: object): unknown {
-    const handler = this.handlers.find((candidate) => candidate.test(value));
-    if (handler !== undefined) return this.handled(value, handler);
+    const handler = this.handled.find(value, "first");
+    if (handler !== undefined) return this.special(this.handled.encode(value, handler));
     if (typeof value === "function") throw refusalOf(value);
     const type = registeredTypeOf(value);
     if (type !== undefined) return this.registered(value, type);
     if (isNdArray(value)) return this.special(encodeNdArray(value, this));
     if (isForeignPlain(value)) return Array.isArray(value) ? this.list(value) : this.record(value as PlainRecord);
     const builtIn = builtInByNature(value);
-    if (builtIn === undefined) throw refusalOf(value);
-    return this.special(builtIn.encode(value as never, this));
-  }
-
-  private handled(value: object, handler: TypeHandler): Special {
-    this.unfinished.add(value);
-    const payload = this.walk(handler.encode(value as never));
-    this.unfinished.delete(value);
-    return this.special([Kind.handler, handler.name, payload]);
+    if (builtIn !== undefined) return this.special(builtIn.encode(value as never, this));
+    const last = this.handled.find(value, "last");
+    if (last === undefined) throw refusalOf(value);
+    return this.special(this.handled.encode(value, last));
   }
 
   private registered(value: object, type: RegisteredType): Special {

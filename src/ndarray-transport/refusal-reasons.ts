@@ -10,9 +10,41 @@ const reasons: readonly (readonly [(value: object) => boolean, string])[] = [
   [types.isWeakMap, "is a WeakMap, whose entries cannot be listed; send a Map"],
   [types.isWeakSet, "is a WeakSet, whose items cannot be listed; send a Set"],
   [(value) => value instanceof WeakRef, "is a WeakRef, which may lose its target at any time; send what deref() gives"],
+  [types.isProxy, "is a Proxy, whose handler cannot be read; send the object behind it"],
   [types.isBoxedPrimitive, "is a boxed primitive; send what its valueOf() gives"],
   [isIterator, "is an iterator, which can be read only once; collect it in a list first, for example with Array.from"],
+  ...handles(),
 ];
+
+/** What stands for something that this process has open, by a name among its classes and a member that it has. */
+function handles(): (readonly [(value: object) => boolean, string])[] {
+  const kinds = [
+    ["Socket", "remoteAddress", "a socket"],
+    ["Server", "listen", "a server"],
+    ["FileHandle", "fd", "a file handle"],
+    ["ChildProcess", "spawnargs", "a child process"],
+    ["Timeout", "refresh", "a timer"],
+    ["Immediate", "hasRef", "a timer"],
+    ["Worker", "threadId", "a worker thread"],
+    ["MessagePort", "postMessage", "a message port"],
+    ["Stream", "pipe", "a stream"],
+    ["ReadableStream", "getReader", "a stream"],
+    ["WritableStream", "getWriter", "a stream"],
+  ] as const;
+  return kinds.map(([className, member, noun]) => [
+    (value) => member in value && hasClassNamed(value, className),
+    `is ${noun}, which belongs to this process; open it inside the function, or send the data`,
+  ]);
+}
+
+function hasClassNamed(value: object, name: string): boolean {
+  for (let above = Object.getPrototypeOf(value); above !== null; above = Object.getPrototypeOf(above)) {
+    if (Object.hasOwn(above, "constructor") && (above as { constructor: unknown }).constructor instanceof Function) {
+      if ((above as object).constructor.name === name) return true;
+    }
+  }
+  return false;
+}
 
 export function refusalOf(value: object): Refusal {
   if (typeof value === "function") return refusalOfFunction(value);

@@ -3,9 +3,10 @@
 import { SerializationError } from "../errors.ts";
 import { Decoder } from "./decode.ts";
 import { Encoder } from "./encode.ts";
+import { prepareTree } from "./prepare.ts";
 import { messageOf, serializationError } from "./refusal.ts";
-import type { Serialized, TypeHandler } from "./types.ts";
-import { readHead, writeHead } from "./wire.ts";
+import type { AnyHandler, Serialized } from "./types.ts";
+import { asksForPreparation, readHead, writeHead } from "./wire.ts";
 
 export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
 
@@ -29,10 +30,10 @@ export interface DeserializeOptions {
  * result of a match, or has holes.
  */
 export class Serializer {
-  private readonly handlers: readonly TypeHandler[];
+  private readonly handlers: readonly AnyHandler[];
 
   /** @param handlers types beside the built-in ones, such as functions; they are asked in this order */
-  constructor(handlers: readonly TypeHandler[] = []) {
+  constructor(handlers: readonly AnyHandler[] = []) {
     this.handlers = handlers;
   }
 
@@ -47,10 +48,22 @@ export class Serializer {
     const encoder = new Encoder(this.handlers);
     try {
       const tree = encoder.walk(value);
-      return { head: writeHead(tree, encoder.hasSpecial), buffers: encoder.buffers };
+      const { buffers, hasSpecial, handled } = encoder;
+      const keys = handled.keys();
+      return { head: writeHead(tree, hasSpecial, handled.needsPreparation), buffers, ...(keys && { keys }) };
     } catch (error) {
       throw serializationError(error, name);
     }
+  }
+
+  /**
+   * Starts what {@link deserialize} will need for this head and cannot wait for: the import of modules.
+   *
+   * @returns a promise if there is something to wait for; it rejects with what went wrong
+   */
+  prepare(head: Uint8Array): Promise<unknown> | undefined {
+    if (!asksForPreparation(head)) return undefined;
+    return prepareTree(readHead(head).tree, this.handlers);
   }
 
   /**

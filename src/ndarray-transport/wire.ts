@@ -23,6 +23,7 @@
  * | 14 type of a handler | name, payload |
  * | 15 registered type | name, meta, then the buffers, each a list as for memory |
  * | 16 segment | bytes: msgpack of a value that lies deep |
+ * | 17 value of a stepped handler | name, head, body, then number and body of each value in the head whose body had to wait; or name and head, if its own body has to wait |
  */
 
 import { addExtension, Packr, RESERVE_START_SPACE } from "msgpackr";
@@ -45,6 +46,7 @@ export const Kind = {
   handler: 14,
   registered: 15,
   segment: 16,
+  stepped: 17,
 } as const;
 
 /** What is no plain data: its kind, then what the kind needs. */
@@ -70,6 +72,8 @@ const SPECIAL_TYPE = 0x6e;
 /** First bytes of a head; they tell a head from other data as well. */
 const PLAIN = 0x50;
 const WITH_SPECIAL = 0x53;
+/** With specials, some of which the receiver has to prepare for. */
+const WITH_PREPARATION = 0x54;
 
 let specialsRead = 0;
 
@@ -92,11 +96,19 @@ const packr = new Packr({
   structuredClone: false,
 });
 
-/** @param tree plain data, byte arrays and specials */
-export function writeHead(tree: unknown, hasSpecial: boolean): Uint8Array {
+/**
+ * @param tree plain data, byte arrays and specials
+ * @param needsPreparation whether a handler has something to prepare before its values can be read
+ */
+export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation = false): Uint8Array {
   const head = packr.pack(tree, RESERVE_START_SPACE | 1);
-  head[0] = hasSpecial ? WITH_SPECIAL : PLAIN;
+  head[0] = needsPreparation ? WITH_PREPARATION : hasSpecial ? WITH_SPECIAL : PLAIN;
   return head;
+}
+
+/** Whether the head was written with `needsPreparation`. */
+export function asksForPreparation(head: Uint8Array): boolean {
+  return head[0] === WITH_PREPARATION;
 }
 
 /** Part of a tree as bytes, to be put into the tree in its place. */
@@ -113,8 +125,10 @@ export function readSegment(bytes: unknown): unknown {
 /** The tree of a head, and whether there are specials in it. Throws errors of many classes when `head` is malformed. */
 export function readHead(head: Uint8Array): { tree: unknown; hasSpecial: boolean } {
   const first = head[0];
-  if (first !== PLAIN && first !== WITH_SPECIAL) throw new Error("it does not start as a head does");
-  const hasSpecial = first === WITH_SPECIAL;
+  if (first !== PLAIN && first !== WITH_SPECIAL && first !== WITH_PREPARATION) {
+    throw new Error("it does not start as a head does");
+  }
+  const hasSpecial = first !== PLAIN;
   const before = specialsRead;
   // A Buffer of its own: msgpackr reads those fastest, and leaves a property on what it reads from.
   const tree = packr.unpack(Buffer.from(head.buffer, head.byteOffset + 1, head.byteLength - 1)) as unknown;
