@@ -1,0 +1,121 @@
+/** One block of shared memory that this process owns: an anonymous, sealed file, with a page of header before the data. */
+
+import { closeSync, fstatSync, writeSync } from "node:fs";
+import { GENERATION_AT, type SliceDescriptor } from "./descriptor.ts";
+import { Advice, type SystemCalls } from "./linux-calls.ts";
+import { takeRoom } from "./room.ts";
+
+/** The system writes at most this much at once. */
+const MOST_AT_ONCE = 1 << 30;
+
+/**
+ * Speed decides how bytes get in. Touching a page for the first time through a mapping costs up to 25 times as much as
+ * copying into it again; a write through the file does not need the mapping at all. So the first use of a segment
+ * writes through the file, and the following ones copy into a mapping that stays.
+ */
+export class Segment {
+  /** Bytes of data that it can hold: whole pages. */
+  readonly capacity: number;
+  /** How many slices and arrays of it are in use. */
+  holders = 0;
+  readonly #calls: SystemCalls;
+  readonly #fd: number;
+  readonly #inode: number;
+  #generation = 0;
+  #uses = 0;
+  #reserved = 0;
+  #populated = 0;
+  #address: bigint | undefined;
+  #data: Uint8Array | undefined;
+
+  /** @throws SegmentError with reason `noMemory` */
+  constructor(calls: SystemCalls, capacity: number) {
+    this.#calls = calls;
+    this.capacity = capacity;
+    this.#fd = calls.createMemory(capacity + calls.pageSize);
+    this.#inode = fstatSync(this.#fd).ino;
+  }
+
+  /**
+   * Begins a new use, for which the first `byteLength` bytes of data are made sure of.
+   *
+   * @throws SegmentError with reason `noMemory`
+   */
+  begin(generation: number, byteLength: number): void {
+    this.#uses++;
+    this.#generation = generation;
+    const { pageSize, hugePages } = this.#calls;
+    if (byteLength + pageSize > this.#reserved) {
+      takeRoom(byteLength + pageSize - this.#reserved);
+      if (hugePages) this.#populate(byteLength);
+      this.#calls.reserve(this.#fd, this.#reserved, byteLength + pageSize - this.#reserved);
+      this.#reserved = byteLength + pageSize;
+    }
+    const header = new Float64Array([generation]);
+    writeSync(this.#fd, header, 0, header.byteLength, GENERATION_AT);
+  }
+
+  /** Copies `bytes` to position `offset` of the data. */
+  write(bytes: Uint8Array, offset: number): void {
+    if (this.#uses > 1 || this.#data !== undefined) {
+      const data = this.#populate(offset + bytes.byteLength);
+      data.set(bytes, offset);
+      return;
+    }
+    const at = offset + this.#calls.pageSize;
+    for (let done = 0; done < bytes.byteLength; ) {
+      done += writeSync(this.#fd, bytes, done, Math.min(MOST_AT_ONCE, bytes.byteLength - done), at + done);
+    }
+  }
+
+  /** A part of the data as an ArrayBuffer. The segment must not be freed while it is in use. */
+  buffer(offset: number, byteLength: number): ArrayBuffer {
+    this.#populate(offset + byteLength);
+    const data = (this.#address as bigint) + BigInt(this.#calls.pageSize);
+    return this.#calls.view(data + BigInt(offset), byteLength);
+  }
+
+  /** Sets a part of the data to zero. */
+  clear(offset: number, byteLength: number): void {
+    this.#populate(offset + byteLength).fill(0, offset, offset + byteLength);
+  }
+
+  describe(offset: number, byteLength: number): SliceDescriptor {
+    return {
+      pid: process.pid,
+      fd: this.#fd,
+      inode: this.#inode,
+      offset: offset + this.#calls.pageSize,
+      byteLength,
+      generation: this.#generation,
+    };
+  }
+
+  /** Gives the memory back to the system, also where others keep an unused mapping of it. */
+  free(): void {
+    const size = this.capacity + this.#calls.pageSize;
+    this.#data = undefined;
+    if (this.#address !== undefined) this.#calls.unmap(this.#address, size);
+    this.#address = undefined;
+    this.#calls.discard(this.#fd, size);
+    closeSync(this.#fd);
+  }
+
+  /** The mapping of the data, whose first `byteLength` bytes have pages. */
+  #populate(byteLength: number): Uint8Array {
+    const { pageSize, hugePages } = this.#calls;
+    if (this.#data === undefined) {
+      const size = this.capacity + pageSize;
+      this.#address = this.#calls.map(this.#fd, size, "shared");
+      if (hugePages) this.#calls.advise(this.#address, size, Advice.hugePage);
+      this.#data = new Uint8Array(this.#calls.view(this.#address + BigInt(pageSize), this.capacity));
+    }
+    if (byteLength > this.#populated) {
+      const from = this.#populated - (this.#populated % pageSize);
+      const address = (this.#address as bigint) + BigInt(pageSize + from);
+      this.#calls.advise(address, byteLength - from, Advice.populateWrite);
+      this.#populated = byteLength;
+    }
+    return this.#data;
+  }
+}
