@@ -1,6 +1,8 @@
 /** The public names of ndparallel, and nothing else. */
 
-export { AsyncResult, type GetOptions, type ItemOf, type PerTarget } from "./client/async-result.ts";
+export type { ReturnWhen } from "./client/arrivals.ts";
+export { AsyncResult, type GetOptions, type ItemOf, type WaitOutcome } from "./client/async-result.ts";
+export type { PerTarget } from "./client/call-description.ts";
 export {
   Client,
   type ConnectOptions,
@@ -17,12 +19,17 @@ export type {
   RemoteFunction,
 } from "./client/decorator-types.ts";
 export { DirectView, type ExecuteOptions, type ScatterOptions } from "./client/direct-view.ts";
+export type { DisplayOptions, GroupBy } from "./client/display-outputs.ts";
 export type { ClientEvents } from "./client/events.ts";
 export type { DirectFlags } from "./client/flags.ts";
 export type { ElementOf, ElementsOf, MapResult, SequenceInput } from "./client/map-types.ts";
-export type { Metadata } from "./client/metadata.ts";
+export type { DisplayedOutput, Metadata } from "./client/metadata.ts";
+export type { OutputStream, StreamOptions } from "./client/output-stream.ts";
+export type { InteractiveOptions } from "./client/progress.ts";
 export type { Returned, Shaped } from "./client/result-types.ts";
 export type { Shape, ShapeOf, Targets } from "./client/targets.ts";
+export type { AbortOptions, OutputChunk } from "./client/task.ts";
+export type { DateChoice, TimeStamp } from "./client/timing.ts";
 export type { Wait } from "./client/waiting.ts";
 export { Cluster, type ClusterJson } from "./cluster/cluster.ts";
 export type { ClusterOptions, LauncherName } from "./cluster/cluster-options.ts";
@@ -49,6 +56,7 @@ export {
 } from "./errors.ts";
 export { closure } from "./functions/capture.ts";
 export { Reference, ref } from "./functions/references.ts";
+export { type DisplayValueOptions, display, publish } from "./functions/running-task.ts";
 export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";
 export type { NdArray } from "./ndarray-transport/ndarrays.ts";
 export { isReadonly, writable } from "./ndarray-transport/readonly.ts";

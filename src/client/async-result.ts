@@ -1,72 +1,63 @@
 /** The result of a call while it is on its way: one value for one target, an array in target order for several. */
 
-import { CompositeError, TimeoutError } from "../errors.ts";
-import type { Metadata } from "./metadata.ts";
+import { CompositeError } from "../errors.ts";
+import { asTheyArrive, checkReturnWhen, inOrder, type ReturnWhen, untilReturn } from "./arrivals.ts";
+import { type Assembly, bareValue, itemsWithErrors, valueList, valueWithErrors } from "./assembly.ts";
+import { CallDescription } from "./call-description.ts";
+import { type InteractiveOptions, showProgress } from "./progress.ts";
 import { SENT, type SendTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
-import type { ClientTask } from "./task.ts";
-import { elapsedTime, serialTime } from "./timing.ts";
+import type { AbortOptions, ClientTask } from "./task.ts";
 import { checkWait, type Wait, within } from "./waiting.ts";
 
-/** How the values of the tasks become the value of the call. */
-export interface Assembly<T> {
-  /** Whether the call has one target, and so describes itself by bare values. */
-  readonly single: boolean;
-  /** Puts the values, in target order, together. */
-  assemble(values: readonly unknown[]): T | Promise<T>;
-  /** The items of one task's value, for iteration. */
-  items(value: unknown, index: number): Iterable<unknown>;
-  /** How many items each task gives: one, unless the call is a map. */
-  readonly counts?: readonly number[] | undefined;
-}
+export type { Assembly } from "./assembly.ts";
 
 export interface GetOptions extends Wait {
   /** Put errors in the place of the values that are missing, instead of rejecting. */
   readonly returnExceptions?: boolean | undefined;
+  /** `"firstException"`: reject with the first error, without waiting for the other tasks. */
+  readonly returnWhen?: Exclude<ReturnWhen, "firstCompleted"> | undefined;
 }
 
-/** What describes a call: bare for a single target, an array in target order for several. */
-export type PerTarget<T> = T | T[];
+/** The tasks of a call, one result each, at the end of a wait. */
+export interface WaitOutcome {
+  readonly done: AsyncResult<unknown>[];
+  readonly pending: AsyncResult<unknown>[];
+}
 
 export interface AsyncResultParts<T> {
   readonly session: Session;
   readonly tasks: readonly ClientTask[];
   readonly assembly: Assembly<T>;
+  /** Iteration yields what arrives first first, when `false`. */
   readonly ordered?: boolean | undefined;
   readonly tracker?: SendTracker | undefined;
+  /** Errors are values, in `get` and in iteration, unless a call says otherwise. */
+  readonly returnExceptions?: boolean | undefined;
+  /** Whether the client forgets the result once it has been had from here. */
+  readonly owner?: boolean | undefined;
 }
 
 /** The items that iteration over a result of type `T` yields. */
 export type ItemOf<T> = T extends readonly (infer E)[] ? E : T extends Iterable<infer E> ? E : unknown;
 
-export class AsyncResult<T> implements PromiseLike<T> {
+export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
+  declare protected readonly assembly: Assembly<T>;
   readonly #session: Session;
-  readonly #tasks: readonly ClientTask[];
-  readonly #assembly: Assembly<T>;
   readonly #ordered: boolean;
   readonly #tracker: SendTracker;
-  #pending: number;
-  #settled: Promise<void> | undefined;
-  #onSettled: (() => void) | undefined;
+  readonly #returnExceptions: boolean;
+  readonly #owner: boolean;
   #value: Promise<T> | undefined;
 
   /** Made by views; not for programs to call. */
-  constructor({ session, tasks, assembly, ordered = true, tracker = SENT }: AsyncResultParts<T>) {
-    this.#session = session;
-    this.#tasks = tasks;
-    this.#assembly = assembly;
-    this.#ordered = ordered;
-    this.#tracker = tracker;
-    this.#pending = tasks.length;
-    const oneSettled = (): void => {
-      if (--this.#pending === 0) this.#onSettled?.();
-    };
-    for (const task of tasks) task.whenSettled(oneSettled);
-  }
-
-  /** Whether every task has ended, well or not. */
-  get ready(): boolean {
-    return this.#pending === 0;
+  constructor(parts: AsyncResultParts<T>) {
+    super(parts.tasks, parts.assembly);
+    this.#session = parts.session;
+    this.#ordered = parts.ordered ?? true;
+    this.#tracker = parts.tracker ?? SENT;
+    this.#returnExceptions = parts.returnExceptions ?? false;
+    this.#owner = parts.owner ?? true;
   }
 
   /**
@@ -74,8 +65,31 @@ export class AsyncResult<T> implements PromiseLike<T> {
    * @throws Error before the result is ready.
    */
   successful(): boolean {
-    this.#assertReady("successful()");
-    return this.#tasks.every((task) => task.error === undefined);
+    this.assertReady("successful()");
+    return this.tasks.every((task) => task.error === undefined);
+  }
+
+  /**
+   * One result of the tasks of several.
+   * @throws TypeError for what is no AsyncResult, or for none at all.
+   */
+  static join(...results: readonly AsyncResult<unknown>[]): AsyncResult<unknown[]> {
+    for (const result of results) {
+      if (!(result instanceof AsyncResult)) throw new TypeError(`join takes AsyncResults; given: ${String(result)}`);
+    }
+    const [first] = results;
+    if (first === undefined) throw new TypeError("join needs at least one AsyncResult");
+    const tasks = results.flatMap((result) => result.tasks);
+    return new AsyncResult({ session: first.#session, tasks, assembly: valueList, owner: first.#owner });
+  }
+
+  /**
+   * One result for each task. Those of a call with several targets give bare values, those of a map lists of one part;
+   * {@link AsyncResult.join} is the inverse.
+   */
+  split(): AsyncResult<unknown>[] {
+    if (this.tasks.length === 1 && this.assembly.single) return [this as AsyncResult<unknown>];
+    return this.tasks.map((task) => this.#resultOf(task));
   }
 
   /**
@@ -85,24 +99,49 @@ export class AsyncResult<T> implements PromiseLike<T> {
    */
   async get(options: GetOptions = {}): Promise<T> {
     checkWait(options);
-    if (this.#pending > 0) await within(this.#whenSettled(), options, this.#describe());
-    if (options.returnExceptions) return this.#valueWithErrors();
-    const errors = this.#tasks.flatMap((task) => task.error ?? []);
-    if (errors.length > 0) throw this.#assembly.single ? errors[0] : new CompositeError(errors);
-    this.#value ??= Promise.resolve(this.#assembly.assemble(this.#tasks.map((task) => task.value)));
+    const { returnExceptions = this.#returnExceptions, returnWhen = "allCompleted" } = options;
+    const when = checkReturnWhen(returnWhen);
+    if (when === "firstCompleted")
+      throw new TypeError('get cannot give a part: returnWhen must be "firstException" or "allCompleted"');
+    const early = when === "firstException" && !returnExceptions;
+    if (!early) await this.untilSettled(options);
+    else await within(untilReturn(this.tasks, when), options, this.describeWait());
+    if (this.#owner && this.ready) this.#session.forget(this.tasks);
+    if (returnExceptions) return valueWithErrors(this.assembly, this.tasks);
+    const errors = this.tasks.flatMap((task) => task.error ?? []);
+    if (errors.length > 0) throw this.assembly.single ? errors[0] : new CompositeError(errors);
+    this.#value ??= Promise.resolve(this.assembly.assemble(this.tasks.map((task) => task.value)));
     return this.#value;
   }
 
-  /** Whether the result is ready in time; never rejects. */
-  async wait(wait: Wait = {}): Promise<boolean> {
+  /**
+   * Whether the result is ready in time; never rejects. With `returnWhen`, which tasks have ended when the first has,
+   * when the first has failed, when all have, or when time is over.
+   */
+  async wait(wait: Wait & { readonly returnWhen: ReturnWhen }): Promise<WaitOutcome>;
+  async wait(wait?: Wait): Promise<boolean>;
+  async wait(wait: Wait & { readonly returnWhen?: ReturnWhen } = {}): Promise<boolean | WaitOutcome> {
     checkWait(wait);
-    if (this.#pending === 0) return true;
+    const when = wait.returnWhen === undefined ? undefined : checkReturnWhen(wait.returnWhen);
     try {
-      await within(this.#whenSettled(), wait, this.#describe());
-      return true;
+      if (when === undefined) await this.untilSettled(wait);
+      else await within(untilReturn(this.tasks, when), wait, this.describeWait());
     } catch {
-      return false;
+      // Time is over; what has ended until now counts.
     }
+    if (when === undefined) return this.ready;
+    const outcome: WaitOutcome = { done: [], pending: [] };
+    for (const task of this.tasks) outcome[task.settled ? "done" : "pending"].push(this.#resultOf(task));
+    return outcome;
+  }
+
+  /** {@link wait} with a bar on a terminal, or lines elsewhere, on stderr. */
+  async waitInteractive(options: InteractiveOptions = {}): Promise<boolean> {
+    checkWait(options);
+    const { timeout, signal, returnWhen = "allCompleted" } = options;
+    const counted = { total: this.size, done: () => this.progress, unit: this.assembly.counts ? "items" : "tasks" };
+    await showProgress(counted, this.wait({ timeout, signal, returnWhen }), options);
+    return this.ready;
   }
 
   /** A promise of {@link get}. */
@@ -142,7 +181,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
   async resultByEngine(options: GetOptions = {}): Promise<Map<number, ItemOf<T>>> {
     await this.get(options);
     const byEngine = new Map<number, ItemOf<T>>();
-    for (const task of this.#tasks) {
+    for (const task of this.tasks) {
       const { engineId } = task.metadata;
       if (byEngine.has(engineId)) throw new RangeError(`engine ${engineId} has more than one task of this call`);
       byEngine.set(engineId, (task.error ?? task.value) as ItemOf<T>);
@@ -156,74 +195,14 @@ export class AsyncResult<T> implements PromiseLike<T> {
    * @throws TypeError for a call with a single target that is no map.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<ItemOf<T>, void, undefined> {
-    if (this.#assembly.single && this.#assembly.counts === undefined) {
+    if (this.assembly.single && this.assembly.counts === undefined) {
       throw new TypeError("the result of a single target has no items to iterate over: await it instead");
     }
-    for await (const index of this.#ordered ? this.#inOrder() : this.#asTheyArrive()) {
-      const task = this.#tasks[index] as ClientTask;
-      if (task.error !== undefined) throw task.error;
-      yield* this.#assembly.items(task.value, index) as Iterable<ItemOf<T>>;
+    for await (const index of this.#ordered ? inOrder(this.tasks) : asTheyArrive(this.tasks)) {
+      const task = this.tasks[index] as ClientTask;
+      if (task.error !== undefined && !this.#returnExceptions) throw task.error;
+      yield* itemsWithErrors(this.assembly, task, index) as ItemOf<T>[];
     }
-  }
-
-  /** One id for each task, in target order. */
-  get messageIds(): string[] {
-    return this.#tasks.map((task) => task.id);
-  }
-
-  /** The engine of each task, in target order. */
-  get engineIds(): number[] {
-    return this.#tasks.map((task) => task.metadata.engineId);
-  }
-
-  get metadata(): PerTarget<Metadata> {
-    return this.#perTarget((task) => task.metadata);
-  }
-
-  /** What the tasks have printed so far. */
-  get stdout(): PerTarget<string> {
-    return this.#perTarget((task) => task.metadata.stdout);
-  }
-
-  get stderr(): PerTarget<string> {
-    return this.#perTarget((task) => task.metadata.stderr);
-  }
-
-  /** The data that the tasks published last. */
-  get data(): PerTarget<unknown> {
-    return this.#perTarget((task) => task.metadata.data);
-  }
-
-  /** How many items the result has: those of a map, else one for each engine. */
-  get size(): number {
-    return this.#tasks.reduce((sum, _, index) => sum + this.#count(index), 0);
-  }
-
-  /** How many of them have arrived. */
-  get progress(): number {
-    return this.#tasks.reduce((sum, task, index) => sum + (task.settled ? this.#count(index) : 0), 0);
-  }
-
-  /** Milliseconds since the call was sent, until now or until its last result. */
-  get elapsed(): number {
-    return elapsedTime(this.#tasks);
-  }
-
-  /** Milliseconds that the engines computed, summed. @throws Error before the result is ready. */
-  get serialTime(): number {
-    this.#assertReady("serialTime");
-    return serialTime(this.#tasks);
-  }
-
-  /** Milliseconds from the first task sent to the last result received. @throws Error before the result is ready. */
-  get wallTime(): number {
-    this.#assertReady("wallTime");
-    return this.elapsed;
-  }
-
-  /** How many times faster than one engine after another. @throws Error before the result is ready. */
-  get speedup(): number {
-    return this.serialTime / this.wallTime;
   }
 
   /** Whether the memory of the arrays may be written again; always true without the flag `track`. */
@@ -237,73 +216,18 @@ export class AsyncResult<T> implements PromiseLike<T> {
     if (!this.#tracker.done) await within(this.#tracker.promise, wait, "waiting for the send");
   }
 
-  /** Tasks that have not started fail with TaskAborted. @throws Error when all have ended already. */
-  async abort(): Promise<void> {
+  /**
+   * Tasks that have not started fail with TaskAborted; with `{ running: true }` those that run are interrupted and do,
+   * too.
+   * @throws Error when all have ended already.
+   */
+  async abort(options: AbortOptions = {}): Promise<void> {
     if (this.ready) throw new Error("the result is there already: nothing is left to abort");
-    await this.#session.abort(this.#tasks);
+    await this.#session.abort(this.tasks, options);
   }
 
-  #count(index: number): number {
-    return this.#assembly.counts?.[index] ?? 1;
-  }
-
-  #perTarget<V>(of: (task: ClientTask) => V): PerTarget<V> {
-    const [first] = this.#tasks;
-    // A map of nothing has no task, whatever its target.
-    return this.#assembly.single && first !== undefined ? of(first) : this.#tasks.map(of);
-  }
-
-  #describe(): string {
-    return `waiting for ${this.#tasks.length === 1 ? "the task" : `${this.#tasks.length} tasks`}`;
-  }
-
-  #assertReady(what: string): void {
-    if (this.ready) return;
-    throw new TimeoutError(`${what} is known once the result is ready: await it, or wait(), first`);
-  }
-
-  #whenSettled(): Promise<void> {
-    this.#settled ??= new Promise((resolve) => {
-      this.#onSettled = resolve;
-    });
-    return this.#settled;
-  }
-
-  #valueWithErrors(): T {
-    const slots = this.#tasks.flatMap((task, index): unknown[] => {
-      if (this.#assembly.counts === undefined) return [task.error ?? task.value];
-      if (task.error !== undefined) return new Array(this.#count(index)).fill(task.error);
-      return [...this.#assembly.items(task.value, index)];
-    });
-    const errors = this.#tasks.some((task) => task.error !== undefined);
-    if (!errors) return this.#assembly.assemble(this.#tasks.map((task) => task.value)) as T;
-    return (this.#assembly.single && this.#assembly.counts === undefined ? slots[0] : slots) as T;
-  }
-
-  async *#inOrder(): AsyncGenerator<number, void, undefined> {
-    for (let index = 0; index < this.#tasks.length; index++) {
-      const task = this.#tasks[index] as ClientTask;
-      if (!task.settled) await new Promise<unknown>((resolve) => task.whenSettled(resolve));
-      yield index;
-    }
-  }
-
-  async *#asTheyArrive(): AsyncGenerator<number, void, undefined> {
-    const arrived: number[] = [];
-    let wake: (() => void) | undefined;
-    this.#tasks.forEach((task, index) => {
-      task.whenSettled(() => {
-        arrived.push(index);
-        wake?.();
-      });
-    });
-    for (let given = 0; given < this.#tasks.length; given++) {
-      if (arrived.length === given) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      yield arrived[given] as number;
-    }
+  #resultOf(task: ClientTask): AsyncResult<unknown> {
+    const assembly: Assembly<unknown> = this.assembly.counts === undefined ? bareValue : valueList;
+    return new AsyncResult({ session: this.#session, tasks: [task], assembly, owner: this.#owner });
   }
 }

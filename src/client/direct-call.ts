@@ -1,7 +1,8 @@
 /** Sends the tasks of one call and makes its result. */
 
 import type { CallValue } from "../protocol/calls.ts";
-import { type Assembly, AsyncResult } from "./async-result.ts";
+import type { Assembly } from "./assembly.ts";
+import { AsyncResult } from "./async-result.ts";
 import { type EncodedCall, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import { trackSends } from "./send-tracker.ts";

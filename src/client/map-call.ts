@@ -5,7 +5,7 @@ import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
 import { blockRanges } from "../parallel-map/plan.ts";
 import { elementsOf, isSequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
-import type { Assembly } from "./async-result.ts";
+import type { Assembly } from "./assembly.ts";
 
 export interface MapPlan {
   /** Each engine's task: at most one for each engine, none when there is nothing to do. */

@@ -1,5 +1,11 @@
 /** What is known of one task: who ran it, when, and what it printed. */
 
+/** What a task showed with `display`: one value in several forms, by media type. */
+export interface DisplayedOutput {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
 /** The record of one task. Times are set as they become known. */
 export interface Metadata {
   readonly msgId: string;
@@ -18,7 +24,8 @@ export interface Metadata {
   executeResult: unknown;
   stdout: string;
   stderr: string;
-  outputs: unknown[];
+  /** What it showed with `display`, in order. */
+  outputs: DisplayedOutput[];
   /** The data that the task published last. */
   data: unknown;
   after: readonly string[] | undefined;

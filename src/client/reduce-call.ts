@@ -1,6 +1,6 @@
 /** How the parts' results of a fold become its result. */
 
-import type { Assembly } from "./async-result.ts";
+import type { Assembly } from "./assembly.ts";
 
 /** `combine` folds the list of the initial value and the parts' results, on an engine. */
 export function reduceAssembly<E>(

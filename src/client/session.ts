@@ -2,17 +2,20 @@
  * What the views of one client share: the link to the controller, the engines there are, and the tasks in flight.
  */
 
-import { ConnectionError, EngineError, SerializationError } from "../errors.ts";
+import { ConnectionError, SerializationError } from "../errors.ts";
 import { createSerializer } from "../functions/serializer.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
-import type { EngineDown, EngineInfo, Message, Output, Published, Result } from "../protocol/messages.ts";
+import type { Displayed, EngineInfo, Message, Output, Published, Result } from "../protocol/messages.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
 import { ControllerLink } from "./controller-link.ts";
 import type { EncodedCall } from "./encode-call.ts";
+import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
-import { ClientTask } from "./task.ts";
-import { type Wait, within } from "./waiting.ts";
+import type { DisplayedOutput } from "./metadata.ts";
+import { ResultCache } from "./result-cache.ts";
+import { type AbortOptions, ClientTask } from "./task.ts";
+import type { Wait } from "./waiting.ts";
 
 /** How many ids of past tasks the history keeps. */
 const HISTORY_LIMIT = 100_000;
@@ -28,9 +31,10 @@ export interface Submission {
 export class Session {
   readonly events: TypedEvents = new TypedEvents();
   readonly serializer: Serializer = createSerializer();
-  readonly #engines = new Map<number, EngineInfo>();
+  /** Results that have come and have not been fetched. */
+  readonly cache: ResultCache = new ResultCache();
+  readonly #directory: EngineDirectory = new EngineDirectory(this.events);
   readonly #outstanding = new Map<string, ClientTask>();
-  readonly #waiters = new Set<() => void>();
   #history: string[] = [];
   #nextTask = 0;
   #link: ControllerLink | undefined;
@@ -58,11 +62,11 @@ export class Session {
 
   /** Ids of the engines that are registered now, ascending. */
   get engineIds(): number[] {
-    return [...this.#engines.keys()].sort((a, b) => a - b);
+    return this.#directory.ids;
   }
 
   get engines(): ReadonlyMap<number, EngineInfo> {
-    return this.#engines;
+    return this.#directory.engines;
   }
 
   get outstanding(): ReadonlyMap<string, ClientTask> {
@@ -122,62 +126,28 @@ export class Session {
     return task;
   }
 
-  abort(tasks: readonly ClientTask[]): Promise<void> {
+  abort(tasks: readonly ClientTask[], { running = false }: AbortOptions = {}): Promise<void> {
     const taskIds = tasks.filter((task) => !task.settled).map((task) => task.id);
-    return taskIds.length === 0 ? Promise.resolve() : this.link.request({ method: "abort", taskIds });
+    return taskIds.length === 0 ? Promise.resolve() : this.link.request({ method: "abort", taskIds, running });
   }
 
-  /** Resolves once `condition` holds; it is looked at again whenever engines come or go. */
-  async until(condition: () => boolean, wait: Wait, what: string): Promise<void> {
-    if (condition()) return;
-    this.link.hold();
-    let check: (() => void) | undefined;
-    const met = new Promise<void>((resolve, reject) => {
-      check = () => {
-        const ended = this.link.ended;
-        try {
-          if (condition()) resolve();
-          else if (ended !== undefined) reject(ended);
-        } catch (error) {
-          reject(error as Error);
-        }
-      };
-      this.#waiters.add(check);
-      check();
-    });
-    try {
-      await within(met, wait, what);
-    } finally {
-      if (check !== undefined) this.#waiters.delete(check);
-      this.link.release();
-    }
+  /** The results have been fetched: they need not be kept here any longer. */
+  forget(tasks: readonly ClientTask[]): void {
+    for (const task of tasks) this.cache.delete(task.id);
   }
 
   /** Waits for engines; an engine set that comes to nothing meanwhile ends the wait. */
-  async waitForEngines(count: number, wait: Wait): Promise<void> {
-    let stopped: { readonly engineSet: string; readonly reason: string } | undefined;
-    const listener = (detail: { engineSet: string; reason: string }): void => {
-      stopped = detail;
-      for (const waiter of [...this.#waiters]) waiter();
-    };
-    const condition = (): boolean => {
-      if (this.#engines.size >= count) return true;
-      if (stopped === undefined) return false;
-      const { engineSet, reason } = stopped;
-      throw new EngineError(
-        `engine set ${engineSet} stopped while waiting for ${count} engines (${this.#engines.size} are there): ${reason}`,
-      );
-    };
-    this.events.on("engineSetStopped", listener);
-    try {
-      await this.until(condition, wait, `waiting for ${count} engines`);
-    } finally {
-      this.events.off("engineSetStopped", listener);
-    }
+  waitForEngines(count: number, wait: Wait): Promise<void> {
+    return this.#directory.waitFor(count, wait, this.link);
   }
 
   close(): void {
     this.#link?.close();
+  }
+
+  /** Whether this client sent the task. */
+  isOwn(taskId: string): boolean {
+    return taskId.startsWith(`${this.link.uuid}-`);
   }
 
   #newTaskId(): string {
@@ -202,10 +172,13 @@ export class Session {
   #receive(message: Message, buffers: Uint8Array[]): void {
     switch (message.type) {
       case "welcome":
-        for (const engine of message.engines ?? []) this.#engines.set(engine.engineId, engine);
+        this.#directory.welcome(message.engines ?? []);
         break;
       case "result":
-        this.#settle(message.taskId, (task) => this.#finish(task, message, buffers));
+        this.#settle(message.taskId, (task) => {
+          this.#finish(task, message, buffers);
+          if (this.isOwn(task.id)) this.cache.add(task, sizeOf(message, buffers));
+        });
         break;
       case "output":
         this.#output(message);
@@ -213,13 +186,14 @@ export class Session {
       case "published":
         this.#published(message, buffers);
         break;
+      case "displayed":
+        this.#displayed(message, buffers);
+        break;
       case "engineUp":
-        this.#engines.set(message.engine.engineId, message.engine);
-        this.events.emit("engineUp", { engineId: message.engine.engineId, uuid: message.engine.uuid });
-        this.#changed();
+        this.#directory.up(message.engine);
         break;
       case "engineDown":
-        this.#engineDown(message);
+        this.#directory.down(message);
         break;
       case "engineSetStopped":
         this.events.emit("engineSetStopped", { engineSet: message.engineSet, reason: message.reason });
@@ -255,31 +229,32 @@ export class Session {
   }
 
   #output({ taskId, stream, text }: Output): void {
-    const task = this.#outstanding.get(taskId);
-    if (task !== undefined) task.metadata[stream] += text;
+    this.#known(taskId)?.write(stream, text);
   }
 
   #published({ taskId, payload }: Published, buffers: readonly Uint8Array[]): void {
-    const task = this.#outstanding.get(taskId);
+    const task = this.#known(taskId);
     if (task !== undefined) task.metadata.data = this.serializer.deserialize(payload, buffers);
   }
 
-  #engineDown({ engineId, uuid, reason }: EngineDown): void {
-    this.#engines.delete(engineId);
-    this.events.emit("engineDown", { engineId, uuid, reason });
-    this.#changed();
+  #displayed({ taskId, payload }: Displayed, buffers: readonly Uint8Array[]): void {
+    this.#known(taskId)?.display(this.serializer.deserialize(payload, buffers) as DisplayedOutput);
+  }
+
+  /** A task that is in flight, or whose result is still here: some of its output may come late. */
+  #known(taskId: string): ClientTask | undefined {
+    return this.#outstanding.get(taskId) ?? this.cache.get(taskId);
   }
 
   #lost(error: ConnectionError): void {
     const tasks = [...this.#outstanding.values()];
     this.#outstanding.clear();
-    this.#engines.clear();
+    this.#directory.lost();
     for (const task of tasks) task.reject(error);
     this.events.emit("disconnected", { error });
-    this.#changed();
   }
+}
 
-  #changed(): void {
-    for (const waiter of [...this.#waiters]) waiter();
-  }
+function sizeOf({ outcome }: Result, buffers: readonly Uint8Array[]): number {
+  return buffers.reduce((sum, { byteLength }) => sum + byteLength, outcome.payload?.byteLength ?? 0);
 }

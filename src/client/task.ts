@@ -1,6 +1,20 @@
 /** One task as its client sees it: pending, then settled with a value or an error. */
 
-import { type Metadata, newMetadata } from "./metadata.ts";
+import { type DisplayedOutput, type Metadata, newMetadata } from "./metadata.ts";
+
+/** A piece of what a task wrote. */
+export interface OutputChunk {
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+  readonly engineId: number;
+  readonly messageId: string;
+}
+
+/** How far an abort goes. */
+export interface AbortOptions {
+  /** Interrupt tasks that run, too. */
+  readonly running?: boolean | undefined;
+}
 
 export class ClientTask {
   readonly metadata: Metadata;
@@ -10,6 +24,7 @@ export class ClientTask {
   error: Error | undefined;
   value: unknown;
   #onSettled: ((task: ClientTask) => void)[] | undefined = [];
+  #onOutput: Set<(chunk: OutputChunk) => void> | undefined;
 
   constructor(
     taskId: string,
@@ -44,6 +59,26 @@ export class ClientTask {
   whenSettled(listener: (task: ClientTask) => void): void {
     if (this.#onSettled === undefined) listener(this);
     else this.#onSettled.push(listener);
+  }
+
+  /** The task has written something. */
+  write(stream: "stdout" | "stderr", text: string): void {
+    this.metadata[stream] += text;
+    for (const listener of this.#onOutput ?? []) {
+      listener({ stream, text, engineId: this.metadata.engineId, messageId: this.id });
+    }
+  }
+
+  /** The task has shown something. */
+  display(output: DisplayedOutput): void {
+    this.metadata.outputs.push(output);
+  }
+
+  /** Calls `listener` for all that the task writes from now on; what is given back ends that. */
+  onOutput(listener: (chunk: OutputChunk) => void): () => void {
+    this.#onOutput ??= new Set();
+    this.#onOutput.add(listener);
+    return () => this.#onOutput?.delete(listener);
   }
 
   #settle(): void {

@@ -114,7 +114,7 @@ export class Controller {
       message: (message, buffers) => {
         if (message.type === "result") this.#router.result(message, buffers);
         else if (message.type === "output") this.#router.output(message);
-        else if (message.type === "published") this.#router.published(message, buffers);
+        else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
       },
       closed: () => this.#registry.engineDisconnected(uuid),
     };

@@ -1,7 +1,7 @@
 /** Carries tasks to engines and results back, as the scheduler says, and writes down what happened. */
 
 import type { Connection } from "../channel/connection.ts";
-import type { Message, Outcome, Output, Published, Result, Submit } from "../protocol/messages.ts";
+import type { Displayed, Message, Outcome, Output, Published, Result, Submit } from "../protocol/messages.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
 import { type Instruction, Scheduler, type SchedulerEvent } from "./scheduler.ts";
 import type { TaskDatabase } from "./task-database.ts";
@@ -78,7 +78,8 @@ export class TaskRouter {
     this.#tell(message.taskId, message);
   }
 
-  published(message: Published, buffers: readonly Uint8Array[]): void {
+  /** A task has published or shown something. */
+  shown(message: Published | Displayed, buffers: readonly Uint8Array[]): void {
     this.#tell(message.taskId, message, buffers);
   }
 

@@ -5,6 +5,7 @@ import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { Message, Outcome, Task } from "../protocol/messages.ts";
 import type { Operations } from "./operations.ts";
 import { runTask, type TaskOutcome } from "./run-task.ts";
+import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskOutput } from "./task-output.ts";
 
 /** After running this long without a break the engine looks for messages, in milliseconds. */
@@ -56,18 +57,18 @@ export class Engine {
     const began = performance.now();
     let answered = began;
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
-      const { taskId } = task;
-      this.#parts.output.begin(taskId);
-      const outcome = runTask(task, this.#parts.operations, this.#parts.serializer);
+      const context: TaskContext = { taskId: task.taskId };
+      const run = task;
+      const outcome = runInContext(context, () => runTask(run, this.#parts.operations, this.#parts.serializer));
       if (outcome instanceof Promise) {
         this.#parts.connection.flush();
         void outcome.then((settled) => {
-          this.#answer(taskId, settled);
+          this.#answer(context, settled);
           this.#turn();
         });
         return;
       }
-      this.#answer(taskId, outcome);
+      this.#answer(context, outcome);
       const now = performance.now();
       if (now - answered > ANSWER_MS) {
         this.#parts.connection.flush();
@@ -111,9 +112,9 @@ export class Engine {
     }
   }
 
-  #answer(taskId: string, outcome: TaskOutcome): void {
-    this.#parts.output.end();
-    this.#send(taskId, outcome);
+  #answer(context: TaskContext, outcome: TaskOutcome): void {
+    this.#parts.output.end(context);
+    this.#send(context.taskId, outcome);
   }
 
   #send(taskId: string, { outcome, buffers }: TaskOutcome): void {

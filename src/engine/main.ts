@@ -14,6 +14,7 @@ import { ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.
 import { Engine } from "./engine.ts";
 import { Namespace } from "./namespace.ts";
 import { makeOperations } from "./operations.ts";
+import { provideRunningTask } from "./task-context.ts";
 import { TaskOutput } from "./task-output.ts";
 
 const configuration = JSON.parse(process.env[ENGINE_CONFIGURATION] ?? "{}") as EngineConfiguration;
@@ -79,6 +80,10 @@ function makeEngine(engineId: number, connection: Connection): Engine {
   });
   const output = new TaskOutput((taskId, stream, text) => {
     connection.send({ type: "output", taskId, stream, text });
+    connection.flush();
+  });
+  provideRunningTask(serializer, (message, buffers) => {
+    connection.send(message, buffers);
     connection.flush();
   });
   return new Engine({ engineId, uuid: configuration.uuid, connection, serializer, operations, output });

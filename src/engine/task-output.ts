@@ -1,6 +1,10 @@
-/** What a task prints: taken from the process's streams while the task runs, gathered for a moment, and sent on. */
+/**
+ * What tasks write: taken from the process's streams, told apart by the task whose code writes, gathered for a moment,
+ * and sent on. What no task wrote goes where it went.
+ */
 
 import { StringDecoder } from "node:string_decoder";
+import { currentTask, type TaskContext } from "./task-context.ts";
 
 export type Stream = "stdout" | "stderr";
 
@@ -14,77 +18,98 @@ const LAST_WORDS = 2_000;
 
 type Write = typeof process.stdout.write;
 
+/** What one task has written and is not sent yet. */
+interface Gathered {
+  readonly text: Record<Stream, string>;
+  readonly decoders: Record<Stream, StringDecoder>;
+  timer: NodeJS.Timeout | undefined;
+  lastFlush: number;
+}
+
 export class TaskOutput {
   readonly #send: (taskId: string, stream: Stream, text: string) => void;
-  readonly #gathered: Record<Stream, string> = { stdout: "", stderr: "" };
-  readonly #decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
-  #taskId: string | undefined;
-  #lastWords = "";
-  #lastFlush = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #gathered = new Map<TaskContext, Gathered>();
+  #lastWords: { readonly context: TaskContext; text: string } | undefined;
 
-  /** From now on what is written while a task runs goes to `send`; other output goes where it went. */
+  /** From now on what tasks write goes to `send`. */
   constructor(send: (taskId: string, stream: Stream, text: string) => void) {
     this.#send = send;
     const write: Write = process.stderr.write.bind(process.stderr);
     // A task that ends the process is not heard any more; what it said goes where the agent looks.
     process.once("exit", () => {
-      if (this.#taskId !== undefined && this.#lastWords !== "") write(this.#lastWords);
+      if (this.#lastWords !== undefined) write(this.#lastWords.text);
     });
     for (const stream of STREAMS) this.#capture(stream);
   }
 
-  begin(taskId: string): void {
-    this.#taskId = taskId;
-    this.#lastWords = "";
-  }
-
-  /** The task has ended: sends what is left. */
-  end(): void {
-    for (const stream of STREAMS) this.#gathered[stream] += this.#decoders[stream].end();
-    this.#flush();
-    this.#taskId = undefined;
+  /** The task has ended: sends what is left. What it left behind may write later; that is sent as it comes. */
+  end(context: TaskContext): void {
+    if (this.#lastWords?.context === context) this.#lastWords = undefined;
+    const gathered = this.#gathered.get(context);
+    if (gathered === undefined) return;
+    for (const stream of STREAMS) gathered.text[stream] += gathered.decoders[stream].end();
+    this.#flush(context, gathered);
+    this.#gathered.delete(context);
   }
 
   #capture(stream: Stream): void {
     const target = process[stream];
     const original: Write = target.write.bind(target);
     target.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
-      if (this.#taskId === undefined) return original(chunk, encoding as BufferEncoding, callback as () => void);
-      this.#add(stream, this.#textOf(stream, chunk, encoding));
+      const context = currentTask();
+      if (context === undefined) return original(chunk, encoding as BufferEncoding, callback as () => void);
+      this.#add(context, stream, chunk, encoding);
       const done = typeof encoding === "function" ? encoding : callback;
       if (typeof done === "function") process.nextTick(done as () => void);
       return true;
     }) as Write;
   }
 
-  /** A character whose bytes come in several pieces is held back until it is complete. */
-  #textOf(stream: Stream, chunk: string | Uint8Array, encoding: unknown): string {
-    const decoder = this.#decoders[stream];
-    if (typeof chunk !== "string") return decoder.write(Buffer.from(chunk));
-    if (typeof encoding !== "string" || /^utf-?8$/i.test(encoding)) return decoder.end() + chunk;
-    return decoder.write(Buffer.from(chunk, encoding as BufferEncoding));
-  }
-
-  #add(stream: Stream, text: string): void {
-    if (stream === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
+  #add(context: TaskContext, stream: Stream, chunk: string | Uint8Array, encoding: unknown): void {
+    let gathered = this.#gathered.get(context);
+    if (gathered === undefined) {
+      gathered = {
+        text: { stdout: "", stderr: "" },
+        decoders: { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") },
+        timer: undefined,
+        lastFlush: 0,
+      };
+      this.#gathered.set(context, gathered);
+    }
+    const text = textOf(gathered.decoders[stream], chunk, encoding);
+    if (stream === "stderr") this.#keepLastWords(context, text);
     // Keep the order of the two streams: what the other one holds goes first.
     const other = stream === "stdout" ? "stderr" : "stdout";
-    if (this.#gathered[other] !== "") this.#flush();
-    this.#gathered[stream] += text;
-    if (this.#gathered[stream].length >= GATHER_CHARACTERS || Date.now() - this.#lastFlush >= GATHER_MS) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
-  }
-
-  #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const stream of STREAMS) {
-      const text = this.#gathered[stream];
-      if (text === "" || this.#taskId === undefined) continue;
-      this.#gathered[stream] = "";
-      this.#lastFlush = Date.now();
-      this.#send(this.#taskId, stream, text);
+    if (gathered.text[other] !== "") this.#flush(context, gathered);
+    gathered.text[stream] += text;
+    if (gathered.text[stream].length >= GATHER_CHARACTERS || Date.now() - gathered.lastFlush >= GATHER_MS) {
+      this.#flush(context, gathered);
+    } else {
+      gathered.timer ??= setTimeout(() => this.#flush(context, gathered), GATHER_MS);
     }
   }
+
+  #keepLastWords(context: TaskContext, text: string): void {
+    if (this.#lastWords?.context !== context) this.#lastWords = { context, text: "" };
+    this.#lastWords.text = (this.#lastWords.text + text).slice(-LAST_WORDS);
+  }
+
+  #flush(context: TaskContext, gathered: Gathered): void {
+    clearTimeout(gathered.timer);
+    gathered.timer = undefined;
+    for (const stream of STREAMS) {
+      const text = gathered.text[stream];
+      if (text === "") continue;
+      gathered.text[stream] = "";
+      gathered.lastFlush = Date.now();
+      this.#send(context.taskId, stream, text);
+    }
+  }
+}
+
+/** A character whose bytes come in several pieces is held back until it is complete. */
+function textOf(decoder: StringDecoder, chunk: string | Uint8Array, encoding: unknown): string {
+  if (typeof chunk !== "string") return decoder.write(Buffer.from(chunk));
+  if (typeof encoding !== "string" || /^utf-?8$/i.test(encoding)) return decoder.end() + chunk;
+  return decoder.write(Buffer.from(chunk, encoding as BufferEncoding));
 }

@@ -97,6 +97,8 @@ export type HubRequest =
       readonly method: "abort";
       readonly taskIds?: readonly string[] | undefined;
       readonly engineIds?: readonly number[] | undefined;
+      /** Interrupt tasks that run, too. */
+      readonly running?: boolean | undefined;
     }
   | { readonly method: "queueStatus" }
   | { readonly method: "status" }
@@ -192,6 +194,12 @@ export interface Published {
   readonly taskId: string;
   readonly payload: Uint8Array;
 }
+/** Something that a running task showed: `{ data, metadata }`, the data by media type. */
+export interface Displayed {
+  readonly type: "displayed";
+  readonly taskId: string;
+  readonly payload: Uint8Array;
+}
 
 // Controller to agent.
 
@@ -238,6 +246,7 @@ export type Message =
   | Result
   | Output
   | Published
+  | Displayed
   | SpawnEngines
   | KillEngines
   | SignalEngines

@@ -208,3 +208,24 @@ test("another client sees the output of a finished task with its result", async 
   expect(await fetched).toBe(5);
   expect(fetched.stdout).toBe("for everybody\n");
 });
+
+test("what a task left behind prints while another task runs does not count for that one", async () => {
+  await using gate = await Gate.make();
+  const one = shared.rc.at(0);
+  const first = one.apply((url: string) => {
+    setTimeout(async () => {
+      console.log("left behind");
+      await fetch(url);
+    }, 1);
+  }, gate.url);
+  await first;
+  const second = one.apply(async (url: string) => {
+    console.log("mine");
+    await fetch(url);
+    console.log("mine again");
+  }, gate.url);
+  await gate.arrived(2);
+  gate.open();
+  await second;
+  expect(second.stdout).toBe("mine\nmine again\n");
+});

@@ -81,6 +81,7 @@ export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Messa
   ],
   output: [{ type: "output", taskId: "t-1", stream: "stderr", text: "😀 line\n".repeat(3_000) }],
   published: [{ type: "published", taskId: "t-1", payload: PAYLOAD }],
+  displayed: [{ type: "displayed", taskId: "t-1", payload: PAYLOAD }],
   spawnEngines: [{ type: "spawnEngines", engineSet: "set-1", uuids: ["e-1", "e-2"], env: {} }],
   killEngines: [{ type: "killEngines", uuids: [] }],
   signalEngines: [{ type: "signalEngines", uuids: ["e-1"], signal: "SIGUSR1" }],

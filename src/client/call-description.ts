@@ -1,0 +1,156 @@
+/** What is known of a call: who computes it, how far it is, how long it took, and what its tasks wrote and showed. */
+
+import { TimeoutError } from "../errors.ts";
+import { type Assembly, itemCount } from "./assembly.ts";
+import { checkGroupBy, type DisplayOptions, displayOutputs } from "./display-outputs.ts";
+import type { DisplayedOutput, Metadata } from "./metadata.ts";
+import { OutputStream, type StreamOptions } from "./output-stream.ts";
+import type { ClientTask } from "./task.ts";
+import { type DateChoice, elapsedTime, serialTime, type TimeStamp, timeBetween } from "./timing.ts";
+import { checkWait, type Wait, within } from "./waiting.ts";
+
+/** What describes a call: bare for a single target, an array in target order for several. */
+export type PerTarget<T> = T | T[];
+
+export class CallDescription {
+  protected readonly tasks: readonly ClientTask[];
+  protected readonly assembly: Assembly<unknown>;
+  #pending: number;
+  #settled: Promise<void> | undefined;
+  #onSettled: (() => void) | undefined;
+
+  constructor(tasks: readonly ClientTask[], assembly: Assembly<unknown>) {
+    this.tasks = tasks;
+    this.assembly = assembly;
+    this.#pending = tasks.length;
+    const oneSettled = (): void => {
+      if (--this.#pending === 0) this.#onSettled?.();
+    };
+    for (const task of tasks) task.whenSettled(oneSettled);
+  }
+
+  /** Whether every task has ended, well or not. */
+  get ready(): boolean {
+    return this.#pending === 0;
+  }
+
+  /** One id for each task, in target order. */
+  get messageIds(): string[] {
+    return this.tasks.map((task) => task.id);
+  }
+
+  /** The engine of each task, in target order. */
+  get engineIds(): number[] {
+    return this.tasks.map((task) => task.metadata.engineId);
+  }
+
+  get metadata(): PerTarget<Metadata> {
+    return this.#perTarget((task) => task.metadata);
+  }
+
+  /** What the tasks have printed so far. */
+  get stdout(): PerTarget<string> {
+    return this.#perTarget((task) => task.metadata.stdout);
+  }
+
+  get stderr(): PerTarget<string> {
+    return this.#perTarget((task) => task.metadata.stderr);
+  }
+
+  /** What the tasks have shown with `display` so far. */
+  get outputs(): PerTarget<DisplayedOutput[]> {
+    return this.#perTarget((task) => task.metadata.outputs);
+  }
+
+  /** The data that the tasks published last. */
+  get data(): PerTarget<unknown> {
+    return this.#perTarget((task) => task.metadata.data);
+  }
+
+  /**
+   * What the tasks write from now on, and what they have written already: printed on this process's streams, or, by
+   * `for await (const { stream, text, engineId } of result.streamOutput())`, given piece by piece. Printing ends with
+   * the tasks, or when the stream is disposed of.
+   */
+  streamOutput(options: StreamOptions = {}): OutputStream {
+    return new OutputStream(this.tasks, this.assembly.single, options);
+  }
+
+  /** Waits for the result, and prints what the tasks wrote, showed and gave, also when some failed. */
+  async displayOutputs(options: DisplayOptions & Wait = {}): Promise<void> {
+    checkGroupBy(options.groupBy ?? "type");
+    await this.untilSettled(options);
+    displayOutputs(this.tasks, this.assembly.single, options);
+  }
+
+  /** How many items the result has: those of a map, else one for each engine. */
+  get size(): number {
+    return this.tasks.reduce((sum, _, index) => sum + itemCount(this.assembly, index), 0);
+  }
+
+  /** How many of them have arrived. */
+  get progress(): number {
+    return this.tasks.reduce((sum, task, index) => sum + (task.settled ? itemCount(this.assembly, index) : 0), 0);
+  }
+
+  /** Milliseconds since the call was sent, until now or until its last result. */
+  get elapsed(): number {
+    return elapsedTime(this.tasks);
+  }
+
+  /** Milliseconds that the engines computed, summed. @throws Error before the result is ready. */
+  get serialTime(): number {
+    this.assertReady("serialTime");
+    return serialTime(this.tasks);
+  }
+
+  /** Milliseconds from the first task sent to the last result received. @throws Error before the result is ready. */
+  get wallTime(): number {
+    this.assertReady("wallTime");
+    return this.elapsed;
+  }
+
+  /** How many times faster than one engine after another. @throws Error before the result is ready. */
+  get speedup(): number {
+    return this.serialTime / this.wallTime;
+  }
+
+  /**
+   * Milliseconds from one set of dates to another: `timedelta("submitted", "completed")` is from the first submission
+   * to the last end; `Math.min` and `Math.max` may be replaced.
+   * @throws TypeError for what is no time stamp or date, RangeError for a time stamp that is not known yet.
+   */
+  timedelta(
+    start: TimeStamp | Date | readonly Date[],
+    end: TimeStamp | Date | readonly Date[],
+    { startKey = Math.min, endKey = Math.max }: { readonly startKey?: DateChoice; readonly endKey?: DateChoice } = {},
+  ): number {
+    return timeBetween(this.tasks, start, end, { from: startKey, to: endKey });
+  }
+
+  /** Resolves once every task has ended. @throws TimeoutError, or the reason of the signal. */
+  protected async untilSettled(wait: Wait): Promise<void> {
+    checkWait(wait);
+    if (this.#pending === 0) return;
+    this.#settled ??= new Promise((resolve) => {
+      this.#onSettled = resolve;
+    });
+    await within(this.#settled, wait, this.describeWait());
+  }
+
+  protected describeWait(): string {
+    return `waiting for ${this.tasks.length === 1 ? "the task" : `${this.tasks.length} tasks`}`;
+  }
+
+  /** @throws Error before the result is ready. */
+  protected assertReady(what: string): void {
+    if (this.ready) return;
+    throw new TimeoutError(`${what} is known once the result is ready: await it, or wait(), first`);
+  }
+
+  #perTarget<V>(of: (task: ClientTask) => V): PerTarget<V> {
+    const [first] = this.tasks;
+    // A map of nothing has no task, whatever its target.
+    return this.assembly.single && first !== undefined ? of(first) : this.tasks.map(of);
+  }
+}
