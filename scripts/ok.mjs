@@ -12,6 +12,7 @@ const steps = new Map([
   ["type tests", "test:types"],
   ["lint", "lint"],
   ["tests", "test:run"],
+  ["toolchains", "test:toolchains"],
   ["publint", "check:publint"],
   ["exports", "check:exports"],
   ["unused", "check:unused"],

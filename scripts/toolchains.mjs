@@ -1,0 +1,65 @@
+// `npm run test:toolchains`: tests functions under the compilers, loaders and versions of Node that
+// test/toolchains/package.json names. Installs them first, unless they are there; what cannot be installed is said,
+// and its tests are skipped. Arguments are passed on to vitest: `npm run test:toolchains -- vitest`.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+const root = path.dirname(import.meta.dirname);
+const folder = path.join(root, "test", "toolchains");
+const marker = path.join(folder, "node_modules", ".installed");
+const lock = readFileSync(path.join(folder, "package-lock.json"));
+const state = createHash("sha256").update(lock).update(`${process.platform} ${process.arch}`).digest("hex");
+
+if (!existsSync(marker) || readFileSync(marker, "utf8") !== state) install();
+process.exit(runTests(process.argv.slice(2)));
+
+function install() {
+  const started = performance.now();
+  console.log("Installing the toolchains (test/toolchains/package.json) ...");
+  // Their binaries are in the packages, so none of them needs a script at installation.
+  const { status, stderr, error } = spawnSync("npm", ["ci", "--ignore-scripts", "--loglevel=error"], {
+    cwd: folder,
+    encoding: "utf8",
+    shell: process.platform === "win32",
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const missing = missingPackages();
+  if (status === 0 && missing.length === 0) {
+    writeFileSync(marker, state);
+    console.log(`Installed in ${((performance.now() - started) / 1000).toFixed(0)} s.`);
+    return;
+  }
+  const reason = error?.message ?? (stderr.trim() || "npm gave no reason");
+  console.warn(`Not installed: ${missing.join(", ")}.\n${reason}\nThe tests that need them are skipped.`);
+}
+
+/** Packages for this platform that are not there; npm passes over optional ones that it cannot get. */
+function missingPackages() {
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
+  const platform = `-${process.platform}-${process.arch}`;
+  const wanted = [
+    ...Object.keys(dependencies),
+    ...Object.keys(optionalDependencies).filter((name) => name.endsWith(platform)),
+  ];
+  return wanted.filter((name) => !existsSync(path.join(folder, "node_modules", name, "package.json")));
+}
+
+/** The report, if one is asked for, goes beside that of the other tests. */
+function runTests(filters) {
+  const report = process.env.NDPARALLEL_TEST_REPORT;
+  const env = { ...process.env };
+  if (report) env.NDPARALLEL_TEST_REPORT = path.join(path.dirname(report), "toolchains.json");
+  const vitest = path.join(root, "node_modules", "vitest", "vitest.mjs");
+  const { status } = spawnSync(
+    process.execPath,
+    [vitest, "run", "--config", "test/toolchains/vitest.config.ts", ...filters],
+    {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+      env,
+    },
+  );
+  return status ?? 1;
+}
