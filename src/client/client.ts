@@ -177,13 +177,13 @@ export class Client {
   async queueStatus(options: { readonly targets?: Targets; readonly verbose?: boolean } = {}): Promise<unknown> {
     const targets = checkTargets(options.targets ?? "all", this.#session);
     const wanted = targets === "all" ? undefined : new Set(typeof targets === "number" ? [targets] : targets);
-    const { engines } = await this.#session.link.request<"queueStatus">({ method: "queueStatus" });
+    const { engines, unassigned } = await this.#session.link.request<"queueStatus">({ method: "queueStatus" });
     const show = (ids: readonly string[]): number | string[] => (options.verbose ? [...ids] : ids.length);
     const status: Record<string, unknown> = {};
     for (const { engineId, queued, running, completed } of engines) {
       if (wanted?.has(engineId) ?? true) status[engineId] = { queue: show(queued), tasks: show(running), completed };
     }
-    return { ...status, unassigned: show([]) };
+    return { ...status, unassigned: show(unassigned) };
   }
 
   /** Tasks that have not started fail with TaskAborted: those of `jobs`, or all outstanding ones. */

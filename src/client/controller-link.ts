@@ -6,6 +6,7 @@ import { connect } from "../channel/connector.ts";
 import { ConnectionError } from "../errors.ts";
 import type { ControllerStatus, HubRequest, Message, QueueStatus } from "../protocol/messages.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
+import { surroundingEngine } from "../protocol/within-engine.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
 
 export interface LinkListener {
@@ -22,6 +23,7 @@ interface Answers {
   signalEngines: undefined;
   shutdown: undefined;
   abort: undefined;
+  retire: undefined;
   queueStatus: QueueStatus;
   status: ControllerStatus;
   result: "sent" | "pending" | "unknown";
@@ -77,7 +79,7 @@ export class ControllerLink {
       },
     });
     link.hold();
-    link.#connection.send({ type: "hello", role: "client", uuid: link.uuid });
+    link.#connection.send({ type: "hello", role: "client", uuid: link.uuid, engineUuid: surroundingEngine()?.uuid });
     const timer = setTimeout(() => link.#giveUp(timeout), timeout - (performance.now() - began));
     try {
       await link.#welcome;

@@ -1,9 +1,23 @@
 /** What a cluster can be started with, and checks of it. */
 
 import { constants } from "node:os";
+import type { HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
+import { type SchemeName, schemeNames } from "../protocol/schemes.ts";
 
 /** How processes are started. This machine is the only place so far. */
 export type LauncherName = "local";
+
+/** How load-balanced tasks are scheduled. */
+export interface ControllerOptions {
+  /** How the controller's process is started. */
+  readonly launcher?: LauncherName;
+  /** How an engine is chosen among those with room; `leastload` unless given. */
+  readonly scheme?: SchemeName;
+  /** Milliseconds of expected work that an engine holds in advance; 5 unless given. */
+  readonly prefetch?: number;
+  /** At most so many load-balanced tasks at an engine, instead of `prefetch`; 0: no limit. */
+  readonly hwm?: number;
+}
 
 /** The options of `Cluster.start`. */
 export interface ClusterOptions {
@@ -13,22 +27,33 @@ export interface ClusterOptions {
   readonly clusterId?: string;
   /** Where the connection file lies; `$NDPARALLEL_DIR`, or a directory among the temporary ones, unless given. */
   readonly profileDir?: string;
-  readonly controller?: LauncherName;
+  readonly controller?: LauncherName | ControllerOptions;
   readonly engine?: LauncherName;
   /** Environment variables for the engines, besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /** How long `connect()` waits for the engines, in milliseconds; 60,000 unless given. */
   readonly engineTimeout?: number;
+  /** Whether engines that end unasked are replaced: how often in what time. `true`: 5 times in a minute. */
+  readonly restart?: RestartPolicy | boolean;
+  /** What each engine offers to tasks that ask for it, e.g. `{ gpu: 1 }`. */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** How soon it is noticed that processes are stopped, or hosts lost. */
+  readonly heartbeat?: Partial<HeartbeatPolicy>;
 }
 
 const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown) => void } = {
   engines: (value) => checkCount(value, 0, "engines"),
   clusterId: (value) => expectType("clusterId", value, "string"),
   profileDir: (value) => expectType("profileDir", value, "string"),
-  controller: (value) => expectLocal("controller", value),
+  controller: checkController,
   engine: (value) => expectLocal("engine", value),
   env: checkEnv,
   engineTimeout: (value) => expectType("engineTimeout", value, "number"),
+  restart: (value) => {
+    if (typeof value !== "boolean") checkAmounts("restart", value, ["times", "within", "delay"]);
+  },
+  resources: (value) => checkAmounts("resources", value),
+  heartbeat: (value) => checkAmounts("heartbeat", value, ["period", "timeout", "stopped"]),
 };
 
 /** @throws TypeError for an unknown option or one of the wrong type, RangeError for an impossible number. */
@@ -61,6 +86,36 @@ function checkEnv(value: unknown): void {
   const valid =
     typeof value === "object" && value !== null && Object.values(value).every((text) => typeof text === "string");
   if (!valid) throw new TypeError("env must be an object of strings");
+}
+
+function checkController(value: unknown): void {
+  if (typeof value !== "object" || value === null) {
+    expectLocal("controller", value);
+    return;
+  }
+  const { launcher = "local", scheme = "leastload", ...amounts } = value as ControllerOptions;
+  expectLocal("controller.launcher", launcher);
+  if (!schemeNames.includes(scheme)) {
+    throw new TypeError(`controller.scheme must be one of ${schemeNames.join(", ")}; given: ${String(scheme)}`);
+  }
+  checkAmounts("controller", amounts, ["prefetch", "hwm"]);
+}
+
+/** @throws TypeError unless `value` is a record of numbers with no names but these, RangeError for a negative number. */
+export function checkAmounts(option: string, value: unknown, names?: readonly string[]): void {
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`${option} must be an object of numbers; given: ${String(value)}`);
+  }
+  for (const [name, amount] of Object.entries(value)) {
+    if (names !== undefined && !names.includes(name)) {
+      throw new TypeError(`unknown option "${option}.${name}"; there are: ${names.join(", ")}`);
+    }
+    if (amount === undefined) continue;
+    if (typeof amount !== "number" || Number.isNaN(amount)) {
+      throw new TypeError(`${option}.${name} must be a number; given: ${String(amount)}`);
+    }
+    if (amount < 0) throw new RangeError(`${option}.${name} must not be negative; given: ${amount}`);
+  }
 }
 
 function expectType(name: string, value: unknown, type: "string" | "number"): void {

@@ -12,6 +12,7 @@ import {
 import { ControllerLink } from "../client/controller-link.ts";
 import { within } from "../client/waiting.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
+import { DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
 import { type ClusterOptions, checkCount, checkOptions, checkSignal } from "./cluster-options.ts";
 import { type ClusterSummary, checkFree, runningCluster } from "./discovery.ts";
 import { type LocalProcesses, launchLocally } from "./local-launcher.ts";
@@ -38,6 +39,8 @@ export class Cluster {
   readonly file: string;
   readonly #engineTimeout: number;
   readonly #env: Record<string, string>;
+  readonly #resources: Readonly<Record<string, number>> | undefined;
+  readonly #restart: RestartPolicy | undefined;
   readonly #link: ControllerLink;
   /** Only the process that started the cluster has them. */
   readonly #processes: LocalProcesses | undefined;
@@ -50,6 +53,8 @@ export class Cluster {
       readonly processes?: LocalProcesses;
       readonly engineTimeout?: number;
       readonly env?: Record<string, string>;
+      readonly resources?: Readonly<Record<string, number>> | undefined;
+      readonly restart?: RestartPolicy | undefined;
     } = {},
   ) {
     this.clusterId = place.clusterId;
@@ -59,6 +64,8 @@ export class Cluster {
     this.#processes = options.processes;
     this.#engineTimeout = options.engineTimeout ?? 60_000;
     this.#env = options.env ?? {};
+    this.#resources = options.resources;
+    this.#restart = options.restart;
   }
 
   /**
@@ -73,11 +80,13 @@ export class Cluster {
     const profileDir = options.profileDir ?? defaultProfileDir();
     const file = connectionFilePath(clusterId, profileDir);
     await checkFree(clusterId, file);
-    const processes = await launchLocally(clusterId, file);
+    const processes = await launchLocally(clusterId, file, processOptions(options));
     try {
       const link = await ControllerLink.connect(processes.info, ignore, CONNECT_TIMEOUT_MS);
-      const { engineTimeout = 60_000, env = {} } = options;
-      const cluster = new Cluster({ clusterId, profileDir, file }, link, { processes, engineTimeout, env });
+      const { engineTimeout = 60_000, env = {}, resources } = options;
+      const restart = restartPolicy(options.restart);
+      const place = { clusterId, profileDir, file };
+      const cluster = new Cluster(place, link, { processes, engineTimeout, env, resources, restart });
       const engines = options.engines ?? availableParallelism();
       if (engines > 0) await cluster.startEngines(engines);
       return cluster;
@@ -133,11 +142,26 @@ export class Cluster {
   /** Starts `count` more engines. Gives the id of their set at once; they register later: see `waitForEngines`. */
   async startEngines(
     count: number,
-    options: { readonly env?: Readonly<Record<string, string>> } = {},
+    options: Pick<ClusterOptions, "env" | "resources" | "restart"> = {},
   ): Promise<string> {
     checkCount(count, 1);
+    checkOptions(options);
     const env = { ...this.#env, ...options.env };
-    return this.#link.request<"startEngines">({ method: "startEngines", count, env });
+    const resources = options.resources ?? this.#resources;
+    const restart = options.restart === undefined ? this.#restart : restartPolicy(options.restart);
+    return this.#link.request<"startEngines">({ method: "startEngines", count, env, resources, restart });
+  }
+
+  /**
+   * Takes engines out, by id: they finish what they run, take nothing new, and end; what waits goes to others. Done when
+   * their processes have ended.
+   */
+  async retireEngines(engineIds: number | readonly number[]): Promise<void> {
+    const list = typeof engineIds === "number" ? [engineIds] : [...engineIds];
+    for (const id of list) {
+      if (!Number.isInteger(id)) throw new TypeError(`an engine id must be an integer; given: ${String(id)}`);
+    }
+    await this.#link.request<"retire">({ method: "retire", engineIds: list });
   }
 
   /** Stops a set of engines, or all; done when their processes have ended. @throws RangeError for an unknown set. */
@@ -195,6 +219,15 @@ export class Cluster {
     this.#link.close();
     await this.#processes?.stop(patience);
   }
+}
+
+function restartPolicy(restart: RestartPolicy | boolean | undefined): RestartPolicy | undefined {
+  return restart === true ? DEFAULT_RESTART : restart === false ? undefined : restart;
+}
+
+function processOptions({ controller, heartbeat }: ClusterOptions): Parameters<typeof launchLocally>[2] {
+  const { scheme, hwm, prefetch } = typeof controller === "object" ? controller : {};
+  return { scheduler: { scheme, hwm, prefetch }, heartbeat: { ...DEFAULT_HEARTBEAT, ...heartbeat } };
 }
 
 const ignore = { message: (): void => undefined, lost: (): void => undefined };

@@ -6,6 +6,7 @@ import { type ConnectionInfo, removeConnectionFile, writeConnectionFile } from "
 import type { ControllerConfiguration, ControllerReady } from "../controller/main.ts";
 import type { AgentConfiguration } from "../engine/configuration.ts";
 import { ConnectionError } from "../errors.ts";
+import { DEFAULT_HEARTBEAT } from "../protocol/policies.ts";
 import { newKey } from "../protocol/signing.ts";
 
 /** Connections are taken from this machine only. */
@@ -22,13 +23,18 @@ export interface LocalProcesses {
  * Starts the processes and writes the connection file; engines are not started yet.
  * @throws ConnectionError when the controller does not come up.
  */
-export async function launchLocally(clusterId: string, file: string): Promise<LocalProcesses> {
+export async function launchLocally(
+  clusterId: string,
+  file: string,
+  { scheduler, heartbeat = DEFAULT_HEARTBEAT }: Pick<ControllerConfiguration, "scheduler" | "heartbeat"> = {},
+): Promise<LocalProcesses> {
   // Both at once: the agent loads while the controller does, and hears later where it is.
   const controller = start("../controller/main.js");
   const agent = start("../engine/agent-main.js");
   try {
     const key = newKey();
-    controller.send({ clusterId, host: LOOPBACK, key, connectionFile: file } satisfies ControllerConfiguration);
+    const configuration = { clusterId, host: LOOPBACK, key, connectionFile: file, scheduler, heartbeat };
+    controller.send(configuration satisfies ControllerConfiguration);
     const { port } = await ready(controller);
     const controllerPid = controller.pid as number;
     const info: ConnectionInfo = {
@@ -42,7 +48,7 @@ export async function launchLocally(clusterId: string, file: string): Promise<Lo
     };
     writeConnectionFile(file, info);
     controller.once("exit", () => removeConnectionFile(file));
-    agent.send({ host: LOOPBACK, port, key, connectionFile: file } satisfies AgentConfiguration);
+    agent.send({ host: LOOPBACK, port, key, connectionFile: file, heartbeat } satisfies AgentConfiguration);
     for (const child of [controller, agent]) letGo(child);
     return { info, stop: (patience) => stop([controller, agent], file, patience) };
   } catch (error) {

@@ -13,10 +13,13 @@ import type {
   QueueStatus,
   Request,
 } from "../protocol/messages.ts";
+import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
+import type { Submitter } from "./pending-task.ts";
+import type { SchedulerOptions } from "./scheduler.ts";
 import { TaskDatabase } from "./task-database.ts";
-import { type Submitter, TaskRouter } from "./task-router.ts";
+import { TaskRouter } from "./task-router.ts";
 
 export interface ControllerOptions {
   readonly clusterId: string;
@@ -26,6 +29,8 @@ export interface ControllerOptions {
    * has); perhaps more than once.
    */
   readonly onShutdown: () => void;
+  readonly scheduler?: SchedulerOptions | undefined;
+  readonly heartbeat?: HeartbeatPolicy | undefined;
 }
 
 /** What handles the messages of one greeted peer. */
@@ -34,18 +39,25 @@ type Peer = ConnectionHandlers;
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #clients = new Map<string, Submitter>();
-  readonly #registry: EngineRegistry = new EngineRegistry({
-    engineUp: (engine) => this.#engineUp(engine),
-    engineDown: (engine, reason) => this.#engineDown(engine, reason),
-    engineSetStopped: (engineSet, reason) => this.#broadcast({ type: "engineSetStopped", engineSet, reason }),
-  });
-  readonly #router: TaskRouter = new TaskRouter(this.#registry, new TaskDatabase());
+  readonly #registry: EngineRegistry;
+  readonly #router: TaskRouter;
   #shutdown: Promise<void> | undefined;
   /** The client that asked for the end, once the agents are gone. */
   #stopper: Submitter | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.#registry = new EngineRegistry(
+      {
+        engineUp: (engine) => this.#engineUp(engine),
+        engineDown: (engine, reason) => this.#engineDown(engine, reason),
+        engineSetStopped: (engineSet, reason) => this.#broadcast({ type: "engineSetStopped", engineSet, reason }),
+        enginesExpected: (count) => this.#router.expect(count),
+        engineStopped: ({ engineId }, stopped) => this.#router.engineStopped(engineId, stopped),
+      },
+      options.heartbeat,
+    );
+    this.#router = new TaskRouter(this.#registry, new TaskDatabase(), options.scheduler);
   }
 
   /** Takes a new connection; its first message must be a hello. */
@@ -76,7 +88,7 @@ export class Controller {
       case "engine": {
         const engine = this.#registry.addEngine(hello, connection);
         connection.send({ type: "welcome", clusterId: this.#options.clusterId, engineId: engine.engineId });
-        return this.#enginePeer(engine.uuid);
+        return this.#enginePeer(engine);
       }
       case "agent":
         this.#registry.addAgent(hello, connection);
@@ -84,6 +96,8 @@ export class Controller {
         return {
           message: (message) => {
             if (message.type === "engineExited") this.#registry.engineExited(message);
+            else if (message.type === "engineStopped") this.#registry.engineStopped(message.uuid, message.stopped);
+            else if (message.type === "heartbeat") this.#registry.heartbeat(hello.uuid);
           },
           closed: () => this.#registry.removeAgent(hello.uuid),
         };
@@ -93,13 +107,14 @@ export class Controller {
   }
 
   #greetClient(hello: ClientHello, connection: Connection): Peer {
-    const client: Submitter = { uuid: hello.uuid, connection };
+    const client: Submitter = { uuid: hello.uuid, connection, isNested: hello.engineUuid !== undefined };
     this.#clients.set(client.uuid, client);
     const engines = this.#registry.engines.map(engineInfo);
     connection.send({ type: "welcome", clusterId: this.#options.clusterId, engines });
     return {
       message: (message, buffers) => {
         if (message.type === "submit") this.#router.submit(message, buffers, client);
+        else if (message.type === "submitBalanced") this.#router.submitBalanced(message, buffers, client);
         else if (message.type === "request") void this.#answer(message, client);
       },
       closed: () => {
@@ -109,12 +124,14 @@ export class Controller {
     };
   }
 
-  #enginePeer(uuid: string): Peer {
+  #enginePeer({ uuid, engineId }: Engine): Peer {
     return {
       message: (message, buffers) => {
         if (message.type === "result") this.#router.result(message, buffers);
         else if (message.type === "output") this.#router.output(message);
         else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
+        else if (message.type === "recalled") this.#router.recalled(message);
+        else if (message.type === "waitingTasks") this.#router.waiting(message, engineId);
       },
       closed: () => this.#registry.engineDisconnected(uuid),
     };
@@ -143,7 +160,7 @@ export class Controller {
   #perform(request: HubRequest, client: Submitter): unknown {
     switch (request.method) {
       case "startEngines":
-        return this.#registry.start(request.count, request.env);
+        return this.#registry.start(request.count, request);
       case "stopEngines":
         return this.#registry.stop(request.engineSet);
       case "restartEngines":
@@ -154,6 +171,8 @@ export class Controller {
         return this.shutdown();
       case "abort":
         return this.#router.abort(request.taskIds ?? this.#router.scheduler.unfinished(request.engineIds));
+      case "retire":
+        return this.#retire(request.engineIds);
       case "queueStatus":
         return this.#queueStatus();
       case "status":
@@ -163,6 +182,12 @@ export class Controller {
     }
   }
 
+  /** Resolves once the engines have ended. */
+  #retire(engineIds: readonly number[]): Promise<void> {
+    for (const engineId of engineIds) this.#router.retire(engineId);
+    return this.#registry.gone(engineIds);
+  }
+
   #queueStatus(): QueueStatus {
     const engines = this.#router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
       engineId,
@@ -170,7 +195,7 @@ export class Controller {
       running: dispatched.slice(0, 1),
       completed,
     }));
-    return { engines };
+    return { engines, unassigned: this.#router.scheduler.unassigned() };
   }
 
   #status(): ControllerStatus {

@@ -7,6 +7,10 @@ import { randomUUID } from "node:crypto";
 import type { Connection } from "../channel/connection.ts";
 import { EngineError } from "../errors.ts";
 import type { AgentHello, ControllerStatus, EngineExited, EngineHello, EngineInfo } from "../protocol/messages.ts";
+import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
+import { type EngineSet, makeSet, type SetOptions } from "./engine-set.ts";
+import { Heartbeats } from "./heartbeats.ts";
+import { Waiters } from "./waiters.ts";
 
 /** How long after one sign of an engine's end the other is waited for, in milliseconds. */
 const SECOND_SIGN_MS = 250;
@@ -28,19 +32,8 @@ interface Agent {
 export interface Engine extends EngineInfo {
   readonly agentUuid: string;
   readonly connection: Connection;
-}
-
-interface EngineSet {
-  readonly name: string;
-  readonly agentUuid: string;
-  readonly env: Record<string, string>;
-  readonly count: number;
-  /** Processes that were started and have not ended. */
-  readonly alive: Set<string>;
-  /** Those of them that have not registered yet. */
-  readonly starting: Set<string>;
-  restarting: boolean;
-  failed: string | undefined;
+  /** What it offers to tasks, e.g. `{ gpu: 1 }`. */
+  readonly resources: Readonly<Record<string, number>>;
 }
 
 interface Ending {
@@ -53,6 +46,9 @@ export interface RegistryListener {
   engineUp(engine: Engine): void;
   engineDown(engine: Engine, reason: string): void;
   engineSetStopped(engineSet: string, reason: string): void;
+  enginesExpected(count: number): void;
+  /** The engine's process was stopped, or goes on. */
+  engineStopped(engine: Engine, stopped: boolean): void;
 }
 
 export class EngineRegistry {
@@ -62,13 +58,18 @@ export class EngineRegistry {
   readonly #idByUuid = new Map<string, number>();
   readonly #endings = new Map<string, Ending>();
   readonly #sets = new Map<string, EngineSet>();
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
   #hadAgent = false;
   #nextEngineId = 0;
   #nextSet = 1;
+  #expected = 0;
+  readonly #heartbeats: Heartbeats;
 
-  constructor(listener: RegistryListener) {
+  constructor(listener: RegistryListener, heartbeat: HeartbeatPolicy = DEFAULT_HEARTBEAT) {
     this.#listener = listener;
+    this.#heartbeats = new Heartbeats(heartbeat, (uuid, silence) => {
+      this.#loseAgent(uuid, `its host was silent for ${Math.round(silence)} ms and counts as lost`);
+    });
   }
 
   get engines(): readonly Engine[] {
@@ -90,20 +91,44 @@ export class EngineRegistry {
   addAgent(hello: AgentHello, connection: Connection): void {
     this.#hadAgent = true;
     this.#agents.set(hello.uuid, { uuid: hello.uuid, pid: hello.pid, host: hello.host, connection });
+    this.#heartbeats.heard(hello.uuid);
     this.#changed();
   }
 
+  heartbeat(uuid: string): void {
+    if (this.#agents.has(uuid)) this.#heartbeats.heard(uuid);
+  }
+
   /** The agent is gone, and its engines end with it. */
-  removeAgent(uuid: string): void {
-    this.#agents.delete(uuid);
+  removeAgent(uuid: string, reason: string = AGENT_DIED): void {
+    if (!this.#agents.delete(uuid)) return;
+    this.#heartbeats.forget(uuid);
     for (const set of this.#sets.values()) {
       if (set.agentUuid !== uuid) continue;
-      for (const engineUuid of [...set.alive]) this.#ended(engineUuid, AGENT_DIED, set);
+      for (const engineUuid of [...set.alive]) this.#ended(engineUuid, reason, set);
     }
     for (const engine of this.engines) {
-      if (engine.agentUuid === uuid) this.#ended(engine.uuid, AGENT_DIED, undefined);
+      if (engine.agentUuid === uuid) this.#ended(engine.uuid, reason, undefined);
     }
     this.#changed();
+  }
+
+  engineStopped(uuid: string, stopped: boolean): void {
+    const engine = this.#byUuid(uuid);
+    if (engine !== undefined) this.#listener.engineStopped(engine, stopped);
+  }
+
+  /** The engine has nothing left to do and is not wanted any more. */
+  retired(engineId: number): void {
+    const engine = this.#engines.get(engineId);
+    if (engine === undefined) return;
+    this.#sets.get(engine.engineSet)?.unwanted.add(engine.uuid);
+    this.#agents.get(engine.agentUuid)?.connection.send({ type: "killEngines", uuids: [engine.uuid] });
+  }
+
+  /** Resolves once none of the engines is there any more. */
+  gone(engineIds: readonly number[]): Promise<void> {
+    return this.#waiters.until(() => !engineIds.some((engineId) => this.#engines.has(engineId)));
   }
 
   /** Gives a new engine its id: ascending, never used again. */
@@ -111,7 +136,8 @@ export class EngineRegistry {
     const host = this.#agents.get(hello.agentUuid)?.host ?? "";
     const engineId = this.#nextEngineId++;
     const { uuid, pid, engineSet, agentUuid } = hello;
-    const engine: Engine = { engineId, uuid, pid, engineSet, agentUuid, host, connection };
+    const resources = this.#sets.get(engineSet)?.resources ?? {};
+    const engine: Engine = { engineId, uuid, pid, engineSet, agentUuid, host, connection, resources };
     this.#engines.set(engineId, engine);
     this.#idByUuid.set(uuid, engineId);
     this.#sets.get(engineSet)?.starting.delete(uuid);
@@ -134,29 +160,23 @@ export class EngineRegistry {
    * Starts processes on an agent; they register later.
    * @throws EngineError when no agent comes.
    */
-  async start(count: number, env: Record<string, string>, name: string = `set-${this.#nextSet++}`): Promise<string> {
+  async start(count: number, options: SetOptions, name: string = `set-${this.#nextSet++}`): Promise<string> {
     const agent = await this.#anAgent();
-    const uuids = Array.from({ length: count }, () => randomUUID());
-    this.#sets.set(name, {
-      name,
-      agentUuid: agent.uuid,
-      env,
-      count,
-      alive: new Set(uuids),
-      starting: new Set(uuids),
-      restarting: false,
-      failed: undefined,
-    });
-    agent.connection.send({ type: "spawnEngines", engineSet: name, uuids, env });
+    const set = makeSet(name, agent.uuid, count, options);
+    this.#sets.set(name, set);
+    agent.connection.send({ type: "spawnEngines", engineSet: name, uuids: [...set.alive], env: set.env });
+    this.#changed();
     return name;
   }
 
   /** Stops the engines of a set, or of all; done when their processes have ended. */
   async stop(name?: string): Promise<void> {
     const sets = this.#named(name);
-    for (const set of sets)
+    for (const set of sets) {
+      for (const uuid of set.alive) set.unwanted.add(uuid);
       this.#agents.get(set.agentUuid)?.connection.send({ type: "killEngines", uuids: [...set.alive] });
-    await this.#until(() => sets.every((set) => set.alive.size === 0));
+    }
+    await this.#waiters.until(() => sets.every((set) => set.alive.size === 0));
   }
 
   /** Stops the engines of a set, or of all, and starts as many; done when the new ones have registered. */
@@ -164,9 +184,9 @@ export class EngineRegistry {
     const sets = this.#named(name).filter((set) => set.alive.size > 0 || name !== undefined);
     for (const set of sets) set.restarting = true;
     await Promise.all(sets.map((set) => this.stop(set.name)));
-    await Promise.all(sets.map((set) => this.start(set.count, set.env, set.name)));
+    await Promise.all(sets.map((set) => this.start(set.count, set, set.name)));
     const started = sets.map((set) => this.#sets.get(set.name) as EngineSet);
-    await this.#until(() => started.every((set) => set.starting.size === 0));
+    await this.#waiters.until(() => started.every((set) => set.starting.size === 0));
     const failed = started.find((set) => set.failed !== undefined);
     if (failed !== undefined)
       throw new EngineError(`engine set ${failed.name} could not be restarted: ${failed.failed}`);
@@ -180,13 +200,14 @@ export class EngineRegistry {
 
   /** Sends every agent away; done when they are gone, or do not answer for too long. */
   async stopAgents(): Promise<void> {
+    for (const set of this.#sets.values()) set.restarts = undefined;
     for (const agent of this.#agents.values()) agent.connection.send({ type: "stopAgent" });
-    await this.#untilLimited(() => this.#agents.size === 0, AGENT_STOP_MS);
+    await this.#waiters.untilLimited(() => this.#agents.size === 0, AGENT_STOP_MS);
   }
 
   /** The first agent, which may still be on its way when the cluster has just been started. */
   async #anAgent(): Promise<Agent> {
-    if (!this.#hadAgent) await this.#untilLimited(() => this.#agents.size > 0, AGENT_WAIT_MS);
+    if (!this.#hadAgent) await this.#waiters.untilLimited(() => this.#agents.size > 0, AGENT_WAIT_MS);
     const [agent] = this.#agents.values();
     if (agent === undefined) throw new EngineError("no host agent is connected: engines cannot be started");
     return agent;
@@ -196,7 +217,7 @@ export class EngineRegistry {
     if (name === undefined) return [...this.#sets.values()];
     const set = this.#sets.get(name);
     if (set === undefined) {
-      const known = [...this.#sets.keys()].map((known) => `"${known}"`).join(", ") || "none";
+      const known = [...this.#sets.keys()].map((id) => `"${id}"`).join(", ") || "none";
       throw new RangeError(`there is no engine set "${name}"; there are: ${known}`);
     }
     return [set];
@@ -204,8 +225,7 @@ export class EngineRegistry {
 
   /** One of the two signs that an engine has ended; the other is waited for, but not for long. */
   #sign(uuid: string, sign: { readonly reason?: string; readonly disconnected?: boolean }): void {
-    const engineId = this.#idByUuid.get(uuid);
-    const engine = engineId === undefined ? undefined : this.#engines.get(engineId);
+    const engine = this.#byUuid(uuid);
     if (engine === undefined) return;
     const ending: Ending = this.#endings.get(uuid) ?? { reason: undefined, disconnected: false, timer: undefined };
     this.#endings.set(uuid, ending);
@@ -221,45 +241,66 @@ export class EngineRegistry {
   #ended(uuid: string, reason: string, set: EngineSet | undefined): void {
     clearTimeout(this.#endings.get(uuid)?.timer);
     this.#endings.delete(uuid);
-    const engineId = this.#idByUuid.get(uuid);
-    const engine = engineId === undefined ? undefined : this.#engines.get(engineId);
+    const engine = this.#byUuid(uuid);
+    const wasStarting = set?.starting.delete(uuid) ?? false;
+    const wasAlive = set?.alive.delete(uuid) ?? false;
+    // Ordered first, so that tasks wait for the new one.
+    const replaced = wasAlive && set !== undefined && this.#replace(uuid, reason, set);
     if (engine !== undefined) {
       this.#engines.delete(engine.engineId);
       this.#idByUuid.delete(uuid);
       engine.connection.destroy();
       this.#listener.engineDown(engine, reason);
     }
-    if (set?.alive.delete(uuid)) {
-      if (set.starting.delete(uuid)) set.failed = reason;
-      if (set.alive.size === 0 && !set.restarting) this.#listener.engineSetStopped(set.name, reason);
+    if (wasAlive && set !== undefined && !replaced) {
+      if (wasStarting) set.failed = set.givenUp ?? reason;
+      if (set.alive.size === 0 && !set.restarting) this.#listener.engineSetStopped(set.name, set.givenUp ?? reason);
     }
     this.#changed();
   }
 
+  /** Whether another engine is started in place of one that ended unasked. */
+  #replace(uuid: string, reason: string, set: EngineSet): boolean {
+    const isWanted = !set.unwanted.delete(uuid) && !set.restarting && set.givenUp === undefined;
+    const agent = this.#agents.get(set.agentUuid);
+    if (!isWanted || set.restarts === undefined || agent === undefined) return false;
+    const pause = set.restarts.next(performance.now());
+    if (pause === undefined) {
+      set.givenUp = set.restarts.describe(reason);
+      set.failed = set.givenUp;
+      return false;
+    }
+    const next = randomUUID();
+    set.alive.add(next);
+    set.starting.add(next);
+    this.#changed();
+    setTimeout(() => {
+      if (set.unwanted.has(next)) this.#ended(next, "it was stopped before it was started", set);
+      else agent.connection.send({ type: "spawnEngines", engineSet: set.name, uuids: [next], env: set.env });
+    }, pause).unref();
+    return true;
+  }
+
+  #byUuid(uuid: string): Engine | undefined {
+    const engineId = this.#idByUuid.get(uuid);
+    return engineId === undefined ? undefined : this.#engines.get(engineId);
+  }
+
+  #loseAgent(uuid: string, reason: string): void {
+    const agent = this.#agents.get(uuid);
+    this.removeAgent(uuid, reason);
+    agent?.connection.destroy();
+  }
+
   #changed(): void {
-    for (const waiter of [...this.#waiters]) waiter();
-  }
-
-  /** {@link #until}, but no longer than `limit` milliseconds. */
-  async #untilLimited(condition: () => boolean, limit: number): Promise<void> {
-    let tooLate = false;
-    const timer = setTimeout(() => {
-      tooLate = true;
-      this.#changed();
-    }, limit);
-    await this.#until(() => condition() || tooLate);
-    clearTimeout(timer);
-  }
-
-  #until(condition: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (!condition()) return;
-        this.#waiters.delete(check);
-        resolve();
-      };
-      this.#waiters.add(check);
-      check();
-    });
+    const each = [...this.#sets.values()].map(({ restarting, count, starting }) =>
+      restarting ? count : starting.size,
+    );
+    const expected = each.reduce((sum, count) => sum + count, 0);
+    if (expected !== this.#expected) {
+      this.#expected = expected;
+      this.#listener.enginesExpected(expected);
+    }
+    this.#waiters.changed();
   }
 }

@@ -6,7 +6,9 @@
 import { rmdirSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { listen } from "../channel/listener.ts";
+import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { Controller } from "./controller.ts";
+import type { SchedulerOptions } from "./scheduler.ts";
 
 /** What the parent sends first. */
 export interface ControllerConfiguration {
@@ -15,6 +17,8 @@ export interface ControllerConfiguration {
   readonly key: string;
   /** Removed when the controller ends. */
   readonly connectionFile: string;
+  readonly scheduler?: SchedulerOptions | undefined;
+  readonly heartbeat?: HeartbeatPolicy | undefined;
 }
 
 /** What the parent hears when connections are accepted. */
@@ -33,6 +37,8 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
     clusterId: configuration.clusterId,
     rejections: () => listener.rejections,
     onShutdown: exit,
+    scheduler: configuration.scheduler,
+    heartbeat: configuration.heartbeat,
   });
   const stop = (): void => void controller.shutdown().then(exit);
   process.once("disconnect", stop);

@@ -1,169 +1,239 @@
 /**
  * Which task goes to which engine, and when: a pure state machine. Events go in, instructions come out; there is no
- * socket and no clock here, so that every decision can be tested and repeated.
+ * socket and no clock here (the time comes with each event), so that every decision can be tested and repeated.
  *
- * Each engine holds at most `window` dispatched tasks; the rest waits here, where it can still be aborted.
+ * Tasks for one engine wait in that engine's queue. Load-balanced ones are held until what they depend on has ended, wait
+ * in lanes for an engine that fits, and come back when their engine dies, refuses them, or others could run them sooner.
  */
 
-export type SchedulerEvent =
-  | { readonly type: "engineUp"; readonly engineId: number }
-  | { readonly type: "engineDown"; readonly engineId: number; readonly reason: string }
-  | { readonly type: "submit"; readonly taskId: string; readonly engineId: number }
-  | { readonly type: "finish"; readonly taskId: string }
-  | { readonly type: "abort"; readonly taskId: string };
+import { BalancedTasks } from "./scheduling/balanced-tasks.ts";
+import { directWaiting, fillDirect } from "./scheduling/direct-queues.ts";
+import { type BoardOptions, EngineBoard } from "./scheduling/engine-board.ts";
+import type { EngineQueue, Instruction, SchedulerEvent } from "./scheduling/events.ts";
+import { TaskBook } from "./scheduling/task-book.ts";
+import {
+  activeTasks,
+  type BalancedTask,
+  type EngineState,
+  isBalanced,
+  type TaskState,
+} from "./scheduling/task-state.ts";
 
-export type Instruction =
-  /** Send the task to its engine. */
-  | { readonly type: "dispatch"; readonly taskId: string; readonly engineId: number }
-  /** The task will not run: tell its client. */
-  | { readonly type: "fail"; readonly taskId: string; readonly engineId: number; readonly reason: string }
-  /** The task was still waiting here and is forgotten: tell its client. */
-  | { readonly type: "aborted"; readonly taskId: string; readonly engineId: number }
-  /** The task is at its engine: ask the engine to forget it, if it has not started it. */
-  | { readonly type: "recall"; readonly taskId: string; readonly engineId: number };
+export type { EngineQueue, Failure, Instruction, SchedulerEvent } from "./scheduling/events.ts";
 
-interface EngineState {
-  readonly engineId: number;
-  /** Waiting tasks from `head` on; those that were aborted meanwhile are skipped. */
-  waiting: TaskState[];
-  head: number;
-  readonly dispatched: Set<string>;
-  completed: number;
+export interface SchedulerOptions extends BoardOptions {
+  /** How many tasks that are for one engine alone it holds at once: by default enough to keep it busy over a round trip. */
+  readonly window?: number | undefined;
 }
 
-interface TaskState {
-  readonly taskId: string;
-  readonly engineId: number;
-  status: "waiting" | "dispatched" | "ended";
-}
-
-/** How many tasks an engine holds at once unless told otherwise: enough to keep it busy over a round trip. */
 const DEFAULT_WINDOW = 256;
+/** How often it is looked whether idle engines could take something over, in milliseconds. */
+const LOOK_MS = 5;
 
-export interface EngineQueue {
-  readonly engineId: number;
-  readonly waiting: readonly string[];
-  readonly dispatched: readonly string[];
-  readonly completed: number;
-}
+type Event<T extends SchedulerEvent["type"]> = Extract<SchedulerEvent, { type: T }>;
 
 export class Scheduler {
   readonly #window: number;
-  readonly #engines = new Map<number, EngineState>();
-  readonly #tasks = new Map<string, TaskState>();
+  readonly #board: EngineBoard;
+  readonly #book = new TaskBook();
+  readonly #balanced: BalancedTasks;
+  #lookAt = Number.POSITIVE_INFINITY;
 
-  constructor(options: { readonly window?: number } = {}) {
+  constructor(options: SchedulerOptions = {}) {
     this.#window = options.window ?? DEFAULT_WINDOW;
+    this.#board = new EngineBoard(options);
+    this.#balanced = new BalancedTasks(this.#book, this.#board, (task, engine) => this.#dispatch(task, engine));
   }
 
-  /** Takes one event and says what is to be done, in order. */
-  handle(event: SchedulerEvent): Instruction[] {
-    switch (event.type) {
-      case "engineUp":
-        this.#engines.set(event.engineId, {
-          engineId: event.engineId,
-          waiting: [],
-          head: 0,
-          dispatched: new Set(),
-          completed: 0,
-        });
-        return [];
-      case "engineDown":
-        return this.#engineDown(event.engineId, event.reason);
-      case "submit":
-        return this.#submit(event.taskId, event.engineId);
-      case "finish":
-        return this.#finish(event.taskId);
-      case "abort":
-        return this.#abort(event.taskId);
-    }
+  /** When to send a `tick` at the latest; Infinity if there is nothing that time alone changes. */
+  get wakeAt(): number {
+    return Math.min(this.#balanced.wakeAt, this.#lookAt);
+  }
+
+  /** Takes one event, at a time in milliseconds that never goes back, and says what is to be done, in order. */
+  handle(event: SchedulerEvent, now: number = this.#book.now): Instruction[] {
+    this.#book.now = Math.max(now, this.#book.now);
+    this.#apply(event);
+    this.#book.takeEnded((task, succeeded) => this.#balanced.ended(task, succeeded));
+    const isRestless = this.#balanced.balancer.size > 0 ? this.#board.pool.size > 0 : this.#board.withMore.size > 0;
+    if (!isRestless) this.#lookAt = Number.POSITIVE_INFINITY;
+    else if (this.#lookAt === Number.POSITIVE_INFINITY) this.#lookAt = this.#book.now + LOOK_MS;
+    return this.#book.takeInstructions();
   }
 
   /** The queues of all engines, by id. */
   queues(): EngineQueue[] {
-    return [...this.#engines.values()].map((engine) => ({
+    return [...this.#board.engines.values()].map((engine) => ({
       engineId: engine.engineId,
-      waiting: this.#stillWaiting(engine),
-      dispatched: [...engine.dispatched],
+      waiting: directWaiting(engine).map((task) => task.taskId),
+      dispatched: [...engine.dispatched.keys()],
       completed: engine.completed,
     }));
   }
 
-  /** The tasks that have not ended, of these engines or of all. */
+  /** The load-balanced tasks that are at no engine. */
+  unassigned(): string[] {
+    const tasks = [...this.#book.tasks.values()];
+    return tasks.filter((task) => isBalanced(task) && task.status !== "dispatched").map((task) => task.taskId);
+  }
+
+  /** The tasks that have not ended, at or for these engines, or all. */
   unfinished(engineIds?: readonly number[]): string[] {
     const wanted = engineIds === undefined ? undefined : new Set(engineIds);
     const ids: string[] = [];
-    for (const [taskId, task] of this.#tasks) if (wanted?.has(task.engineId) ?? true) ids.push(taskId);
+    for (const [taskId, task] of this.#book.tasks) {
+      const isThere = task.status === "dispatched" || !isBalanced(task);
+      if (wanted === undefined || (isThere && wanted.has(task.engineId))) ids.push(taskId);
+    }
     return ids;
   }
 
-  #submit(taskId: string, engineId: number): Instruction[] {
-    const engine = this.#engines.get(engineId);
-    if (engine === undefined) {
-      return [{ type: "fail", taskId, engineId, reason: "it is not registered" }];
+  #apply(event: SchedulerEvent): void {
+    switch (event.type) {
+      case "engineUp":
+        this.#engineUp(event);
+        break;
+      case "engineDown":
+        this.#engineDown(event);
+        break;
+      case "expect":
+        this.#balanced.expect(event.engines);
+        break;
+      case "suspend":
+      case "resume":
+        this.#withEngine(event.engineId, (engine) => {
+          engine.stopped = event.type === "suspend";
+        });
+        break;
+      case "waiting":
+        this.#withEngine(event.engineId, (engine) => this.#board.suspend(engine, event.taskIds));
+        break;
+      case "retire":
+        this.#withEngine(event.engineId, (engine) => this.#retire(engine));
+        break;
+      case "submit":
+        this.#submit(event);
+        break;
+      case "submitBalanced":
+        this.#balanced.submit(event);
+        break;
+      case "finish":
+        this.#finish(event);
+        break;
+      case "recalled":
+        for (const engine of this.#balanced.recalled(event)) this.#leaveIfDone(engine);
+        break;
+      case "abort":
+        this.#abort(event);
+        break;
+      case "tick":
+        this.#tick();
+        break;
     }
-    if (this.#tasks.has(taskId)) return [];
-    const task: TaskState = { taskId, engineId, status: "waiting" };
-    this.#tasks.set(taskId, task);
+  }
+
+  #engineUp({ engineId, resources = {} }: Event<"engineUp">): void {
+    const engine = this.#board.add(engineId, resources, this.#book.now);
+    this.#balanced.balancer.fill(engine, this.#book.now);
+  }
+
+  #engineDown({ engineId, reason }: Event<"engineDown">): void {
+    const engine = this.#board.engines.get(engineId);
+    if (engine === undefined) return;
+    this.#balanced.balancer.release(engine);
+    this.#board.remove(engine);
+    const suspects: BalancedTask[] = [];
+    const others: BalancedTask[] = [];
+    let isFirst = true;
+    for (const task of engine.dispatched.values()) {
+      const isWaiting = engine.suspended.has(task.taskId);
+      if (!isBalanced(task)) this.#book.fail(task, "engine", reason);
+      else if (isFirst || isWaiting) suspects.push(task);
+      else others.push(task);
+      if (!isWaiting) isFirst = false;
+    }
+    for (const task of directWaiting(engine)) this.#book.fail(task, "engine", reason);
+    this.#balanced.engineLost(suspects, others, reason);
+  }
+
+  #withEngine(engineId: number, change: (engine: EngineState) => void): void {
+    const engine = this.#board.engines.get(engineId);
+    if (engine === undefined) return;
+    change(engine);
+    this.#board.update(engine);
+    this.#balanced.balancer.fill(engine, this.#book.now);
+  }
+
+  #submit({ taskId, engineId }: Event<"submit">): void {
+    const { tasks } = this.#book;
+    if (tasks.has(taskId)) return;
+    const engine = this.#board.engines.get(engineId);
+    const task: TaskState = { taskId, request: undefined, engineId, status: "waiting" };
+    if (engine === undefined || engine.retiring) {
+      const reason = engine === undefined ? "it is not registered" : "it is retiring and takes no new tasks";
+      this.#book.fail(task, "engine", reason);
+      return;
+    }
+    tasks.set(taskId, task);
     engine.waiting.push(task);
-    return this.#fill(engine);
+    this.#fillDirect(engine);
   }
 
-  #finish(taskId: string): Instruction[] {
-    const task = this.#tasks.get(taskId);
-    if (task === undefined) return [];
-    this.#end(task);
-    const engine = this.#engines.get(task.engineId);
-    if (engine === undefined) return [];
-    engine.dispatched.delete(taskId);
+  #dispatch(task: TaskState, engine: EngineState): void {
+    this.#board.send(engine, task, this.#book.now);
+    this.#book.instruct({ type: "dispatch", taskId: task.taskId, engineId: engine.engineId });
+  }
+
+  #finish(event: Event<"finish">): void {
+    const task = this.#book.tasks.get(event.taskId);
+    const engine = task === undefined ? undefined : this.#board.engines.get(task.engineId);
+    if (task?.status !== "dispatched" || engine === undefined) return;
+    this.#board.take(engine, task);
     engine.completed++;
-    return this.#fill(engine);
+    engine.progressAt = this.#book.now;
+    engine.stuck = false;
+    if (isBalanced(task)) this.#balanced.finished(task, engine, event);
+    else this.#book.settle(task, (event.status ?? "ok") === "ok");
+    this.#fillDirect(engine);
+    this.#board.update(engine);
+    this.#balanced.balancer.fill(engine, this.#book.now);
+    if (activeTasks(engine) === 0 && this.#balanced.balancer.size === 0) this.#balanced.takeBack();
+    this.#leaveIfDone(engine);
   }
 
-  #abort(taskId: string): Instruction[] {
-    const task = this.#tasks.get(taskId);
-    if (task === undefined) return [];
-    const { engineId } = task;
-    if (task.status === "dispatched") return [{ type: "recall", taskId, engineId }];
-    this.#end(task);
-    return [{ type: "aborted", taskId, engineId }];
+  #abort({ taskId }: Event<"abort">): void {
+    const task = this.#book.tasks.get(taskId);
+    if (task === undefined) return;
+    if (task.status === "dispatched") this.#book.instruct({ type: "recall", taskId, engineId: task.engineId });
+    else this.#book.abort(task);
   }
 
-  #engineDown(engineId: number, reason: string): Instruction[] {
-    const engine = this.#engines.get(engineId);
-    if (engine === undefined) return [];
-    this.#engines.delete(engineId);
-    return [...engine.dispatched, ...this.#stillWaiting(engine)].map((taskId) => {
-      this.#tasks.delete(taskId);
-      return { type: "fail", taskId, engineId, reason };
-    });
+  #fillDirect(engine: EngineState): void {
+    fillDirect(engine, this.#window, (task) => this.#dispatch(task, engine));
   }
 
-  /** Dispatches while the engine has room. */
-  #fill(engine: EngineState): Instruction[] {
-    const instructions: Instruction[] = [];
-    while (engine.dispatched.size < this.#window && engine.head < engine.waiting.length) {
-      const task = engine.waiting[engine.head++] as TaskState;
-      if (task.status !== "waiting") continue;
-      task.status = "dispatched";
-      engine.dispatched.add(task.taskId);
-      instructions.push({ type: "dispatch", taskId: task.taskId, engineId: engine.engineId });
-    }
-    // Drop the part of the list that has been used, once it outweighs the rest.
-    if (engine.head > 1024 && engine.head * 2 > engine.waiting.length) {
-      engine.waiting = engine.waiting.slice(engine.head);
-      engine.head = 0;
-    }
-    return instructions;
+  #retire(engine: EngineState): void {
+    if (engine.retiring) return;
+    engine.retiring = true;
+    const held = [...engine.dispatched.values()].slice(1);
+    this.#balanced.askBack(
+      engine,
+      held.filter((task): task is BalancedTask => isBalanced(task) && !task.recalled),
+    );
+    this.#balanced.strand();
+    this.#leaveIfDone(engine);
   }
 
-  #stillWaiting(engine: EngineState): string[] {
-    const waiting = engine.waiting.slice(engine.head).filter((task) => task.status === "waiting");
-    return waiting.map((task) => task.taskId);
+  #leaveIfDone(engine: EngineState): void {
+    if (!engine.retiring || engine.dispatched.size > 0 || directWaiting(engine).length > 0) return;
+    this.#book.instruct({ type: "retired", engineId: engine.engineId });
   }
 
-  #end(task: TaskState): void {
-    task.status = "ended";
-    this.#tasks.delete(task.taskId);
+  #tick(): void {
+    this.#balanced.tick();
+    if (this.#book.now < this.#lookAt) return;
+    this.#lookAt = Number.POSITIVE_INFINITY;
+    this.#balanced.balancer.fillAll(this.#book.now);
+    if (this.#balanced.balancer.size === 0) this.#balanced.takeBack();
   }
 }

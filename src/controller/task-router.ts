@@ -1,33 +1,36 @@
 /** Carries tasks to engines and results back, as the scheduler says, and writes down what happened. */
 
-import type { Connection } from "../channel/connection.ts";
-import type { Displayed, Message, Outcome, Output, Published, Result, Submit } from "../protocol/messages.ts";
+import type {
+  Displayed,
+  Message,
+  Outcome,
+  Output,
+  Published,
+  Recalled,
+  Result,
+  Submit,
+  SubmitBalanced,
+  WaitingTasks,
+} from "../protocol/messages.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
-import { type Instruction, Scheduler, type SchedulerEvent } from "./scheduler.ts";
+import { abortedOutcome, failureError, newTask, type PendingTask, type Submitter } from "./pending-task.ts";
+import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts";
 import type { TaskDatabase } from "./task-database.ts";
 
-/** A client, who is told how the tasks end that it submitted or asked for. */
-export interface Submitter {
-  readonly uuid: string;
-  readonly connection: Connection;
-}
-
-interface PendingTask {
-  /** Who hears of the task: its submitter, and every client that asked for it since. */
-  readonly interested: Set<Submitter>;
-  readonly engineUuid: string;
-  /** What the engine needs; let go once it has been sent. */
-  payload: Uint8Array | undefined;
-  buffers: readonly Uint8Array[];
-}
+/** Timers of Node run no longer than this, in milliseconds. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 export class TaskRouter {
-  readonly #scheduler = new Scheduler();
+  readonly #scheduler: Scheduler;
   readonly #registry: EngineRegistry;
   readonly #database: TaskDatabase;
   readonly #pending = new Map<string, PendingTask>();
 
-  constructor(registry: EngineRegistry, database: TaskDatabase) {
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(registry: EngineRegistry, database: TaskDatabase, options: SchedulerOptions = {}) {
+    this.#scheduler = new Scheduler(options);
     this.#registry = registry;
     this.#database = database;
   }
@@ -42,7 +45,7 @@ export class TaskRouter {
       if (this.#database.get(taskId) !== undefined) return;
       const engineId = message.engineIds[index] as number;
       const engineUuid = this.#registry.engine(engineId)?.uuid ?? "";
-      this.#pending.set(taskId, { interested: new Set([submitter]), engineUuid, payload: message.payload, buffers });
+      this.#pending.set(taskId, newTask(message.payload, buffers, submitter, engineUuid));
       this.#database.add({
         taskId,
         clientUuid: submitter.uuid,
@@ -60,17 +63,67 @@ export class TaskRouter {
     });
   }
 
-  engineUp(engine: Engine): void {
-    this.#step({ type: "engineUp", engineId: engine.engineId });
+  submitBalanced(message: SubmitBalanced, buffers: readonly Uint8Array[], submitter: Submitter): void {
+    const { taskId, operation, submitted, label, payload } = message;
+    if (this.#database.get(taskId) !== undefined) return;
+    this.#pending.set(taskId, newTask(payload, buffers, submitter));
+    this.#database.add({
+      taskId,
+      clientUuid: submitter.uuid,
+      engineId: -1,
+      engineUuid: "",
+      operation,
+      submitted,
+      label,
+      stdout: "",
+      stderr: "",
+      outcome: undefined,
+      buffers: [],
+    });
+    const request = submitter.isNested ? { ...message.request, nested: true } : message.request;
+    this.#step({ type: "submitBalanced", taskId, request });
+  }
+
+  engineUp({ engineId, resources }: Engine): void {
+    this.#step({ type: "engineUp", engineId, resources });
   }
 
   engineDown(engine: Engine, reason: string): void {
     this.#step({ type: "engineDown", engineId: engine.engineId, reason });
   }
 
+  /** So many engines are on their way. */
+  expect(engines: number): void {
+    this.#step({ type: "expect", engines });
+  }
+
+  /** The engine finishes what it has and takes nothing new. */
+  retire(engineId: number): void {
+    this.#step({ type: "retire", engineId });
+  }
+
+  /** The engine's process was stopped, or goes on. */
+  engineStopped(engineId: number, stopped: boolean): void {
+    this.#step({ type: stopped ? "suspend" : "resume", engineId });
+  }
+
   result(message: Result, buffers: readonly Uint8Array[]): void {
-    this.#settle(message.taskId, message.engineId, message.outcome, buffers);
-    this.#step({ type: "finish", taskId: message.taskId });
+    const { taskId, engineUuid, outcome } = message;
+    const task = this.#pending.get(taskId);
+    // An engine that was given up has nothing to say any more.
+    if (task === undefined || task.engineUuid !== engineUuid) return;
+    task.outcome = outcome;
+    task.outcomeBuffers = buffers;
+    const status = outcome.error?.kind === "unmet" ? "unmet" : outcome.status;
+    this.#step({ type: "finish", taskId, status, duration: outcome.duration });
+  }
+
+  recalled({ taskIds, kept }: Recalled): void {
+    this.#step({ type: "recalled", taskIds, kept });
+  }
+
+  waiting({ taskIds }: WaitingTasks, engineId: number): void {
+    this.#step({ type: "waiting", engineId, taskIds });
   }
 
   output(message: Output): void {
@@ -111,39 +164,66 @@ export class TaskRouter {
   }
 
   #step(event: SchedulerEvent): void {
-    for (const instruction of this.#scheduler.handle(event)) this.#carryOut(instruction);
+    const now = performance.now();
+    for (const instruction of this.#scheduler.handle(event, now)) this.#carryOut(instruction);
+    const { wakeAt } = this.#scheduler;
+    if (wakeAt >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = wakeAt;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        this.#step({ type: "tick" });
+      },
+      Math.min(Math.max(1, Math.ceil(wakeAt - now)), LONGEST_TIMER_MS),
+    );
   }
 
   #carryOut(instruction: Instruction): void {
-    const { taskId, engineId } = instruction;
+    const { engineId } = instruction;
     switch (instruction.type) {
       case "dispatch":
-        this.#dispatch(taskId, engineId);
+        this.#dispatch(instruction.taskId, engineId);
         break;
       case "recall":
-        this.#registry.engine(engineId)?.connection.send({ type: "abortTasks", taskIds: [taskId] });
+        this.#registry.engine(engineId)?.connection.send({ type: "abortTasks", taskIds: [instruction.taskId] });
         break;
-      case "aborted":
-        this.#settle(taskId, engineId, abortedOutcome(), []);
+      case "takeBack":
+        this.#registry.engine(engineId)?.connection.send({ type: "recallTasks", taskIds: instruction.taskIds });
         break;
-      case "fail": {
-        const message = `engine ${engineId} is gone: ${instruction.reason}`;
-        this.#settle(
-          taskId,
-          engineId,
-          { status: "error", error: { kind: "engine", name: "EngineError", message } },
-          [],
-        );
+      case "settle": {
+        const task = this.#pending.get(instruction.taskId);
+        if (task?.outcome !== undefined) this.#settle(instruction.taskId, engineId, task.outcome, task.outcomeBuffers);
         break;
       }
+      case "aborted":
+        this.#settle(instruction.taskId, engineId, abortedOutcome(), []);
+        break;
+      case "fail":
+        this.#fail(instruction);
+        break;
+      case "retired":
+        this.#registry.retired(engineId);
+        break;
     }
+  }
+
+  #fail({ taskId, engineId, failure, reason }: Extract<Instruction, { type: "fail" }>): void {
+    const task = this.#pending.get(taskId);
+    const own = failure === "own" ? task?.outcome : undefined;
+    const outcome = own ?? { status: "error", error: failureError(failure, reason, engineId) };
+    this.#settle(taskId, engineId, outcome, own === undefined ? [] : (task?.outcomeBuffers ?? []));
   }
 
   #dispatch(taskId: string, engineId: number): void {
     const task = this.#pending.get(taskId);
     const engine = this.#registry.engine(engineId);
     if (task?.payload === undefined || engine === undefined) return;
-    engine.connection.send({ type: "task", taskId, payload: task.payload }, task.buffers);
+    const { payload, isFree, buffers } = task;
+    if (isFree) engine.connection.send({ type: "task", taskId, payload, free: true }, buffers);
+    else engine.connection.send({ type: "task", taskId, payload }, buffers);
+    task.engineUuid = engine.uuid;
+    if (task.isBalanced) return;
     task.payload = undefined;
     task.buffers = [];
   }
@@ -159,9 +239,4 @@ export class TaskRouter {
   #tell(taskId: string, message: Message, buffers: readonly Uint8Array[] = []): void {
     for (const { connection } of this.#pending.get(taskId)?.interested ?? []) connection.send(message, buffers);
   }
-}
-
-function abortedOutcome(): Outcome {
-  const message = "the task was aborted before it started";
-  return { status: "aborted", error: { kind: "aborted", name: "TaskAborted", message } };
 }

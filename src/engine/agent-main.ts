@@ -28,7 +28,7 @@ async function run(configuration: AgentConfiguration): Promise<void> {
   const uuid = randomUUID();
   let stopping = false;
   let connection: Connection | undefined;
-  const agent: Agent = new Agent(uuid, configuration, (message) => connection?.send(message));
+  const agent: Agent = new Agent(uuid, configuration, (message) => connection?.send(message), configuration.heartbeat);
   const stop = async (): Promise<void> => {
     if (connection === undefined) process.exit(0);
     stopping = true;

@@ -3,7 +3,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Message, SignalEngines, SpawnEngines } from "../protocol/messages.ts";
+import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
 import { type ControllerAddress, ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
+import { ProcessWatch } from "./process-watch.ts";
 
 /** How long a new engine tries to reach the controller, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -18,6 +20,8 @@ interface EngineProcess {
   readonly child: ChildProcess;
   readonly engineSet: string;
   lastWords: string;
+  /** Why the agent has killed it. */
+  killedFor: string | undefined;
 }
 
 export class Agent {
@@ -26,12 +30,27 @@ export class Agent {
   readonly #send: (message: Message) => void;
   readonly #engines = new Map<string, EngineProcess>();
   #onEmpty: (() => void) | undefined;
+  readonly #watch: ProcessWatch;
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #stoppedLimit: number;
 
   /** `send` reaches the controller. */
-  constructor(uuid: string, address: ControllerAddress, send: (message: Message) => void) {
+  constructor(
+    uuid: string,
+    address: ControllerAddress,
+    send: (message: Message) => void,
+    { period, stopped: limit }: HeartbeatPolicy = DEFAULT_HEARTBEAT,
+  ) {
     this.#uuid = uuid;
-    this.#address = address;
+    // Not more than that: all of it goes to the engines.
+    this.#address = { host: address.host, port: address.port, key: address.key };
     this.#send = send;
+    this.#stoppedLimit = limit;
+    this.#watch = new ProcessWatch(period, limit, {
+      changed: (engine, stopped) => send({ type: "engineStopped", uuid: engine, stopped }),
+      expired: (engine) => this.#killStopped(engine),
+    });
+    this.#heartbeat = setInterval(() => send({ type: "heartbeat" }), period);
   }
 
   message(message: Message): void {
@@ -52,6 +71,8 @@ export class Agent {
 
   /** Ends every engine; done when all have ended. */
   stop(): Promise<void> {
+    this.#watch.end();
+    clearInterval(this.#heartbeat);
     for (const uuid of this.#engines.keys()) this.#terminate(uuid);
     return new Promise((resolve) => {
       if (this.#engines.size === 0) resolve();
@@ -77,7 +98,8 @@ export class Agent {
       // The last one is the lifeline: it closes when this process ends, however it ends.
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
-    const engine: EngineProcess = { child, engineSet, lastWords: "" };
+    const engine: EngineProcess = { child, engineSet, lastWords: "", killedFor: undefined };
+    if (child.pid !== undefined) this.#watch.add(uuid, child.pid);
     this.#engines.set(uuid, engine);
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -87,7 +109,9 @@ export class Agent {
     child.stdio[3]?.on("error", () => undefined);
     child.once("error", (error) => this.#ended(uuid, `it could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {
-      const report = (): void => this.#ended(uuid, describeEnd(code, signal, engine.lastWords));
+      const report = (): void => {
+        this.#ended(uuid, engine.killedFor ?? describeEnd(code, signal, engine.lastWords));
+      };
       // Its output is all there when it is closed, but a process that it started may hold it open for ever.
       const timer = setTimeout(report, LAST_WORDS_MS);
       child.once("close", () => {
@@ -106,6 +130,13 @@ export class Agent {
     engine.child.once("exit", () => clearTimeout(timer));
   }
 
+  #killStopped(uuid: string): void {
+    const engine = this.#engines.get(uuid);
+    if (engine === undefined) return;
+    engine.killedFor = `its process was stopped, and killed when it had not gone on for ${this.#stoppedLimit} ms`;
+    engine.child.kill("SIGKILL");
+  }
+
   #signal({ uuids, signal }: SignalEngines): void {
     for (const uuid of uuids) this.#engines.get(uuid)?.child.kill(signal as NodeJS.Signals | number);
   }
@@ -114,6 +145,7 @@ export class Agent {
     const engine = this.#engines.get(uuid);
     if (engine === undefined) return;
     this.#engines.delete(uuid);
+    this.#watch.remove(uuid);
     this.#send({ type: "engineExited", uuid, engineSet: engine.engineSet, reason });
     if (this.#engines.size === 0) this.#onEmpty?.();
   }

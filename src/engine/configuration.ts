@@ -1,5 +1,7 @@
 /** What the processes of a host are told when they start. */
 
+import type { HeartbeatPolicy } from "../protocol/policies.ts";
+
 /** Where the controller is, and the key that opens it. */
 export interface ControllerAddress {
   readonly host: string;
@@ -19,6 +21,7 @@ export interface EngineConfiguration extends ControllerAddress {
 
 /** What an agent hears from its parent first. */
 export interface AgentConfiguration extends ControllerAddress {
+  readonly heartbeat: HeartbeatPolicy;
   /** Removed when the agent finds the controller dead. */
   readonly connectionFile: string;
 }

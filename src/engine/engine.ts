@@ -1,21 +1,21 @@
-/** An engine: runs the tasks it is sent one after another, in the order they came, and answers each. */
+/**
+ * An engine: runs the tasks it is sent one after another, in the order they came, and answers each. While tasks wait for
+ * tasks of their own, it takes others that are free to go first, so that nobody waits for ever.
+ */
 
 import type { Connection } from "../channel/connection.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
-import type { Message, Outcome, Task } from "../protocol/messages.ts";
+import type { Message, Outcome } from "../protocol/messages.ts";
 import type { Operations } from "./operations.ts";
 import { runTask, type TaskOutcome } from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskOutput } from "./task-output.ts";
+import { type QueuedTask, TaskQueue } from "./task-queue.ts";
 
 /** After running this long without a break the engine looks for messages, in milliseconds. */
 const TURN_MS = 5;
 /** Answers are held back at most this long while further tasks run, in milliseconds. */
 const ANSWER_MS = 1;
-
-interface QueuedTask extends Task {
-  readonly buffers: readonly Uint8Array[];
-}
 
 export interface EngineParts {
   readonly engineId: number;
@@ -28,10 +28,13 @@ export interface EngineParts {
 
 export class Engine {
   readonly #parts: EngineParts;
-  #queue: QueuedTask[] = [];
-  #next = 0;
-  #running = false;
-  #aborted = new Set<string>();
+  readonly #queue = new TaskQueue();
+  /** Tasks that have begun, and go on by themselves. */
+  readonly #begun = new Set<string>();
+  /** How many tasks the clients within those wait for. */
+  #waitedFor = 0;
+  #reported = "";
+  #isScheduled = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -39,21 +42,32 @@ export class Engine {
 
   message(message: Message, buffers: readonly Uint8Array[]): void {
     if (message.type === "task") {
-      this.#queue.push({ ...message, buffers });
-      if (!this.#running) this.#start();
+      this.#queue.add({ ...message, buffers });
+      this.#start();
     } else if (message.type === "abortTasks") {
       this.#abort(message.taskIds);
+    } else if (message.type === "recallTasks") {
+      this.#giveBack(message.taskIds);
     }
   }
 
+  /** A client within a task waits for so many tasks more, or fewer. */
+  waitsFor(change: number): void {
+    const isNews = this.#waitedFor === 0 || this.#waitedFor + change === 0;
+    this.#waitedFor += change;
+    if (isNews) this.#start();
+  }
+
   #start(): void {
-    this.#running = true;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     // After the packet in hand has been read, so that its tasks are answered together.
     queueMicrotask(() => this.#turn());
   }
 
   /** Runs queued tasks until there are none, one takes time of its own, or it is time for a look around. */
   #turn(): void {
+    this.#isScheduled = false;
     const began = performance.now();
     let answered = began;
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
@@ -61,12 +75,8 @@ export class Engine {
       const run = task;
       const outcome = runInContext(context, () => runTask(run, this.#parts.operations, this.#parts.serializer));
       if (outcome instanceof Promise) {
-        this.#parts.connection.flush();
-        void outcome.then((settled) => {
-          this.#answer(context, settled);
-          this.#turn();
-        });
-        return;
+        this.#goesOn(context, outcome);
+        continue;
       }
       this.#answer(context, outcome);
       const now = performance.now();
@@ -75,41 +85,52 @@ export class Engine {
         answered = now;
       }
       if (now - began > TURN_MS) {
+        this.#isScheduled = true;
         // Twice, so that the event loop polls the sockets in between, wherever it is now.
         setImmediate(() => setImmediate(() => this.#turn()));
-        return;
+        break;
       }
     }
-    this.#running = false;
+    this.#report();
+  }
+
+  #goesOn(context: TaskContext, outcome: Promise<TaskOutcome>): void {
+    this.#begun.add(context.taskId);
+    this.#parts.connection.flush();
+    void outcome.then((settled) => {
+      this.#begun.delete(context.taskId);
+      this.#answer(context, settled);
+      this.#turn();
+    });
   }
 
   #take(): QueuedTask | undefined {
-    for (;;) {
-      const task = this.#queue[this.#next];
-      if (task === undefined) {
-        this.#queue = [];
-        this.#next = 0;
-        return undefined;
-      }
-      // Let go of its arrays as soon as it has run.
-      this.#queue[this.#next++] = undefined as unknown as QueuedTask;
-      if (this.#next > 1024) {
-        this.#queue = this.#queue.slice(this.#next);
-        this.#next = 0;
-      }
-      if (!this.#aborted.delete(task.taskId)) return task;
-    }
+    if (this.#begun.size === 0) return this.#queue.take();
+    return this.#waitedFor > 0 ? this.#queue.takeFree() : undefined;
+  }
+
+  /** Tells the controller which tasks wait, if that has changed. */
+  #report(): void {
+    const taskIds = this.#waitedFor > 0 ? [...this.#begun] : [];
+    const report = taskIds.join(" ");
+    if (report === this.#reported) return;
+    this.#reported = report;
+    this.#parts.connection.send({ type: "waitingTasks", taskIds });
   }
 
   #abort(taskIds: readonly string[]): void {
-    const queued = new Set(this.#queue.slice(this.#next).map((task) => task.taskId));
     for (const taskId of taskIds) {
-      if (!queued.has(taskId) || this.#aborted.has(taskId)) continue;
-      this.#aborted.add(taskId);
+      if (!this.#queue.remove(taskId)) continue;
       const message = "the task was aborted before it started";
       const outcome: Outcome = { status: "aborted", error: { kind: "aborted", name: "TaskAborted", message } };
       this.#send(taskId, { outcome, buffers: [] });
     }
+  }
+
+  #giveBack(asked: readonly string[]): void {
+    const taskIds = asked.filter((taskId) => this.#queue.remove(taskId));
+    const kept = asked.filter((taskId) => !taskIds.includes(taskId));
+    this.#parts.connection.send({ type: "recalled", taskIds, kept });
   }
 
   #answer(context: TaskContext, outcome: TaskOutcome): void {

@@ -10,6 +10,7 @@ import { connect } from "../channel/connector.ts";
 import { explainReferenceError } from "../functions/revive.ts";
 import { createSerializer } from "../functions/serializer.ts";
 import type { Message } from "../protocol/messages.ts";
+import { setSurroundingEngine } from "../protocol/within-engine.ts";
 import { ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
 import { Engine } from "./engine.ts";
 import { Namespace } from "./namespace.ts";
@@ -42,6 +43,7 @@ async function run(): Promise<void> {
       message: (message, buffers) => {
         if (message.type === "welcome") {
           engine = makeEngine(message.engineId ?? -1, connection);
+          offerToClients(engine, message.engineId ?? -1, message.clusterId);
           watchAgent();
         } else {
           engine?.message(message, buffers);
@@ -87,6 +89,13 @@ function makeEngine(engineId: number, connection: Connection): Engine {
     connection.flush();
   });
   return new Engine({ engineId, uuid: configuration.uuid, connection, serializer, operations, output });
+}
+
+/** Clients within tasks find the cluster, and say when they wait. */
+function offerToClients(engine: Engine, engineId: number, clusterId: string): void {
+  const { uuid, host, port, key } = configuration;
+  const waitsFor = (change: number): void => engine.waitsFor(change);
+  setSurroundingEngine({ uuid, engineId, clusterId, host, port, key, waitsFor });
 }
 
 /** A thread, because the main one may compute for hours when the agent dies. */

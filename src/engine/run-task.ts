@@ -16,6 +16,12 @@ export interface TaskOutcome {
   readonly buffers: readonly Uint8Array[];
 }
 
+/** When a task began, by the calendar and by a finer clock. */
+interface Start {
+  readonly started: number;
+  readonly begun: number;
+}
+
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
 /**
@@ -27,16 +33,16 @@ export function runTask(
   operations: Operations,
   serializer: Serializer,
 ): TaskOutcome | Promise<TaskOutcome> {
-  const started = Date.now();
+  const start: Start = { started: Date.now(), begun: performance.now() };
   try {
     const value = perform(task, operations, serializer);
-    if (!isPromiseLike(value)) return succeed(value, started, serializer);
+    if (!isPromiseLike(value)) return succeed(value, start, serializer);
     return Promise.resolve(value).then(
-      (settled) => succeed(settled, started, serializer),
-      (error: unknown) => fail(error, started),
+      (settled) => succeed(settled, start, serializer),
+      (error: unknown) => fail(error, start),
     );
   } catch (error) {
-    return fail(error, started);
+    return fail(error, start);
   }
 }
 
@@ -56,18 +62,22 @@ function readCall({ payload, buffers }: TaskInput, serializer: Serializer): Call
   }
 }
 
-function succeed(value: unknown, started: number, serializer: Serializer): TaskOutcome {
+function succeed(value: unknown, start: Start, serializer: Serializer): TaskOutcome {
   try {
     const { head, buffers } = serializer.serialize(value, "result");
-    return { outcome: { status: "ok", started, completed: Date.now(), payload: head }, buffers };
+    return { outcome: { status: "ok", ...times(start), payload: head }, buffers };
   } catch (error) {
-    return fail(error, started);
+    return fail(error, start);
   }
 }
 
-function fail(error: unknown, started: number): TaskOutcome {
-  const outcome: Outcome = { status: "error", started, completed: Date.now(), error: toRemoteWireError(error) };
+function fail(error: unknown, start: Start): TaskOutcome {
+  const outcome: Outcome = { status: "error", ...times(start), error: toRemoteWireError(error) };
   return { outcome, buffers: NO_BUFFERS };
+}
+
+function times({ started, begun }: Start): { started: number; completed: number; duration: number } {
+  return { started, completed: Date.now(), duration: performance.now() - begun };
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

@@ -29,7 +29,10 @@ const SHAPES: readonly (readonly string[])[] = [
   ["type", "taskIds", "engineIds", "operation", "submitted", "label", "payload"],
   ["type", "taskId", "payload"],
   ["type", "taskId", "engineId", "engineUuid", "outcome"],
-  ["status", "started", "completed", "payload"],
+  ["status", "started", "completed", "duration", "payload"],
+  ["type", "taskId", "payload", "free"],
+  ["type", "taskId", "operation", "submitted", "label", "request", "payload"],
+  ["kind", "units"],
   ["type", "taskId", "stream", "text"],
 ];
 

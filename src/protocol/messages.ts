@@ -1,27 +1,53 @@
 /**
- * The whole wire: every message that processes of a cluster exchange, without logic.
+ * The whole wire: every message that processes of a cluster exchange, without logic. The first
+ * messages of a connection are in greetings.ts, those to and from host agents in agent-messages.ts.
  *
  * Times are milliseconds since the epoch. `payload` is a value as the serializer wrote it; its large arrays follow
  * the message as out-of-band buffers. The controller forwards payloads and buffers and never looks inside.
  */
 
+import type {
+  EngineExited,
+  EngineStopped,
+  Heartbeat,
+  KillEngines,
+  SignalEngines,
+  SpawnEngines,
+  StopAgent,
+} from "./agent-messages.ts";
+import type { BalancedRequest } from "./balancing.ts";
 import type { Operation } from "./calls.ts";
+import type { EngineInfo, Hello, Welcome } from "./greetings.ts";
+import type { RestartPolicy } from "./policies.ts";
+
+export type {
+  EngineExited,
+  EngineStopped,
+  Heartbeat,
+  KillEngines,
+  SignalEngines,
+  SpawnEngines,
+  StopAgent,
+} from "./agent-messages.ts";
+export type { AgentHello, ClientHello, EngineHello, EngineInfo, Hello, Welcome } from "./greetings.ts";
 
 /** An error on the wire. `kind` says which class the receiver makes of it. */
 export interface WireError {
-  readonly kind: "remote" | "engine" | "aborted" | "type" | "range" | "security" | "unknown";
+  readonly kind:
+    | "remote"
+    | "engine"
+    | "aborted"
+    | "timeout"
+    | "unmet"
+    | "invalid"
+    | "impossible"
+    | "type"
+    | "range"
+    | "security"
+    | "unknown";
   readonly name: string;
   readonly message: string;
   readonly stack?: string | undefined;
-}
-
-/** One engine, as the controller knows it. */
-export interface EngineInfo {
-  readonly engineId: number;
-  readonly uuid: string;
-  readonly pid: number;
-  readonly engineSet: string;
-  readonly host: string;
 }
 
 /** How a task ended, as its engine (or, for one that never ran, the controller) tells it. */
@@ -29,41 +55,10 @@ export interface Outcome {
   readonly status: "ok" | "error" | "aborted";
   readonly started?: number | undefined;
   readonly completed?: number | undefined;
+  /** How long the task kept the engine, in milliseconds, finer than the times above. */
+  readonly duration?: number | undefined;
   readonly payload?: Uint8Array | undefined;
   readonly error?: WireError | undefined;
-}
-
-// Registration: the first message of every connection, and its answer.
-
-export interface ClientHello {
-  readonly type: "hello";
-  readonly role: "client";
-  readonly uuid: string;
-}
-export interface EngineHello {
-  readonly type: "hello";
-  readonly role: "engine";
-  readonly uuid: string;
-  readonly pid: number;
-  readonly agentUuid: string;
-  readonly engineSet: string;
-}
-export interface AgentHello {
-  readonly type: "hello";
-  readonly role: "agent";
-  readonly uuid: string;
-  readonly pid: number;
-  readonly host: string;
-}
-export type Hello = ClientHello | EngineHello | AgentHello;
-
-export interface Welcome {
-  readonly type: "welcome";
-  readonly clusterId: string;
-  /** For an engine: the id it was given. */
-  readonly engineId?: number | undefined;
-  /** For a client: the engines registered now. */
-  readonly engines?: readonly EngineInfo[] | undefined;
 }
 
 // Client to controller.
@@ -80,6 +75,17 @@ export interface Submit {
   readonly payload: Uint8Array;
 }
 
+/** A task for whichever engine fits. */
+export interface SubmitBalanced {
+  readonly type: "submitBalanced";
+  readonly taskId: string;
+  readonly operation: Operation;
+  readonly submitted: number;
+  readonly label?: string | undefined;
+  readonly request: BalancedRequest;
+  readonly payload: Uint8Array;
+}
+
 /** A question or an order to the hub; answered by {@link Reply}. */
 export interface Request {
   readonly type: "request";
@@ -88,7 +94,14 @@ export interface Request {
 }
 
 export type HubRequest =
-  | { readonly method: "startEngines"; readonly count: number; readonly env: Record<string, string> }
+  | {
+      readonly method: "startEngines";
+      readonly count: number;
+      readonly env: Record<string, string>;
+      /** What each engine offers to tasks. */
+      readonly resources?: Readonly<Record<string, number>> | undefined;
+      readonly restart?: RestartPolicy | undefined;
+    }
   | { readonly method: "stopEngines"; readonly engineSet?: string | undefined }
   | { readonly method: "restartEngines"; readonly engineSet?: string | undefined }
   | { readonly method: "signalEngines"; readonly signal: string | number; readonly engineSet?: string | undefined }
@@ -100,6 +113,8 @@ export type HubRequest =
       /** Interrupt tasks that run, too. */
       readonly running?: boolean | undefined;
     }
+  /** Engines finish what they run, take nothing new, and end; answered then. */
+  | { readonly method: "retire"; readonly engineIds: readonly number[] }
   | { readonly method: "queueStatus" }
   | { readonly method: "status" }
   | { readonly method: "result"; readonly taskId: string };
@@ -111,6 +126,8 @@ export interface QueueStatus {
     readonly running: readonly string[];
     readonly completed: number;
   }[];
+  /** Load-balanced tasks that are at no engine. */
+  readonly unassigned: readonly string[];
 }
 
 /** What the controller knows of itself and its sets of engines. */
@@ -133,8 +150,6 @@ export interface ControllerStatus {
     readonly malformed: number;
   };
 }
-
-// Controller to client.
 
 export interface Reply {
   readonly type: "reply";
@@ -165,10 +180,41 @@ export interface Task {
   readonly type: "task";
   readonly taskId: string;
   readonly payload: Uint8Array;
+  /** The task may start before others that came earlier, while those wait for tasks of their own. */
+  readonly free?: boolean | undefined;
+  /** Results of other tasks that stand among its arguments. Their buffers follow those of the payload. */
+  readonly inputs?: readonly TaskInput[] | undefined;
+}
+/** The result of a task, for another one. */
+export interface TaskInput {
+  readonly taskId: string;
+  readonly payload: Uint8Array;
+  /** How many of the buffers belong to it. */
+  readonly buffers: number;
 }
 /** Forget these tasks if they have not started; each is answered with status "aborted". */
 export interface AbortTasks {
   readonly type: "abortTasks";
+  readonly taskIds: readonly string[];
+}
+
+/** Give those of these tasks back that have not started; answered by {@link Recalled}. */
+export interface RecallTasks {
+  readonly type: "recallTasks";
+  readonly taskIds: readonly string[];
+}
+
+// Engine to controller.
+
+/** Which tasks the engine has given back, and which of those it was asked for it keeps. */
+export interface Recalled {
+  readonly type: "recalled";
+  readonly taskIds: readonly string[];
+  readonly kept: readonly string[];
+}
+/** The engine's tasks that wait for tasks of their own, and leave it free meanwhile: all of them. */
+export interface WaitingTasks {
+  readonly type: "waitingTasks";
   readonly taskIds: readonly string[];
 }
 
@@ -201,41 +247,11 @@ export interface Displayed {
   readonly payload: Uint8Array;
 }
 
-// Controller to agent.
-
-export interface SpawnEngines {
-  readonly type: "spawnEngines";
-  readonly engineSet: string;
-  readonly uuids: readonly string[];
-  readonly env: Record<string, string>;
-}
-export interface KillEngines {
-  readonly type: "killEngines";
-  readonly uuids: readonly string[];
-}
-export interface SignalEngines {
-  readonly type: "signalEngines";
-  readonly uuids: readonly string[];
-  readonly signal: string | number;
-}
-/** Stop every engine, then leave. */
-export interface StopAgent {
-  readonly type: "stopAgent";
-}
-
-// Agent to controller.
-
-export interface EngineExited {
-  readonly type: "engineExited";
-  readonly uuid: string;
-  readonly engineSet: string;
-  readonly reason: string;
-}
-
 export type Message =
   | Hello
   | Welcome
   | Submit
+  | SubmitBalanced
   | Request
   | Reply
   | EngineUp
@@ -243,6 +259,9 @@ export type Message =
   | EngineSetStopped
   | Task
   | AbortTasks
+  | RecallTasks
+  | Recalled
+  | WaitingTasks
   | Result
   | Output
   | Published
@@ -251,4 +270,6 @@ export type Message =
   | KillEngines
   | SignalEngines
   | StopAgent
-  | EngineExited;
+  | EngineExited
+  | EngineStopped
+  | Heartbeat;

@@ -1,7 +1,18 @@
 /** Errors as they cross the wire, and back. */
 
 import { type InspectOptions, inspect } from "node:util";
-import { EngineError, type ErrorPlace, ParallelError, RemoteError, SecurityError, TaskAborted } from "../errors.ts";
+import {
+  EngineError,
+  type ErrorPlace,
+  ImpossibleDependency,
+  InvalidDependency,
+  ParallelError,
+  RemoteError,
+  SecurityError,
+  TaskAborted,
+  TaskTimeout,
+  UnmetDependency,
+} from "../errors.ts";
 import type { WireError } from "./messages.ts";
 
 /** How a thrown value is shown: without running code of its own, and not at full length. */
@@ -16,7 +27,7 @@ export function toWireError(error: unknown): WireError {
 /** How an error that a user's function threw is told. Whatever was thrown, there is a name and a message. */
 export function toRemoteWireError(error: unknown): WireError {
   const { name, message, stack } = asError(error);
-  return { kind: "remote", name, message, stack };
+  return { kind: name === "UnmetDependency" ? "unmet" : "remote", name, message, stack };
 }
 
 /** The error that the receiver throws. */
@@ -28,6 +39,14 @@ export function fromWireError(error: WireError, place: ErrorPlace = {}): Error {
       return new EngineError(error.message, place);
     case "aborted":
       return new TaskAborted(error.message, place);
+    case "timeout":
+      return new TaskTimeout(error.message);
+    case "unmet":
+      return new UnmetDependency(error.message);
+    case "invalid":
+      return new InvalidDependency(error.message);
+    case "impossible":
+      return new ImpossibleDependency(error.message);
     case "type":
       return new TypeError(error.message);
     case "range":

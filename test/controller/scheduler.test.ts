@@ -14,6 +14,9 @@ const submit = (taskId: string, engineId: number): SchedulerEvent => ({ type: "s
 const finish = (taskId: string): SchedulerEvent => ({ type: "finish", taskId });
 const abort = (taskId: string): SchedulerEvent => ({ type: "abort", taskId });
 const dispatch = (taskId: string, engineId: number): Instruction => ({ type: "dispatch", taskId, engineId });
+const settle = (taskId: string, engineId: number): Instruction => ({ type: "settle", taskId, engineId });
+const taskOf = (instruction: Instruction): string | undefined =>
+  "taskId" in instruction ? instruction.taskId : undefined;
 
 /** A scheduler that has taken these events. */
 function having(window: number, ...events: SchedulerEvent[]): Scheduler {
@@ -29,8 +32,8 @@ describe("decisions", () => {
     expect(scheduler.handle(submit("b", 0))).toEqual([dispatch("b", 0)]);
     expect(scheduler.handle(submit("c", 0))).toEqual([]);
     expect(scheduler.handle(submit("d", 1))).toEqual([dispatch("d", 1)]);
-    expect(scheduler.handle(finish("b"))).toEqual([dispatch("c", 0)]);
-    expect(scheduler.handle(finish("a"))).toEqual([]);
+    expect(scheduler.handle(finish("b"))).toEqual([settle("b", 0), dispatch("c", 0)]);
+    expect(scheduler.handle(finish("a"))).toEqual([settle("a", 0)]);
   });
 
   test("an engine holds 256 tasks unless told otherwise", () => {
@@ -48,7 +51,9 @@ describe("decisions", () => {
       [gone, 3],
     ] as const) {
       const reason = expect.stringContaining("not registered");
-      expect(scheduler.handle(submit("a", engineId))).toEqual([{ type: "fail", taskId: "a", engineId, reason }]);
+      expect(scheduler.handle(submit("a", engineId))).toEqual([
+        { type: "fail", taskId: "a", engineId, failure: "engine", reason },
+      ]);
       expect(scheduler.unfinished()).toEqual([]);
     }
   });
@@ -65,7 +70,7 @@ describe("decisions", () => {
       abort("b"),
     );
     expect(scheduler.handle(down(0, "killed"))).toEqual(
-      ["a", "d"].map((taskId) => ({ type: "fail", taskId, engineId: 0, reason: "killed" })),
+      ["a", "d"].map((taskId) => ({ type: "fail", taskId, engineId: 0, failure: "engine", reason: "killed" })),
     );
     expect(scheduler.handle(down(0))).toEqual([]);
     expect(scheduler.unfinished()).toEqual(["c"]);
@@ -79,7 +84,7 @@ describe("decisions", () => {
     expect(scheduler.handle(abort("b"))).toEqual([]);
     expect(scheduler.handle(abort("a"))).toEqual([{ type: "recall", taskId: "a", engineId: 0 }]);
     expect(scheduler.unfinished()).toEqual(["a", "c"]);
-    expect(scheduler.handle(finish("a"))).toEqual([dispatch("c", 0)]);
+    expect(scheduler.handle(finish("a"))).toEqual([settle("a", 0), dispatch("c", 0)]);
   });
 
   test("what it does not know changes nothing", () => {
@@ -92,8 +97,8 @@ describe("decisions", () => {
     const scheduler = having(1, up(0), up(1), submit("a", 0), submit("b", 0));
     expect(scheduler.handle(submit("a", 0))).toEqual([]);
     expect(scheduler.handle(submit("b", 1))).toEqual([]);
-    expect(scheduler.handle(finish("a"))).toEqual([dispatch("b", 0)]);
-    expect(scheduler.handle(finish("b"))).toEqual([]);
+    expect(scheduler.handle(finish("a"))).toEqual([settle("a", 0), dispatch("b", 0)]);
+    expect(scheduler.handle(finish("b"))).toEqual([settle("b", 0)]);
   });
 
   test("a task that was aborted and is submitted again runs once, where it was sent last", () => {
@@ -102,7 +107,7 @@ describe("decisions", () => {
       { engineId: 0, waiting: [], dispatched: ["a"], completed: 0 },
       { engineId: 1, waiting: [], dispatched: ["b"], completed: 0 },
     ]);
-    expect(scheduler.handle(finish("a"))).toEqual([]);
+    expect(scheduler.handle(finish("a"))).toEqual([settle("a", 0)]);
   });
 
   test("unfinished tasks can be asked for by engine", () => {
@@ -198,7 +203,8 @@ class Ledger {
   }
 
   #obey(instruction: Instruction, event: SchedulerEvent): void {
-    const { taskId, engineId } = instruction;
+    const { engineId } = instruction;
+    const taskId = taskOf(instruction) as string;
     if (this.#engineOf.get(taskId) !== engineId) throw new Error(`${taskId} at the wrong engine`);
     if (instruction.type === "dispatch") {
       if (this.#waiting.get(engineId)?.[0] !== taskId) throw new Error(`${taskId} dispatched out of turn`);
@@ -313,7 +319,9 @@ describe("100,000 tasks", () => {
     const scheduler = having(256, up(0));
     const dispatched: string[] = [];
     const note = (instructions: readonly Instruction[]): void => {
-      for (const { taskId } of instructions) dispatched.push(taskId);
+      for (const instruction of instructions) {
+        if (instruction.type === "dispatch") dispatched.push(instruction.taskId);
+      }
     };
     for (const taskId of upTo) note(scheduler.handle(submit(taskId, 0)));
     for (const taskId of upTo) note(scheduler.handle(finish(taskId)));
@@ -328,13 +336,13 @@ describe("100,000 tasks", () => {
     const made = upTo.toReversed().flatMap((taskId) => scheduler.handle(abort(taskId)));
     expect(made.filter(({ type }) => type === "aborted")).toHaveLength(count - 1);
     expect(made.at(-1)).toEqual({ type: "recall", taskId: "t-0", engineId: 0 });
-    expect(scheduler.handle(finish("t-0"))).toEqual([]);
+    expect(scheduler.handle(finish("t-0"))).toEqual([settle("t-0", 0)]);
     expect(scheduler.unfinished()).toEqual([]);
   });
 
   test("all lost with their engine", () => {
     const scheduler = having(256, up(0));
     for (const taskId of upTo) scheduler.handle(submit(taskId, 0));
-    expect(scheduler.handle(down(0)).map(({ taskId }) => taskId)).toEqual(upTo);
+    expect(scheduler.handle(down(0)).map(taskOf)).toEqual(upTo);
   });
 });

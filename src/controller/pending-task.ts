@@ -1,0 +1,67 @@
+/** A task on its way through the controller: who waits for it, what its engine needs, and how it may end. */
+
+import type { Connection } from "../channel/connection.ts";
+import type { Outcome, WireError } from "../protocol/messages.ts";
+import type { Failure } from "./scheduler.ts";
+
+/** A client, who is told how the tasks end that it submitted or asked for. */
+export interface Submitter {
+  readonly uuid: string;
+  readonly connection: Connection;
+  /** It is within a task of an engine, which waits for what it submits. */
+  readonly isNested: boolean;
+}
+
+export interface PendingTask {
+  /** Who hears of the task: its submitter, and every client that asked for it since. */
+  readonly interested: Set<Submitter>;
+  engineUuid: string;
+  /** What the engine needs; let go once it has been sent, unless it may have to be sent again. */
+  payload: Uint8Array | undefined;
+  buffers: readonly Uint8Array[];
+  readonly isBalanced: boolean;
+  /** See `Task.free`. */
+  readonly isFree: boolean;
+  /** What an engine has answered, until the scheduler says whether that is the end. */
+  outcome: Outcome | undefined;
+  outcomeBuffers: readonly Uint8Array[];
+}
+
+export function newTask(
+  payload: Uint8Array,
+  buffers: readonly Uint8Array[],
+  submitter: Submitter,
+  engineUuid?: string,
+): PendingTask {
+  const isBalanced = engineUuid === undefined;
+  return {
+    interested: new Set([submitter]),
+    engineUuid: engineUuid ?? "",
+    payload,
+    buffers,
+    isBalanced,
+    isFree: isBalanced || submitter.isNested,
+    outcome: undefined,
+    outcomeBuffers: [],
+  };
+}
+
+export function abortedOutcome(): Outcome {
+  const message = "the task was aborted before it started";
+  return { status: "aborted", error: { kind: "aborted", name: "TaskAborted", message } };
+}
+
+export function failureError(failure: Failure, reason: string, engineId: number): WireError {
+  switch (failure) {
+    case "invalid":
+      return { kind: "invalid", name: "InvalidDependency", message: reason };
+    case "impossible":
+      return { kind: "impossible", name: "ImpossibleDependency", message: reason };
+    case "timeout":
+      return { kind: "timeout", name: "TaskTimeout", message: reason };
+    default: {
+      const message = engineId < 0 ? reason : `engine ${engineId} is gone: ${reason}`;
+      return { kind: "engine", name: "EngineError", message };
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * How long tasks take, learned from those that ended: by kind of task (a label, or a function), and how much slower
+ * than others an engine is. Slowness is told from logarithms, so that a few very long tasks do not pass for a slow engine.
+ */
+
+/** Kinds that are remembered; the one that was not seen for longest goes first. */
+const KINDS = 1_000;
+/** How much the latest task counts, at least. */
+const FRESHNESS = 0.05;
+/** Shorter durations are taken for this one, in milliseconds: clocks tell nothing below. */
+const SHORTEST_MS = 0.005;
+/** An engine's slowness counts from so many tasks on. */
+const ENOUGH_TASKS = 4;
+
+interface KindStatistics {
+  count: number;
+  /** Of one unit, in milliseconds. */
+  mean: number;
+  /** Of its square. */
+  meanSquare: number;
+  /** Of the logarithm, as if on an engine of ordinary speed. */
+  meanLog: number;
+}
+
+/** What is known of one engine. */
+export interface Speed {
+  count: number;
+  /** The logarithm of how many times longer it takes than others. */
+  logSlowness: number;
+}
+
+export class Durations {
+  readonly #kinds = new Map<string, KindStatistics>();
+
+  /** A task of `units` items took `milliseconds` on the engine. */
+  note(kind: string, units: number, milliseconds: number, speed: Speed): void {
+    const duration = Math.max(milliseconds / units, SHORTEST_MS);
+    const log = Math.log(duration);
+    const known = this.#kinds.get(kind);
+    // The latest seen is the last of the map.
+    this.#kinds.delete(kind);
+    if (known === undefined) {
+      this.#kinds.set(kind, { count: 1, mean: duration, meanSquare: duration * duration, meanLog: log });
+      if (this.#kinds.size > KINDS) this.#kinds.delete(this.#kinds.keys().next().value as string);
+      return;
+    }
+    this.#kinds.set(kind, known);
+    noteSpeed(speed, log - known.meanLog);
+    const part = Math.max(FRESHNESS, 1 / ++known.count);
+    const ordinary = duration / slownessOf(speed);
+    known.mean += part * (ordinary - known.mean);
+    known.meanSquare += part * (ordinary * ordinary - known.meanSquare);
+    known.meanLog += part * (Math.log(ordinary) - known.meanLog);
+  }
+
+  /** Milliseconds that a task of that kind takes on an engine of ordinary speed; `undefined` when that is not known. */
+  estimate(kind: string, units: number): number | undefined {
+    const mean = this.#kinds.get(kind)?.mean;
+    return mean === undefined ? undefined : mean * units;
+  }
+
+  /** What a long one takes: the mean and two standard deviations more. */
+  pessimistic(kind: string, units: number): number | undefined {
+    const known = this.#kinds.get(kind);
+    if (known === undefined) return undefined;
+    return units * (known.mean + 2 * Math.sqrt(Math.max(0, known.meanSquare - known.mean * known.mean)));
+  }
+}
+
+function noteSpeed(speed: Speed, logRatio: number): void {
+  const part = Math.max(FRESHNESS, 1 / ++speed.count);
+  speed.logSlowness += part * (logRatio - speed.logSlowness);
+}
+
+/** How many times longer than others the engine takes; 1 until enough is known, and for small differences. */
+export function slownessOf({ count, logSlowness }: Speed): number {
+  if (count < ENOUGH_TASKS) return 1;
+  const slowness = Math.exp(logSlowness);
+  return slowness > 1.5 || slowness < 1 / 1.5 ? slowness : 1;
+}

@@ -1,0 +1,65 @@
+/** What the scheduler hears and what it orders: the whole of its interface, without logic. Times are milliseconds. */
+
+import type { BalancedRequest } from "../../protocol/balancing.ts";
+
+export type SchedulerEvent =
+  | { readonly type: "engineUp"; readonly engineId: number; readonly resources?: Readonly<Record<string, number>> }
+  | { readonly type: "engineDown"; readonly engineId: number; readonly reason: string }
+  /** Engines are on their way, so many; as long as there are some, tasks that nobody can run wait for them. */
+  | { readonly type: "expect"; readonly engines: number }
+  /** The engine gets nothing more until it is resumed: its process is stopped. */
+  | { readonly type: "suspend" | "resume"; readonly engineId: number }
+  /** The engine finishes what it has and takes nothing new. */
+  | { readonly type: "retire"; readonly engineId: number }
+  /** A task for one engine. */
+  | { readonly type: "submit"; readonly taskId: string; readonly engineId: number }
+  /** A task for whichever engine fits. */
+  | { readonly type: "submitBalanced"; readonly taskId: string; readonly request: BalancedRequest }
+  | {
+      readonly type: "finish";
+      readonly taskId: string;
+      /** `unmet`: the engine refused the task, because what it depends on does not hold there. Default: `ok`. */
+      readonly status?: "ok" | "error" | "aborted" | "unmet";
+      /** What the engine says it took. */
+      readonly duration?: number | undefined;
+    }
+  /** The engine's answer to an order to give tasks back: those that had not started, and those that it keeps. */
+  | { readonly type: "recalled"; readonly taskIds: readonly string[]; readonly kept: readonly string[] }
+  /** Tasks of the engine that wait for tasks of their own, and leave it free meanwhile; all of them. */
+  | { readonly type: "waiting"; readonly engineId: number; readonly taskIds: readonly string[] }
+  | { readonly type: "abort"; readonly taskId: string }
+  /** Time has passed: see `Scheduler.wakeAt`. */
+  | { readonly type: "tick" };
+
+/** Why a task will not run. `own`: it did, and failed; what it failed with counts. */
+export type Failure = "engine" | "impossible" | "invalid" | "timeout" | "own";
+
+export type Instruction =
+  /** Send the task to its engine. */
+  | { readonly type: "dispatch"; readonly taskId: string; readonly engineId: number }
+  /** The outcome that the engine told is the task's: tell its client. */
+  | { readonly type: "settle"; readonly taskId: string; readonly engineId: number }
+  /** The task will not run: tell its client. */
+  | {
+      readonly type: "fail";
+      readonly taskId: string;
+      readonly engineId: number;
+      readonly failure: Failure;
+      readonly reason: string;
+    }
+  /** The task was still waiting here and is forgotten: tell its client. */
+  | { readonly type: "aborted"; readonly taskId: string; readonly engineId: number }
+  /** The task is at its engine: ask the engine to forget it, if it has not started it. */
+  | { readonly type: "recall"; readonly taskId: string; readonly engineId: number }
+  /** Ask the engine to give those of the tasks back that it has not started: they may run elsewhere. */
+  | { readonly type: "takeBack"; readonly taskIds: readonly string[]; readonly engineId: number }
+  /** The engine that was to retire has nothing left to do. */
+  | { readonly type: "retired"; readonly engineId: number };
+
+export interface EngineQueue {
+  readonly engineId: number;
+  readonly waiting: readonly string[];
+  /** Sent to the engine and not answered, in the order of sending. */
+  readonly dispatched: readonly string[];
+  readonly completed: number;
+}

@@ -1,0 +1,66 @@
+/** The tasks that have not ended, how others ended, and the instructions that the event in hand has brought about. */
+
+import { Endings } from "./endings.ts";
+import type { Failure, Instruction } from "./events.ts";
+import type { TaskState } from "./task-state.ts";
+
+export class TaskBook {
+  readonly tasks: Map<string, TaskState> = new Map();
+  readonly endings: Endings = new Endings();
+  /** The time of the event in hand. */
+  now = 0;
+  #instructions: Instruction[] = [];
+  /** Tasks that have ended, whose dependents do not know yet. */
+  #ended: TaskState[] = [];
+  readonly #succeeded = new Set<TaskState>();
+
+  /** The instructions since the last call. */
+  takeInstructions(): Instruction[] {
+    const instructions = this.#instructions;
+    this.#instructions = [];
+    return instructions;
+  }
+
+  instruct(instruction: Instruction): void {
+    this.#instructions.push(instruction);
+  }
+
+  /** The outcome that the engine told is the task's. */
+  settle(task: TaskState, succeeded: boolean): void {
+    this.instruct({ type: "settle", taskId: task.taskId, engineId: task.engineId });
+    if (succeeded) this.#succeeded.add(task);
+    this.#end(task);
+  }
+
+  /** The task will not run. */
+  fail(task: TaskState, failure: Failure, reason: string): void {
+    const { taskId, engineId } = task;
+    this.instruct({ type: "fail", taskId, engineId, failure, reason });
+    this.#end(task);
+  }
+
+  /** The task is forgotten before it was sent anywhere. */
+  abort(task: TaskState): void {
+    this.instruct({ type: "aborted", taskId: task.taskId, engineId: task.engineId });
+    this.#end(task);
+  }
+
+  /** Calls `listener` for each task that has ended, also for those that end meanwhile. */
+  takeEnded(listener: (task: TaskState, succeeded: boolean) => void): void {
+    for (let next = 0; next < this.#ended.length; next++) {
+      const task = this.#ended[next] as TaskState;
+      const succeeded = this.#succeeded.has(task);
+      this.endings.note(task.taskId, { succeeded, engineId: task.engineId });
+      listener(task, succeeded);
+    }
+    if (this.#ended.length === 0) return;
+    this.#ended = [];
+    this.#succeeded.clear();
+  }
+
+  #end(task: TaskState): void {
+    task.status = "ended";
+    this.tasks.delete(task.taskId);
+    this.#ended.push(task);
+  }
+}

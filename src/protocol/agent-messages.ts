@@ -1,0 +1,43 @@
+/** The part of the wire that leads to and from host agents, without logic. */
+
+// Controller to agent.
+
+export interface SpawnEngines {
+  readonly type: "spawnEngines";
+  readonly engineSet: string;
+  readonly uuids: readonly string[];
+  readonly env: Record<string, string>;
+}
+export interface KillEngines {
+  readonly type: "killEngines";
+  readonly uuids: readonly string[];
+}
+export interface SignalEngines {
+  readonly type: "signalEngines";
+  readonly uuids: readonly string[];
+  readonly signal: string | number;
+}
+/** Stop every engine, then leave. */
+export interface StopAgent {
+  readonly type: "stopAgent";
+}
+
+// Agent to controller.
+
+/** The host is there. */
+export interface Heartbeat {
+  readonly type: "heartbeat";
+}
+/** An engine's process was stopped, as by SIGSTOP, or goes on. */
+export interface EngineStopped {
+  readonly type: "engineStopped";
+  readonly uuid: string;
+  readonly stopped: boolean;
+}
+
+export interface EngineExited {
+  readonly type: "engineExited";
+  readonly uuid: string;
+  readonly engineSet: string;
+  readonly reason: string;
+}

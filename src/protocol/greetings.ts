@@ -1,0 +1,43 @@
+/** The part of the wire with which every connection begins: who is there, and who is welcome; without logic. */
+
+/** One engine, as the controller knows it. */
+export interface EngineInfo {
+  readonly engineId: number;
+  readonly uuid: string;
+  readonly pid: number;
+  readonly engineSet: string;
+  readonly host: string;
+}
+
+export interface ClientHello {
+  readonly type: "hello";
+  readonly role: "client";
+  readonly uuid: string;
+  /** For a client within a task: the engine whose task it is. */
+  readonly engineUuid?: string | undefined;
+}
+export interface EngineHello {
+  readonly type: "hello";
+  readonly role: "engine";
+  readonly uuid: string;
+  readonly pid: number;
+  readonly agentUuid: string;
+  readonly engineSet: string;
+}
+export interface AgentHello {
+  readonly type: "hello";
+  readonly role: "agent";
+  readonly uuid: string;
+  readonly pid: number;
+  readonly host: string;
+}
+export type Hello = ClientHello | EngineHello | AgentHello;
+
+export interface Welcome {
+  readonly type: "welcome";
+  readonly clusterId: string;
+  /** For an engine: the id it was given. */
+  readonly engineId?: number | undefined;
+  /** For a client: the engines registered now. */
+  readonly engines?: readonly EngineInfo[] | undefined;
+}

@@ -1,0 +1,24 @@
+/** Policies of a cluster, as they are given when it is started and cross the wire. Times are milliseconds. */
+
+/** Whether engines that end unasked are replaced. */
+export interface RestartPolicy {
+  /** So many times for a set of engines … */
+  readonly times: number;
+  /** … in so long a time; then the set is given up. */
+  readonly within: number;
+  /** Pause before an engine is replaced; doubled with each one within the time. Default: 0. */
+  readonly delay?: number | undefined;
+}
+
+/** How soon it is noticed that processes and hosts do not go on. */
+export interface HeartbeatPolicy {
+  /** How often agents look after their engines and tell the controller that they are there. */
+  readonly period: number;
+  /** After so long without a word from its agent a host counts as lost. */
+  readonly timeout: number;
+  /** An engine whose process was stopped (as by SIGSTOP) for so long is killed. */
+  readonly stopped: number;
+}
+
+export const DEFAULT_HEARTBEAT: HeartbeatPolicy = { period: 1_000, timeout: 10_000, stopped: 5_000 };
+export const DEFAULT_RESTART: RestartPolicy = { times: 5, within: 60_000 };
