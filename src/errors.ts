@@ -156,15 +156,47 @@ export class ReadOnlyError extends ParallelError {
   readonly code = "ReadOnlyError" as const;
 }
 
-/** A value or function that cannot be sent; `path` leads to the culprit. */
-export class SerializationError extends ParallelError {
-  readonly code = "SerializationError" as const;
-  /** Where in the value the culprit is, e.g. `args[0].model.layers[2]`. */
-  readonly path: string | undefined;
+/** A place in a source file; line and column are counted from 1. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
 
-  constructor(message: string, path?: string, options?: ErrorOptions) {
+/** What is known of a function that cannot be sent. */
+export interface FunctionRefusal {
+  /** The function's name; empty if it has none. */
+  readonly functionName?: string | undefined;
+  /** Where the function begins, in the file that was written, not in what a compiler made of it. */
+  readonly place?: SourcePlace | undefined;
+  /** From the function to the culprit: `captured variable "ctx" → .deep → .p`; empty if it is the function itself. */
+  readonly culprit?: string | undefined;
+  /** Why the culprit cannot be sent. */
+  readonly reason?: string | undefined;
+  /** What to do instead. */
+  readonly remedy?: string | undefined;
+}
+
+/** A value or function that cannot be sent; `path` leads to the culprit, or to the function that holds it. */
+export class SerializationError extends ParallelError implements FunctionRefusal {
+  readonly code = "SerializationError" as const;
+  /** Where in the value the culprit is, e.g. `args[0].model.layers[2]`; of a function, where the function is. */
+  readonly path: string | undefined;
+  readonly functionName: string | undefined;
+  readonly place: SourcePlace | undefined;
+  readonly culprit: string | undefined;
+  readonly reason: string | undefined;
+  readonly remedy: string | undefined;
+
+  constructor(message: string, path?: string, options: ErrorOptions & { readonly refusal?: FunctionRefusal } = {}) {
     super(message, options);
     this.path = path;
+    const { functionName, place, culprit, reason, remedy } = options.refusal ?? {};
+    this.functionName = functionName;
+    this.place = place;
+    this.culprit = culprit;
+    this.reason = reason;
+    this.remedy = remedy;
   }
 }
 

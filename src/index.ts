@@ -39,6 +39,7 @@ export {
   ConnectionError,
   EngineError,
   type ErrorPlace,
+  type FunctionRefusal,
   ImpossibleDependency,
   InvalidDependency,
   isParallelError,
@@ -49,12 +50,13 @@ export {
   type RemoteFailure,
   SecurityError,
   SerializationError,
+  type SourcePlace,
   TaskAborted,
   TaskTimeout,
   TimeoutError,
   UnmetDependency,
 } from "./errors.ts";
-export { closure } from "./functions/capture.ts";
+export { type ClosureOptions, closure } from "./functions/closure.ts";
 export { Reference, ref } from "./functions/references.ts";
 export { type DisplayValueOptions, display, publish } from "./functions/running-task.ts";
 export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";

@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { ConnectionError } from "../errors.ts";
+import { staysBehind } from "../functions/inert.ts";
 import type { ControllerStatus } from "../protocol/messages.ts";
 import { AsyncResult } from "./async-result.ts";
 import {
@@ -283,3 +284,6 @@ function noSuchCluster(path: string, profileDir: string, cause: unknown): Connec
   const running = known.length === 0 ? "no cluster is running" : `running clusters: ${known.join(", ")}`;
   return new ConnectionError(`there is no connection file ${path}; ${running}`, { cause });
 }
+
+staysBehind(Client, "a client");
+staysBehind(DirectView, "a view");

@@ -18,7 +18,10 @@ export function encodeCall(call: CallValue, serializer: Serializer): EncodedCall
   } catch (error) {
     if (!(error instanceof SerializationError)) throw error;
     const { message, path, cause } = error;
-    throw new SerializationError(withoutCall(message), path === undefined ? path : withoutCall(path), { cause });
+    throw new SerializationError(withoutCall(message), path === undefined ? path : withoutCall(path), {
+      cause,
+      refusal: error,
+    });
   }
 }
 

@@ -12,6 +12,7 @@ import {
 import { ControllerLink } from "../client/controller-link.ts";
 import { within } from "../client/waiting.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
+import { staysBehind } from "../functions/inert.ts";
 import { DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
 import { type ClusterOptions, checkCount, checkOptions, checkSignal } from "./cluster-options.ts";
 import { type ClusterSummary, checkFree, runningCluster } from "./discovery.ts";
@@ -237,3 +238,5 @@ function newClusterId(): string {
   const letters = [...randomBytes(4)].map((byte) => String.fromCharCode(97 + (byte % 26))).join("");
   return `${Math.floor(Date.now() / 1000)}-${letters}`;
 }
+
+staysBehind(Cluster, "a cluster");

@@ -35,7 +35,10 @@ export function runTask(
 ): TaskOutcome | Promise<TaskOutcome> {
   const start: Start = { started: Date.now(), begun: performance.now() };
   try {
-    const value = perform(task, operations, serializer);
+    const preparation = serializer.prepare(task.payload);
+    const value = preparation
+      ? preparation.then(() => perform(task, operations, serializer))
+      : perform(task, operations, serializer);
     if (!isPromiseLike(value)) return succeed(value, start, serializer);
     return Promise.resolve(value).then(
       (settled) => succeed(settled, start, serializer),

@@ -5,6 +5,7 @@
 
 import type { AnyNode, Expression, FunctionExpression, Program, Property } from "acorn";
 import { BoundedCache } from "./bounded-cache.ts";
+import { type ClassDefinition, readClass } from "./class-definition.ts";
 import { IMPORT_HELPER, IMPORT_META_HELPER } from "./helpers.ts";
 import { applyEdits, type Goal, loadScopeAnalysis, parseProgram } from "./syntax.ts";
 import { inspectTree, type TreeFindings } from "./tree-findings.ts";
@@ -12,7 +13,7 @@ import { inspectTree, type TreeFindings } from "./tree-findings.ts";
 /** A name that the text reads or writes without declaring it. */
 export interface FreeName {
   readonly name: string;
-  /** Used where a class is defined (`extends …`, a computed key), not when something runs later. */
+  /** Used while a class is made (by a computed key), not only when something runs later. */
   readonly isEager: boolean;
   /** The members used, if every use is `name.member`. */
   readonly members: readonly string[] | undefined;
@@ -30,8 +31,12 @@ export interface ReadableSource {
   readonly importHelpers: readonly string[];
   /** Why it cannot travel, and what to do instead; undefined if it can. */
   readonly obstacle: string | undefined;
+  /** Of a class: whether the class that it extends has to be given as `SUPER_CLASS`. */
+  readonly isDerived: boolean;
   /** Of a class: the name after `extends`, if it is just a name. */
   readonly baseName: string | undefined;
+  /** Of a class: the first private member of its instances. */
+  readonly privateMember: string | undefined;
 }
 
 /** A function's text, or the reason why there is none. */
@@ -67,6 +72,7 @@ const WRAPPERS = [
 ] as const;
 
 interface Parsed {
+  readonly text: string;
   readonly program: Program;
   readonly goal: Goal;
   readonly offset: number;
@@ -86,8 +92,8 @@ function analyse(source: string): FunctionSource {
 
 /** Texts that are no function by themselves, told by where they do parse. */
 const OBSTACLES: readonly (readonly [(source: string) => string, string])[] = [
-  [(source) => `(class{${source}\n})`, "it is a private method, which exists in its class only: make it a function"],
-  [(source) => `(function(){(${source}\n)})`, "it uses the new.target of the code around it: pass it as an argument"],
+  [(source) => `(class{${source}\n})`, "is a private method, which exists in its class only; make it a function"],
+  [(source) => `(function(){(${source}\n)})`, "uses the new.target of the code around it; pass it as an argument"],
 ];
 
 const EMPTY: ReadableSource = {
@@ -98,20 +104,23 @@ const EMPTY: ReadableSource = {
   freeNames: [],
   importHelpers: [],
   obstacle: undefined,
+  isDerived: false,
   baseName: undefined,
+  privateMember: undefined,
 };
 
 function parseFunction(source: string): Parsed | undefined {
   for (const { prefix, suffix, isMethod } of WRAPPERS) {
     for (const goal of ["module", "script"] as const) {
-      const program = tryParse(prefix + source + suffix, goal);
+      const text = prefix + source + suffix;
+      const program = tryParse(text, goal);
       const statement = program?.body[0];
       if (!program || statement?.type !== "ExpressionStatement") continue;
       const offset = prefix.length;
       const expression = statement.expression;
-      if (!isMethod) return { program, goal, offset, root: expression, method: undefined };
+      if (!isMethod) return { text, program, goal, offset, root: expression, method: undefined };
       const method = expression.type === "ObjectExpression" ? expression.properties[0] : undefined;
-      if (method?.type === "Property") return { program, goal, offset, root: method.value, method };
+      if (method?.type === "Property") return { text, program, goal, offset, root: method.value, method };
     }
   }
   return undefined;
@@ -137,12 +146,13 @@ function readableSource(source: string, parsed: Parsed): FunctionSource {
   if (!shape) return { kind: "unreadable" };
   const { root, goal } = parsed;
   const findings = inspectTree(root);
-  const references = freeReferences(parsed, findings);
+  const definition = root.type === "ClassExpression" ? readClass(root, parsed.text) : undefined;
+  const references = freeReferences(parsed, findings, definition);
   const freeNames = references.filter(({ name }) => name !== "arguments");
   const usesArguments = shape === "arrow" && freeNames.length < references.length;
   return {
     kind: "readable",
-    text: rewrite(source, parsed, findings),
+    text: rewrite(source, parsed, findings, definition),
     shape,
     goal,
     freeNames: freeNames.filter(({ name }) => !CONSTANTS.has(name)),
@@ -151,24 +161,30 @@ function readableSource(source: string, parsed: Parsed): FunctionSource {
       ...(findings.importMetas.length > 0 ? [IMPORT_META_HELPER] : []),
     ],
     obstacle: obstacleOf(findings, shape, usesArguments),
-    baseName:
-      root.type === "ClassExpression" && root.superClass?.type === "Identifier" ? root.superClass.name : undefined,
+    isDerived: definition?.isDerived ?? false,
+    baseName: definition?.baseName,
+    privateMember: definition?.privateMember,
   };
 }
 
 /** Global names whose values are the same everywhere. */
 const CONSTANTS = new Set(["undefined", "NaN", "Infinity", "globalThis"]);
 
-function freeReferences({ program, goal, root, method }: Parsed, findings: TreeFindings): FreeName[] {
+function freeReferences(
+  { program, goal, method }: Parsed,
+  findings: TreeFindings,
+  definition: ClassDefinition | undefined,
+): FreeName[] {
   const manager = loadScopeAnalysis().analyze(program as never, { ecmaVersion: 2026, sourceType: goal });
   const uses = new Map<string, { isEager: boolean; members: Set<string> | undefined }>();
   for (const { identifier } of manager.scopes[0]?.through ?? []) {
     const node = identifier as unknown as AnyNode & { name: string };
     // A method's computed key was evaluated long ago; only its value is needed, and that is the function's name.
     if (method && node.start < method.value.start) continue;
+    if (definition?.removed.some((part) => contains(part, node))) continue;
     const use = uses.get(node.name) ?? { isEager: false, members: new Set<string>() };
     uses.set(node.name, use);
-    use.isEager ||= root.type === "ClassExpression" && findings.eagerRanges.some((range) => contains(range, node));
+    use.isEager ||= definition?.eager.some((part) => contains(part, node)) ?? false;
     const member = findings.memberOf.get(node);
     if (member === undefined) use.members = undefined;
     else use.members?.add(member);
@@ -180,11 +196,19 @@ function contains(outer: AnyNode, inner: AnyNode): boolean {
   return outer.start <= inner.start && inner.end <= outer.end;
 }
 
-/** The source with `import` replaced; a method's key and modifiers are normalised to `async *␀(…) {…}`. */
-function rewrite(source: string, { offset, method }: Parsed, findings: TreeFindings): string {
+/** The source with `import` replaced, and of classes what travels as values; a method becomes `async *␀(…) {…}`. */
+function rewrite(
+  source: string,
+  { offset, method }: Parsed,
+  findings: TreeFindings,
+  definition: ClassDefinition | undefined,
+): string {
+  const removed = definition?.removed ?? [];
+  const isKept = (node: AnyNode): boolean => !removed.some((part) => contains(part, node));
   const edits = [
-    ...findings.imports.map(({ start }) => ({ start, end: start + "import".length, text: IMPORT_HELPER })),
-    ...findings.importMetas.map(({ start, end }) => ({ start, end, text: IMPORT_META_HELPER })),
+    ...findings.imports.filter(isKept).map(({ start }) => ({ start, end: start + 6, text: IMPORT_HELPER })),
+    ...findings.importMetas.filter(isKept).map(({ start, end }) => ({ start, end, text: IMPORT_META_HELPER })),
+    ...(definition?.edits ?? []),
   ];
   if (!method) return applyEdits(source, shift(edits, offset));
   const { async: isAsync, generator, start } = method.value as FunctionExpression;
@@ -204,10 +228,10 @@ function obstacleOf(
 ): string | undefined {
   const around = usesArguments ? "arguments" : findings.lexical;
   if (around) {
-    return `it uses the ${around} of the code around it: pass what it needs as an argument, or write it with "function"`;
+    return `uses the ${around} of the code around it; pass what it needs as an argument, or write it with "function"`;
   }
-  if (findings.usesSuper) return "it uses super, which needs the class around it: pass what it needs as an argument";
+  if (findings.usesSuper) return "uses super, which needs the class around it; pass what it needs as an argument";
   if (findings.privateName === undefined) return undefined;
   const what = shape === "method" ? "method" : "function";
-  return `it uses the private name #${findings.privateName}, which only code inside its class may: make it a ${what} of public data`;
+  return `uses the private name #${findings.privateName}, which only code inside its class may; make it a ${what} of public data`;
 }

@@ -1,14 +1,14 @@
 /**
- * Functions that JavaScript and Node bring along: they have no source to send, so they travel as the path under which
- * the engine finds its own, `Math.sqrt`.
+ * Functions and objects that JavaScript and Node bring along: they travel as the path under which the engine finds its
+ * own, `Math.sqrt`.
  */
 
 import { createRequire } from "node:module";
 import { runInNewContext } from "node:vm";
-import type { AnyFunction, WireFunction } from "./wire.ts";
 
-interface BuiltinPath {
-  /** The expression that gives the function. */
+/** Where an engine finds a builtin. */
+export interface BuiltinPath {
+  /** The expression that gives the value. */
   readonly code: string;
   /** The global name that the path begins with, if it begins with one. */
   readonly root: string | undefined;
@@ -25,18 +25,25 @@ const NODE_GLOBALS = [
 const NODE_MODULES =
   "os path fs fs/promises url util crypto zlib perf_hooks buffer events querystring timers timers/promises assert v8 vm process child_process";
 
-/** Filled one after the other, as far as a search goes. */
-const sources: readonly (() => Map<object, BuiltinPath>)[] = [walkLanguage, walkNodeGlobals, walkModules];
+/** Those of the language and of Node's global object. Filled one after the other, as far as a search goes. */
+const globalSources: readonly (() => Map<object, BuiltinPath>)[] = [walkLanguage, walkNodeGlobals];
 const searched: Map<object, BuiltinPath>[] = [];
 
-/** The wire form of a function of JavaScript or Node; undefined for any other. */
-export function builtinForm(fn: AnyFunction): WireFunction | undefined {
-  for (const [i, walkSource] of sources.entries()) {
+/** Those of Node's modules, as far as this process has loaded them: nobody can hold a function of the others. */
+const inModules = new Map<object, BuiltinPath>();
+const modulesLeft = new Set(NODE_MODULES.split(" "));
+let modulesSeen = -1;
+
+/** The path to a function or object of JavaScript or Node; undefined for any other. */
+export function builtinPath(value: object): BuiltinPath | undefined {
+  if (value === globalThis) return { code: "globalThis", root: undefined };
+  for (const [i, walkSource] of globalSources.entries()) {
     searched[i] ??= walkSource();
-    const path = searched[i].get(fn);
-    if (path) return { code: path.code, name: fn.name, strict: true, late: path.root === undefined ? [] : [path.root] };
+    const path = searched[i].get(value);
+    if (path) return path;
   }
-  return undefined;
+  walkNewModules();
+  return inModules.get(value);
 }
 
 function walkLanguage(): Map<object, BuiltinPath> {
@@ -60,14 +67,18 @@ function walkGlobals(roots: readonly string[]): Map<object, BuiltinPath> {
   return paths;
 }
 
-function walkModules(): Map<object, BuiltinPath> {
-  const paths = new Map<object, BuiltinPath>();
+function walkNewModules(): void {
+  // Node's own list of what it has loaded: `NativeModule fs`. Where there is none, all are loaded here.
+  const list = (process as { moduleLoadList?: readonly string[] }).moduleLoadList;
+  if (list?.length === modulesSeen) return;
+  modulesSeen = list?.length ?? 0;
   const load = createRequire(import.meta.url);
-  for (const name of NODE_MODULES.split(" ")) {
+  for (const name of modulesLeft) {
+    if (list && !list.includes(`NativeModule ${name}`)) continue;
+    modulesLeft.delete(name);
     const code = `process.getBuiltinModule(${JSON.stringify(`node:${name}`)})`;
-    walk([[load(`node:${name}`) as object, { code, root: undefined }]], 2, paths);
+    walk([[load(`node:${name}`) as object, { code, root: undefined }]], 2, inModules);
   }
-  return paths;
 }
 
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;

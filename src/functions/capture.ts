@@ -1,151 +1,124 @@
 /**
  * Client side: from a function object to the form in which it travels. Synchronous, because a task is sent when it is
- * submitted.
+ * submitted; captured variables have the values of that moment.
  *
- * The way of a function: known form → stands for another → native or bound → its text is read → each free name is
- * helper, self, given, captured (refused) or late.
+ * The way of a function: received before → native or bound → its text is read → each free name is helper, given,
+ * captured, imported or late.
  */
 
+import { dirname } from "node:path";
 import { types } from "node:util";
-import type { SerializationError } from "../errors.ts";
+import { INLINE_LIMIT } from "../ndarray-transport/serializer.ts";
+import type { Steps } from "../ndarray-transport/types.ts";
 import { analyseSource, expressionOf, type FreeName, type ReadableSource } from "./analysis.ts";
-import { builtinForm } from "./builtins.ts";
+import { builtinPath } from "./builtins.ts";
+import { SUPER_CLASS } from "./class-definition.ts";
 import { isHelper } from "./helpers.ts";
-import { type FunctionScope, readBinding, readScopes } from "./inspector.ts";
-import { type CapturedVariable, describeValue, labelOf, refuse, refuseCaptured } from "./refusals.ts";
-import { type AnyFunction, knownForm, rememberForm, type WireFunction } from "./wire.ts";
-
-/** The function that each wrapper stands for, and the captures stated by hand. */
-interface StandIn {
-  readonly original: AnyFunction;
-  readonly captures: Readonly<Record<string, unknown>> | undefined;
-}
-
-const standIns = new WeakMap<AnyFunction, StandIn>();
+import { importedValue } from "./imported-values.ts";
+import { readBinding } from "./inspector.ts";
+import { emptyCopy } from "./lowered-privates.ts";
+import { nameOf, refuse, refuseVariable } from "./refusals.ts";
+import { moduleOf } from "./scripts.ts";
+import { isSame, type ModuleMode, type StandIn, standInOf } from "./stand-ins.ts";
+import { lookUp, type Scopes, scopesOf } from "./variables.ts";
+import { type AnyFunction, type FunctionBody, type FunctionHead, receivedForm } from "./wire.ts";
 
 /** Not `fn.toString()`, which a class can replace by a static method. */
 const toSource = Function.prototype.toString;
+
+const NO_SOURCE = "is a native function that has no name under which an engine finds it; wrap it in a function";
+const UNREADABLE = "has a source text that cannot be read; write it as an ordinary function";
+const IS_PROXY = "is a Proxy of a function, whose handler cannot be read; send the function that it wraps";
+
+/** How functions are taken apart. */
+export interface CaptureOptions {
+  readonly modules: ModuleMode;
+}
+
+/** A function as it travels: what is needed to make it, and what is put into it. */
+export interface CapturedFunction extends Steps {
+  readonly head: FunctionHead;
+  readonly body: FunctionBody;
+}
 
 /**
  * The form in which a function travels.
  *
  * Names that the function does not declare are looked for in the scopes around it, with V8's inspector. Where there
  * is no inspector (`--permission` without `--allow-inspector`, other runtimes) captured variables cannot be told from
- * names of the engine's namespace: all that were not given with {@link closure} are then left to the engine.
+ * names of the engine's namespace: all that were not given with `closure` are then left to the engine.
  *
- * @throws SerializationError if it cannot travel: it captured variables, or uses something of the code around it
- * @throws TypeError if `fn` is no function
+ * @throws Refusal if it cannot travel because of its text; what it captured is looked at by the serializer
  */
-export function captureFunction(fn: AnyFunction): WireFunction {
-  if (typeof fn !== "function") throw new TypeError(`fn must be a function, not ${describeValue(fn)}`);
-  const known = knownForm(fn);
-  if (known) return known;
-  const standIn = standIns.get(fn);
-  const wire = standIn && !standIn.captures ? captureFunction(standIn.original) : capture(fn, standIn);
-  rememberForm(fn, wire);
-  return wire;
-}
-
-/**
- * Makes `wrapper` travel as the function it wraps: for callables that submit work, and would be of no use on an engine.
- */
-export function travelsAs(wrapper: AnyFunction, original: AnyFunction): void {
-  standIns.set(wrapper, { original, captures: undefined });
-}
-
-/**
- * States by hand which variables a function takes along.
- *
- * @param fn the function; where it is called on the client, it goes on using its own variables
- * @param captures the values, by the names that the function uses for them; they are sent as they are at the time of
- *   sending
- * @returns a callable that behaves as `fn`, and carries the captures when it is sent
- * @throws TypeError for a name that the function does not use, or captures that are no plain record
- * @throws SerializationError if the function's text cannot be read
- *
- * @example
- * ```ts
- * const factor = 3;
- * await view.map(closure((x: number) => x * factor, { factor }), [1, 2]);   // [3, 6]
- * ```
- */
-export function closure<F extends AnyFunction>(fn: F, captures: Record<string, unknown>): F {
-  if (typeof fn !== "function") throw new TypeError(`closure: fn must be a function, not ${describeValue(fn)}`);
-  if (typeof captures !== "object" || captures === null || Array.isArray(captures)) {
-    throw new TypeError(`closure: captures must be an object of names and values, not ${describeValue(captures)}`);
-  }
-  const standIn = standIns.get(fn);
+export function captureFunction(fn: AnyFunction, options: CaptureOptions = { modules: "value" }): CapturedFunction {
+  const standIn = standInOf(fn);
   const original = standIn?.original ?? fn;
-  const text = toSource.call(original);
-  const label = labelOf(nameOf(original), text);
-  const source = analyseSource(text);
-  if (source.kind === "unreadable") throw refuse(label, UNREADABLE);
-  const used = new Set(source.kind === "readable" ? source.freeNames.map(({ name }) => name) : []);
-  const unused = Object.keys(captures).filter((name) => !used.has(name));
-  if (unused.length > 0) {
-    throw new TypeError(`closure: ${label} does not use ${unused.map((name) => `"${name}"`).join(", ")} from outside`);
+  const received = standIn ? undefined : receivedForm(fn);
+  if (received) {
+    const { head } = received;
+    return { head, body: { captures: received.readCells(), ...properties(fn) }, runsCode: hasEager(head) };
   }
-  const earlier = standIn?.captures ?? knownForm(original)?.captures;
-  const wrapper = new Proxy(fn, {});
-  standIns.set(wrapper, { original, captures: { ...earlier, ...captures } });
-  return wrapper;
+  if (types.isProxy(original)) throw refuse(original, IS_PROXY);
+  const source = sourceOf(original);
+  if (source.kind === "native") return builtinForm(original) ?? boundForm(original);
+  const obstacle = source.kind === "readable" ? source.obstacle : UNREADABLE;
+  if (source.kind !== "readable" || obstacle !== undefined) {
+    // Functions of Node are written in JavaScript, and may do what others must not; they travel by name.
+    const builtin = builtinForm(original);
+    if (builtin) return builtin;
+    throw refuse(original, obstacle ?? UNREADABLE);
+  }
+  return new Capture(fn, original, source, standIn, options).take();
 }
 
-const UNREADABLE = "its source text cannot be read";
-const NO_SOURCE = "it is native or bound, and nothing tells what it does: wrap it in a function";
-const IS_PROXY = "it is a Proxy, which has no source text: send the function it wraps";
+const sources = new WeakMap<AnyFunction, ReturnType<typeof analyseSource>>();
 
-function capture(fn: AnyFunction, standIn: StandIn | undefined): WireFunction {
-  const original = standIn?.original ?? fn;
-  const text = toSource.call(original);
-  const label = labelOf(nameOf(original), text);
-  if (types.isProxy(original)) throw refuse(label, IS_PROXY);
-  const source = analyseSource(text);
-  if (source.kind === "native") return captureNative(original, label);
-  if (source.kind === "unreadable") return builtinOr(original, () => refuse(label, UNREADABLE));
-  const { obstacle } = source;
-  if (obstacle) return builtinOr(original, () => refuse(label, obstacle));
-  const given = Object.entries(standIn?.captures ?? {});
-  const captures = Object.fromEntries(given.filter(([, value]) => !isSame(value, original)));
-  const names = resolveNames(original, source, captures);
-  if (names.refused.length > 0) return builtinOr(original, () => refuseCaptured(original, label, names.refused));
+/** What the text of `fn` says. */
+export function sourceOf(fn: AnyFunction): ReturnType<typeof analyseSource> {
+  let source = sources.get(fn);
+  if (!source) {
+    source = analyseSource(toSource.call(fn));
+    sources.set(fn, source);
+  }
+  return source;
+}
+
+function hasEager({ eager }: FunctionHead): boolean {
+  return eager !== undefined && Object.keys(eager).some((name) => name !== SUPER_CLASS);
+}
+
+function builtinForm(fn: AnyFunction): CapturedFunction | undefined {
+  const path = builtinPath(fn);
+  if (!path) return undefined;
+  const late = path.root === undefined ? [] : [path.root];
   return {
-    code: expressionOf(source, nameOf(original)),
-    name: nameOf(original),
-    strict: isStrict(original, source),
-    late: names.late,
-    ...(names.self.length > 0 && { self: names.self }),
-    ...(names.helpers.length > 0 && { helpers: names.helpers }),
-    ...(Object.keys(captures).length > 0 && { captures }),
+    head: { code: path.code, name: nameOf(fn), strict: true, late, isBuiltin: true },
+    body: {},
+    runsCode: false,
   };
 }
 
-/** Functions of Node are written in JavaScript and capture its internals; they travel by name all the same. */
-function builtinOr(fn: AnyFunction, makeError: () => SerializationError): WireFunction {
-  const builtin = builtinForm(fn);
-  if (builtin) return builtin;
-  throw makeError();
-}
-
-function captureNative(fn: AnyFunction, label: string): WireFunction {
-  const builtin = builtinForm(fn);
-  if (builtin) return builtin;
+function boundForm(fn: AnyFunction): CapturedFunction {
   const binding = readBinding(fn);
-  if (!binding) throw refuse(label, NO_SOURCE);
-  captureFunction(binding.target);
-  return {
-    code: "target.bind(thisValue, ...boundArguments)",
-    name: fn.name,
-    strict: true,
-    late: [],
-    captures: { target: binding.target, thisValue: binding.thisValue, boundArguments: binding.boundArguments },
-  };
+  if (!binding) throw refuse(fn, NO_SOURCE);
+  const code = "target.bind(thisValue, ...boundArguments)";
+  const { target, thisValue, boundArguments } = binding;
+  const eager = { target, thisValue, boundArguments };
+  return { head: { code, name: nameOf(fn), strict: true, eager }, body: properties(fn), runsCode: false };
 }
 
-/** A class may have a static member called `name`. */
-function nameOf(fn: AnyFunction): string {
-  const name: unknown = Object.getOwnPropertyDescriptor(fn, "name")?.value;
-  return typeof name === "string" ? name : "";
+/** What somebody put on a function, static fields included. */
+function properties(fn: AnyFunction): Pick<FunctionBody, "own" | "prototype"> {
+  const own = enumerable(fn);
+  const prototype = Object.getOwnPropertyDescriptor(fn, "prototype")?.value as object | undefined;
+  const added = typeof prototype === "object" && prototype !== null ? enumerable(prototype) : undefined;
+  return { ...(own && { own }), ...(added && { prototype: added }) };
+}
+
+function enumerable(object: object): Record<string, unknown> | undefined {
+  const keys = Object.keys(object);
+  if (keys.length === 0) return undefined;
+  return Object.fromEntries(keys.map((key) => [key, Reflect.get(object, key) as unknown]));
 }
 
 /** Only of plain functions can it be told: reading their `caller` throws if they are strict. Others count as strict. */
@@ -159,80 +132,120 @@ function isStrict(fn: AnyFunction, source: ReadableSource): boolean {
   }
 }
 
-interface ResolvedNames {
-  readonly late: string[];
-  readonly self: string[];
-  readonly helpers: string[];
-  readonly refused: CapturedVariable[];
-}
+/** One function on its way. */
+class Capture {
+  private readonly fn: AnyFunction;
+  private readonly original: AnyFunction;
+  private readonly source: ReadableSource;
+  private readonly given: Readonly<Record<string, unknown>>;
+  private readonly modules: ModuleMode;
+  private readonly late: string[] = [];
+  private readonly helpers: string[];
+  private readonly captures: Record<string, unknown> = {};
+  private readonly eager: Record<string, unknown> = {};
+  private scopes: Scopes | undefined;
+  private hasCaptured = false;
+  private builtin: CapturedFunction | undefined;
 
-function resolveNames(
-  fn: AnyFunction,
-  source: ReadableSource,
-  captures: Readonly<Record<string, unknown>>,
-): ResolvedNames {
-  const names: ResolvedNames = { late: [], self: [], helpers: [...source.importHelpers], refused: [] };
-  let scopes: readonly FunctionScope[] | undefined;
-  for (const freeName of source.freeNames) {
+  constructor(
+    fn: AnyFunction,
+    original: AnyFunction,
+    source: ReadableSource,
+    standIn: StandIn | undefined,
+    options: CaptureOptions,
+  ) {
+    this.fn = fn;
+    this.original = original;
+    this.source = source;
+    this.given = standIn?.captures ?? {};
+    this.modules = standIn?.modules ?? options.modules;
+    this.helpers = [...source.importHelpers];
+  }
+
+  take(): CapturedFunction {
+    const { fn, original, source } = this;
+    if (source.isDerived) this.eager[SUPER_CLASS] = this.baseClass();
+    for (const freeName of source.freeNames) this.resolve(freeName);
+    if (this.builtin) return this.builtin;
+    const name = nameOf(original);
+    const code = expressionOf(source, name);
+    const cells = Object.keys(this.captures);
+    const from = this.helpers.length > 0 ? moduleOf(original)?.path : undefined;
+    const head: FunctionHead = {
+      // Long texts travel as large arrays do: to each engine once.
+      code: code.length < INLINE_LIMIT ? code : Buffer.from(code),
+      name,
+      strict: isStrict(original, source),
+      ...(this.late.length > 0 && { late: this.late }),
+      ...(cells.length > 0 && { cells }),
+      ...(Object.keys(this.eager).length > 0 && { eager: this.eager }),
+      ...(this.helpers.length > 0 && { helpers: this.helpers }),
+      ...(from !== undefined && { from: dirname(from) }),
+    };
+    const captures = cells.length > 0 ? { captures: this.captures } : {};
+    return { head, body: { ...captures, ...properties(original === fn ? fn : original) }, runsCode: hasEager(head) };
+  }
+
+  private baseClass(): unknown {
+    const { baseName } = this.source;
+    if (baseName !== undefined && Object.hasOwn(this.given, baseName)) return this.given[baseName];
+    return Object.getPrototypeOf(this.original) as unknown;
+  }
+
+  private resolve(freeName: FreeName): void {
     const { name } = freeName;
-    if (Object.hasOwn(captures, name)) continue;
-    if (isHelper(name) && name !== "require") {
-      names.helpers.push(name);
-      continue;
+    if (Object.hasOwn(this.given, name)) {
+      const value = this.given[name];
+      this.put(freeName, isSame(value, this.original) ? this.fn : value);
+      return;
     }
-    scopes ??= readScopes(fn) ?? [];
-    resolveInScopes(fn, source, freeName, lookUp(scopes, name), names);
+    if (isHelper(name) && name !== "require") {
+      this.helpers.push(name);
+      return;
+    }
+    this.scopes ??= scopesOf(this.original, this.source.freeNames);
+    const found = lookUp(this.scopes, name);
+    if (found === "nowhere") this.foundNowhere(freeName);
+    else if (found === "uninitialised") {
+      throw refuseVariable(this.original, name, "has no value yet; send the function after the line that declares it");
+    } else this.capture(freeName, found.value);
   }
-  return names;
-}
 
-type Found = Omit<CapturedVariable, "freeName">;
-
-function resolveInScopes(
-  fn: AnyFunction,
-  source: ReadableSource,
-  freeName: FreeName,
-  found: Found | undefined,
-  names: ResolvedNames,
-): void {
-  const { name } = freeName;
-  if (!found) {
+  private foundNowhere(freeName: FreeName): void {
+    const { name } = freeName;
+    const isGlobal = name in globalThis;
     // What a class needed when it was defined existed then, even if V8 has not kept it in a scope.
-    const isLost = freeName.isEager && !(name in globalThis);
-    if (isLost) names.refused.push({ freeName, ...lostVariable(fn, source, name) });
-    else if (Object.getOwnPropertyDescriptor(globalThis, name)?.value === fn) names.self.push(name);
-    else names.late.push(name);
-  } else if (isSame(found.value, fn)) {
-    names.self.push(name);
-  } else if (name === "require" && isRequire(found.value)) {
-    names.helpers.push(name);
-  } else if (name in globalThis && found.value === Reflect.get(globalThis, name)) {
-    names.late.push(name);
-  } else {
-    names.refused.push({ freeName, ...found });
+    if (freeName.isEager && !isGlobal && this.scopes?.isKnown) {
+      const reason = "was needed only while the class was defined, and is gone; give it with closure";
+      throw refuseVariable(this.original, name, reason);
+    }
+    if (isGlobal && Object.getOwnPropertyDescriptor(globalThis, name)?.value === this.original)
+      this.put(freeName, this.fn);
+    else this.late.push(name);
   }
-}
 
-function lookUp(scopes: readonly FunctionScope[], name: string): Found | undefined {
-  const scope = scopes.find(
-    ({ description, variables }) => !description.startsWith("Global") && Object.hasOwn(variables, name),
-  );
-  if (!scope) return undefined;
-  try {
-    return { value: Reflect.get(scope.variables, name) };
-  } catch {
-    return { value: undefined, missing: "not initialised yet" };
+  private capture(freeName: FreeName, value: unknown): void {
+    const { name } = freeName;
+    if (!this.hasCaptured) {
+      this.hasCaptured = true;
+      // Functions of Node are written in JavaScript and capture its internals.
+      this.builtin = builtinForm(this.original);
+    }
+    if (this.builtin) return;
+    if (isSame(value, this.original)) this.put(freeName, this.fn);
+    else if (name === "require" && isRequire(value)) this.helpers.push(name);
+    else if (name in globalThis && value === Reflect.get(globalThis, name)) this.late.push(name);
+    else this.put(freeName, emptyCopy(this.original, name, value) ?? this.imported(freeName, value));
   }
-}
 
-function lostVariable(fn: AnyFunction, source: ReadableSource, name: string): Found {
-  if (source.baseName === name) return { value: Object.getPrototypeOf(fn) };
-  return { value: undefined, missing: "used where the class is defined" };
-}
+  private imported(freeName: FreeName, value: unknown): unknown {
+    return importedValue(this.original, freeName, value, this.modules);
+  }
 
-/** Whether `value` is the function, or a wrapper that stands for it. */
-function isSame(value: unknown, fn: AnyFunction): boolean {
-  return value === fn || (typeof value === "function" && standIns.get(value as AnyFunction)?.original === fn);
+  private put({ name, isEager }: FreeName, value: unknown): void {
+    if (isEager) this.eager[name] = value;
+    else this.captures[name] = value;
+  }
 }
 
 function isRequire(value: unknown): boolean {

@@ -4,23 +4,25 @@
  * of a function: esbuild and tsx, vite and vitest, TypeScript's and swc's CommonJS output, and istanbul's counters.
  */
 
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { importModule } from "./import-module.ts";
+import { importFrom, requireFrom } from "./import-module.ts";
 
 /** What `import(…)` becomes in the text of a function that travels. */
 export const IMPORT_HELPER = "__ndparallel_import__";
 /** What `import.meta` becomes in the text of a function that travels. */
 export const IMPORT_META_HELPER = "__ndparallel_import_meta__";
 
-const makers: Readonly<Record<string, (cwd: string) => unknown>> = {
+/** Makes a helper for a function that was written in the directory `from`. */
+const makers: Readonly<Record<string, (from: string) => unknown>> = {
   [IMPORT_HELPER]: importerIn,
   [IMPORT_META_HELPER]: importMetaIn,
   __vite_ssr_dynamic_import__: importerIn,
   __vite_ssr_import_meta__: importMetaIn,
   __name: () => nameFunction,
-  require: (cwd) => createRequire(join(cwd, "_.js")),
+  require: requireIn,
   __toESM: () => asNamespace,
   __importStar: () => asNamespace,
   _interop_require_wildcard: () => asNamespace,
@@ -36,22 +38,28 @@ export function isHelper(name: string): boolean {
   return Object.hasOwn(makers, name) || COVERAGE_COUNTER.test(name);
 }
 
-/** The engine's value of a helper; modules are found from the directory `cwd`. */
-export function makeHelper(name: string, cwd: string): unknown {
+/** The engine's value of a helper, for a function that was written in the directory `from`, if that is known. */
+export function makeHelper(name: string, from: string | undefined): unknown {
   const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
-  return make ? make(cwd) : () => coverageSink;
+  return make ? make(from ?? process.cwd()) : () => coverageSink;
 }
 
-function importerIn(cwd: string): (specifier: string, options?: ImportCallOptions) => Promise<unknown> {
-  return (specifier, options) => importModule(specifier, cwd, options);
+function requireIn(from: string): unknown {
+  const { resolve, cache } = createRequire(join(from, "_.js"));
+  return Object.assign((specifier: string) => requireFrom(specifier, from), { resolve, cache });
+}
+
+function importerIn(from: string): (specifier: string, options?: ImportCallOptions) => Promise<unknown> {
+  return (specifier, options) => importFrom(specifier, from, options);
 }
 
 /** The engine has no copy of the client's module: `import.meta` tells where the engine works instead. */
-function importMetaIn(cwd: string): object {
-  const filename = join(cwd, "_.js");
+function importMetaIn(from: string): object {
+  const dirname = existsSync(from) ? from : process.cwd();
+  const filename = join(dirname, "_.js");
   return {
     url: pathToFileURL(filename).href,
-    dirname: cwd,
+    dirname,
     filename,
     resolve: (specifier: string) => {
       const path = createRequire(filename).resolve(specifier);

@@ -3,6 +3,7 @@
  */
 
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compileFunction, constants } from "node:vm";
@@ -35,6 +36,71 @@ export async function importModule(
   }
 }
 
+/**
+ * Imports a module as code in the directory `from` would, a directory of another process: from there if that exists
+ * here and has it, else from this process's working directory.
+ *
+ * @throws as {@link importModule}
+ */
+export async function importFrom(
+  specifier: string,
+  from: string,
+  options?: ImportCallOptions,
+): Promise<Record<string, unknown>> {
+  for (const { name, directory } of candidates(specifier, from)) {
+    try {
+      return await withoutWarning(() => importerFor(directory)(locate(name, directory), options));
+    } catch (error) {
+      if (!isMissing(error, name, directory)) throw error;
+    }
+  }
+  return importModule(nameInPackages(specifier), process.cwd(), options);
+}
+
+/** `require` in the same way. */
+export function requireFrom(specifier: string, from: string): unknown {
+  for (const { name, directory } of candidates(specifier, from)) {
+    try {
+      return withoutWarning(() => createRequire(join(directory, "_.js"))(name) as unknown);
+    } catch (error) {
+      if (!isMissing(error, name, directory)) throw error;
+    }
+  }
+  const cwd = process.cwd();
+  const name = nameInPackages(specifier);
+  try {
+    return withoutWarning(() => createRequire(join(cwd, "_.js"))(name) as unknown);
+  } catch (error) {
+    if (isMissing(error, name, cwd)) explainWhere(error as Error, name, cwd);
+    throw error;
+  }
+}
+
+function candidates(specifier: string, from: string): { readonly name: string; readonly directory: string }[] {
+  if (!existsSync(from)) return [];
+  const inPackages = nameInPackages(specifier);
+  const names = inPackages === specifier ? [specifier] : [specifier, inPackages];
+  return names.map((name) => ({ name, directory: from }));
+}
+
+/** Of a path into an installed package, what follows the last `node_modules`: it may be installed elsewhere here. */
+function nameInPackages(specifier: string): string {
+  const at = specifier.lastIndexOf("/node_modules/");
+  return at < 0 ? specifier : specifier.slice(at + "/node_modules/".length);
+}
+
+/** Whether the module itself was not found, not one that it imports. */
+function isMissing(error: unknown, name: string, directory: string): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;
+  const packageName = name
+    .split("/")
+    .slice(0, name.startsWith("@") ? 2 : 1)
+    .join("/");
+  const names = [name, packageName, resolve(directory, name)];
+  return isAbsolute(name) || names.some((one) => String(message).includes(`'${one}'`));
+}
+
 /** Turns what is no specifier for Node (paths, and the forms that vite leaves in a function) into one. */
 function locate(specifier: string, cwd: string): string {
   if (typeof specifier !== "string") return specifier;
@@ -58,12 +124,15 @@ function importerFor(cwd: string): Importer {
   return importer;
 }
 
-/** Node announces the loader constant as experimental at the first import made with it. Nobody needs to read that. */
+/** Node announces as experimental what this relies on: the loader constant, and `require` of modules. */
 function withoutWarning<T>(start: () => T): T {
-  if (isWarned) return start();
   isWarned = true;
   const emitWarning = process.emitWarning;
-  process.emitWarning = () => {};
+  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+    const [options] = rest;
+    const type = typeof options === "object" ? (options as { type?: string }).type : options;
+    if (type !== "ExperimentalWarning") Reflect.apply(emitWarning, process, [warning, ...rest]);
+  }) as typeof process.emitWarning;
   try {
     return start();
   } finally {

@@ -1,8 +1,9 @@
 /**
- * Asking V8 about a function: the variables around it, and what a bound function is bound to. Synchronous.
+ * Asking V8 about a function: the variables around it, where it was written, and what a bound function is bound to.
+ * Synchronous.
  *
- * The session only ever uses the Runtime domain. The Debugger domain would tell more, but slows every `await` of the
- * process down tenfold while it is on.
+ * All but the texts of scripts comes from the Runtime domain. The Debugger domain slows every `await` of the process
+ * down tenfold while it is on, so it is on only for the moment in which a script is asked for.
  */
 
 import { createRequire } from "node:module";
@@ -24,6 +25,22 @@ export interface Binding {
   readonly boundArguments: readonly unknown[];
 }
 
+/** Where a function begins in the script that was run, counted from 0. */
+export interface ScriptPosition {
+  readonly scriptId: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A script that was run: after any compiler. */
+export interface ScriptText {
+  /** A file URL, a path, or whatever the text was run under; may be empty. */
+  readonly url: string;
+  readonly text: string;
+  /** The address of the source map; empty if there is none. */
+  readonly sourceMapUrl: string;
+}
+
 interface RemoteObject {
   readonly objectId?: string;
   readonly value?: unknown;
@@ -38,6 +55,7 @@ interface InternalProperty {
 interface Connection {
   /** Sends a command; its answer is there when this returns. */
   post(method: string, parameters?: object): Record<string, unknown>;
+  readonly session: import("node:inspector").Session;
   readonly contextId: number;
   /** The global object of a private context, through which real values go in and come out. */
   readonly slot: { subject?: unknown; found?: unknown[] };
@@ -63,6 +81,45 @@ export function readScopes(fn: AnyFunction): readonly FunctionScope[] | undefine
     }
     return scopes;
   });
+}
+
+const positions = new WeakMap<AnyFunction, ScriptPosition | null>();
+
+/** Where `fn` was written; undefined for native functions, or if the inspector is not available. */
+export function readPosition(fn: AnyFunction): ScriptPosition | undefined {
+  let position = positions.get(fn);
+  if (position === undefined) {
+    position = withInternals(fn, (internals) => {
+      const value = internals.get("[[FunctionLocation]]")?.value as
+        | { scriptId: string; lineNumber: number; columnNumber?: number }
+        | undefined;
+      return value && { scriptId: value.scriptId, line: value.lineNumber, column: value.columnNumber ?? 0 };
+    });
+    positions.set(fn, position ?? null);
+  }
+  return position ?? undefined;
+}
+
+/** A script by its id; undefined if V8 has it no more, or the inspector is not available. */
+export function readScript(scriptId: string): ScriptText | undefined {
+  connection ??= connect() ?? null;
+  if (!connection) return undefined;
+  const { post, session } = connection;
+  let found: { url: string; sourceMapURL?: string } | undefined;
+  const note = ({ params }: { params: { scriptId: string; url: string; sourceMapURL?: string } }): void => {
+    if (params.scriptId === scriptId) found = params;
+  };
+  session.on("Debugger.scriptParsed", note);
+  try {
+    post("Debugger.enable");
+    const { scriptSource } = post("Debugger.getScriptSource", { scriptId });
+    return { url: found?.url ?? "", text: String(scriptSource), sourceMapUrl: found?.sourceMapURL ?? "" };
+  } catch {
+    return undefined;
+  } finally {
+    post("Debugger.disable");
+    session.off("Debugger.scriptParsed", note);
+  }
 }
 
 /** What `fn` is bound to; undefined if it is not bound, or the inspector is not available. */
@@ -131,7 +188,7 @@ function connect(): Connection | undefined {
       return answer as Record<string, unknown>;
     };
     const slot: Connection["slot"] = { subject: undefined, found: [] };
-    return { post, slot, contextId: openContext(session, post, slot) };
+    return { post, slot, session, contextId: openContext(session, post, slot) };
   } catch {
     return undefined;
   }

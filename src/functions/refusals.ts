@@ -1,89 +1,116 @@
 /**
- * The errors for functions that cannot be sent: which function, which variable, why, and what to do instead.
+ * The errors for functions that cannot be sent: which function, where it was written, the way to the culprit, why, and
+ * what to do instead.
  */
 
-import { types } from "node:util";
-import { SerializationError } from "../errors.ts";
-import type { FreeName } from "./analysis.ts";
+import { Refusal } from "../ndarray-transport/refusal.ts";
+import { SUPER_CLASS } from "./class-definition.ts";
+import { formatPlace, moduleOf, placeOf } from "./scripts.ts";
+import { standInOf } from "./stand-ins.ts";
 import type { AnyFunction } from "./wire.ts";
 
-/** A variable that a function captured and that was not given through `closure`. */
-export interface CapturedVariable {
-  readonly freeName: FreeName;
-  readonly value: unknown;
-  /** Why there is no value to show, where there is none. */
-  readonly missing?: string;
-}
-
-/** What vitest and esbuild make of an import: `triple` becomes `__vite_ssr_import_2__.triple`, `import_lib.triple`. */
-const COMPILED_IMPORT = /^(__vite_ssr_import_\d+__|import_\w+)$/;
-
-/** What vitest and esbuild make of a call of an import. */
+/** What vitest and esbuild make of a call of an import: `triple` becomes `(0, __vite_ssr_import_2__.triple)`. */
 const CALL_OF_IMPORT = /\(0,\s?(?:__vite_ssr_import_\d+__|import_\w+)\.([\w$]+)\)/g;
 
+/** Not `fn.toString()`, which a class can replace by a static method. */
+const toSource = Function.prototype.toString;
+
+/** A function's name. A class may have a static member called `name`. */
+export function nameOf(fn: AnyFunction): string {
+  const name: unknown = Object.getOwnPropertyDescriptor(fn, "name")?.value;
+  return typeof name === "string" ? name : "";
+}
+
 /** How a function is called in messages. */
-export function labelOf(name: string, source: string): string {
-  if (name !== "") return `function "${name}"`;
+export function labelOf(fn: AnyFunction): string {
+  const source = toSource.call(fn);
+  const name = nameOf(fn);
+  if (name !== "") return `${/^class\b/.test(source) ? "class" : "function"} "${name}"`;
   if (source.endsWith("{ [native code] }")) return "the native function";
   const line = source.replace(CALL_OF_IMPORT, "$1").replace(/\s+/g, " ");
   return `the function \`${line.length > 60 ? `${line.slice(0, 59)}…` : line}\``;
 }
 
+/**
+ * The refusal with `fn` as the function that it is about; its steps so far lead from the payload of `fn`.
+ *
+ * @param part what `fn` needed in order to be made, if the steps begin there
+ */
+export function refusalIn(fn: AnyFunction, refusal: Refusal, part?: object): Refusal {
+  if (moduleOf(fn)?.isNode) return refusalOfNode(fn, `is a function of Node that has no name`);
+  const inside = refusal.refusedFunction?.trail.map((step) => step.replace(/^captured /, "")) ?? [];
+  const trail = [...(part ? wayTo(fn, part) : trailOf(refusal.steps)), ...inside];
+  refusal.steps = [];
+  refusal.refusedFunction = { trail, describe: () => describeFunction(standInOf(fn)?.original ?? fn) };
+  return refusal;
+}
+
+/** What Node keeps to itself is refused as a whole: its insides mean nothing to anybody. */
+export function refusalOfNode(fn: AnyFunction, what: string): Refusal {
+  const refusal = new Refusal(`${what}, and belongs to this process; use it inside the function, or send plain data`);
+  refusal.refusedFunction = {
+    trail: [],
+    describe: () => ({ label: labelOf(fn), functionName: nameOf(fn), place: undefined }),
+  };
+  return refusal;
+}
+
+function wayTo(fn: AnyFunction, part: object): string[] {
+  const way: string[] = [];
+  for (let one: unknown = Object.getPrototypeOf(fn); typeof one === "function"; one = Object.getPrototypeOf(one)) {
+    way.push("the class that it extends");
+    if (one === part) return way;
+  }
+  return ["what it needs to be made"];
+}
+
 /** A refusal for a reason in the function itself. */
-export function refuse(label: string, reason: string): SerializationError {
-  return new SerializationError(`${label} cannot travel: ${reason}`);
+export function refuse(fn: AnyFunction, reason: string): Refusal {
+  return refusalIn(fn, new Refusal(reason));
 }
 
-/** A refusal for captured variables, all of them in one message. */
-export function refuseCaptured(
-  fn: AnyFunction,
-  label: string,
-  captured: readonly CapturedVariable[],
-): SerializationError {
-  const imports = captured.filter(isImport);
-  const variables = captured.filter((one) => !isImport(one));
-  const sentences: string[] = [];
-  if (variables.length > 0) sentences.push(explainVariables(fn, variables));
-  if (imports.length > 0) sentences.push(explainImports(imports));
-  return refuse(label, sentences.join(". Also, "));
+/** A refusal for a captured variable that has no value. */
+export function refuseVariable(fn: AnyFunction, name: string, reason: string): Refusal {
+  const refusal = new Refusal(reason);
+  refusal.steps.push(`.${name}`, ".captures");
+  return refusalIn(fn, refusal);
 }
 
-function isImport({ freeName, value }: CapturedVariable): boolean {
-  if (types.isModuleNamespaceObject(value) || COMPILED_IMPORT.test(freeName.name)) return true;
-  return typeof value === "object" && value !== null && Object.hasOwn(value, "__esModule");
+function describeFunction(fn: AnyFunction): { label: string; functionName: string; place: ReturnType<typeof placeOf> } {
+  const place = placeOf(fn);
+  const label = place ? `${labelOf(fn)} (${formatPlace(place)})` : labelOf(fn);
+  return { label, functionName: nameOf(fn), place };
 }
 
-function explainVariables(fn: AnyFunction, variables: readonly CapturedVariable[]): string {
-  const list = variables.map((one) => `"${one.freeName.name}" (${whatIs(one)})`).join(", ");
-  const names = variables.map(({ freeName }) => freeName.name);
-  const mayBeImported = variables.some(({ value }) => typeof value === "function");
-  return [
-    `it captured the ${names.length === 1 ? "variable" : "variables"} ${list}, and captured variables stay behind.`,
-    `Give them with closure(${fn.name || "fn"}, { ${names.join(", ")} }), or pass them as arguments,`,
-    `or push({ ${names.join(", ")} }) to the engines' namespace and use globalThis.${names[0]} in the function`,
-    ...(mayBeImported ? [`(of what is imported, ${IMPORT_REMEDY})`] : []),
-  ].join(" ");
+/** What the parts of a function's payload are, to somebody who knows the function only. */
+const PARTS: Readonly<Record<string, string>> = {
+  captures: "captured variable",
+  eager: "captured variable",
+  own: "its property",
+  prototype: "its prototype's property",
+};
+
+const PLACES: Readonly<Record<string, string>> = {
+  [SUPER_CLASS]: "the class that it extends",
+  target: "the function that it binds",
+  thisValue: "the this that it is bound to",
+  boundArguments: "bound argument",
+};
+
+/** @param steps from the culprit to the payload: `.p`, `.deep`, `.ctx`, `.captures` */
+function trailOf(steps: readonly string[]): string[] {
+  const [part, name, ...inside] = [...steps].reverse();
+  if (part === undefined || name === undefined) return [];
+  const plain = name.startsWith(".") ? name.slice(1) : (JSON.parse(name.slice(1, -1)) as string);
+  const known = part === ".eager" && Object.hasOwn(PLACES, plain) ? PLACES[plain] : undefined;
+  const first = known ?? `${PARTS[part.slice(1)] ?? "part"} "${plain}"`;
+  return [first, ...inside];
 }
 
-const IMPORT_REMEDY =
-  'await import("…") inside the function works, and so does view.import("…") with globalThis in front of the name';
-
-function explainImports(imports: readonly CapturedVariable[]): string {
-  const list = imports.map(({ freeName: { name, members } }) =>
-    COMPILED_IMPORT.test(name) && members ? members.map((member) => `"${member}"`).join(", ") : `"${name}"`,
-  );
-  return `it uses ${list.join(", ")} from a module imported outside of it, and imports stay behind; ${IMPORT_REMEDY}`;
-}
-
-function whatIs({ value, missing }: CapturedVariable): string {
-  return missing ?? describeValue(value);
-}
-
-/** A value in a few words: `a number`, `a Float64Array of 10`, `class Model`, `an instance of Model`. */
+/** A value in a few words: `a number`, `a Float64Array of 10`, `a class`, `a Map`. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === "function")
-    return /^class\b/.test(Function.prototype.toString.call(value)) ? "a class" : "a function";
+  if (typeof value === "function") return /^class\b/.test(toSource.call(value)) ? "a class" : "a function";
   if (typeof value !== "object") return `a ${typeof value}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (ArrayBuffer.isView(value) && "length" in value) return `${article(value.constructor.name)} of ${value.length}`;

@@ -6,66 +6,92 @@
 import { compileFunction } from "node:vm";
 import { BoundedCache } from "./bounded-cache.ts";
 import { makeHelper } from "./helpers.ts";
-import { type AnyFunction, knownForm, rememberForm, type WireFunction } from "./wire.ts";
+import { type AnyFunction, type FunctionBody, type FunctionHead, receivedForm, rememberForm } from "./wire.ts";
 
-/** Where a revived function works. */
-export interface ReviveOptions {
-  /** The directory from which the function imports packages; by default the process's own at that time. */
-  readonly cwd?: string;
-}
+/** What a factory gives: the function, and how its cells are written and read. */
+type Made = [fn: AnyFunction, write: (values: readonly unknown[]) => void, read: () => unknown[]];
 
-/** Makes one function: takes the values of the captured variables, then those of the helpers. */
-type Factory = (values: readonly unknown[], ...helpers: readonly unknown[]) => AnyFunction;
+/** Makes one function: takes the values of the eager captures, then those of the helpers. */
+type Factory = (eager: readonly unknown[], ...helpers: readonly unknown[]) => Made;
 
 const factories = new BoundedCache<Factory>(1000);
 
 /**
  * Makes a function of its wire form. It runs in the main realm, so its late names are properties of `globalThis`.
- * Its captured variables are its own: assigning to one lasts, but concerns nobody else.
+ * Its captured variables are its own: assigning to one lasts, but concerns nobody else. They are there once `complete`
+ * has been called.
  *
  * @throws SyntaxError for text that does not parse, and what a class definition or a lookup like `Math.sqrt` throws
  */
-export function reviveFunction(wire: WireFunction, options: ReviveOptions = {}): (...args: unknown[]) => unknown {
-  const captures = wire.captures ?? {};
-  const names = Object.keys(captures);
-  const helperNames = wire.helpers ?? [];
-  const cwd = options.cwd ?? process.cwd();
-  const makeFunction = factoryOf(wire, names, helperNames);
-  let fn: AnyFunction;
-  try {
-    fn = makeFunction(
-      names.map((name) => captures[name]),
-      ...helperNames.map((name) => makeHelper(name, cwd)),
-    );
-  } catch (error) {
-    describeReferenceError(error, wire, "the engine");
-    throw error;
-  }
-  restoreName(fn, wire.name);
-  if (!knownForm(fn)) rememberForm(fn, wire);
-  return fn as (...args: unknown[]) => unknown;
+export function beginFunction(head: FunctionHead): { value: AnyFunction; complete: (body: FunctionBody) => void } {
+  const eager = head.eager ?? {};
+  const [fn, write, read] = make(head, Object.values(eager));
+  if (head.isBuiltin) return { value: fn, complete: () => {} };
+  const cells = head.cells ?? [];
+  restoreName(fn, head.name);
+  rememberForm(fn, {
+    head,
+    readCells: () => {
+      const values = read();
+      return Object.fromEntries(cells.map((name, i) => [name, values[i]]));
+    },
+  });
+  const complete = ({ captures, own, prototype }: FunctionBody): void => {
+    if (captures) write(cells.map((name) => captures[name]));
+    if (own) define(fn, own);
+    if (prototype) define(fn.prototype as object, prototype);
+  };
+  return { value: fn, complete };
 }
 
-const VALUES = "__ndparallel_values__";
+/** A function made in one go, of its wire form. */
+export function reviveFunction(head: FunctionHead, body: FunctionBody = {}): (...args: unknown[]) => unknown {
+  const { value, complete } = beginFunction(head);
+  complete(body);
+  return value as (...args: unknown[]) => unknown;
+}
 
-function factoryOf(wire: WireFunction, names: readonly string[], helperNames: readonly string[]): Factory {
-  const self = wire.self ?? [];
-  const head = [
-    wire.strict ? '"use strict"; ' : "",
-    names.length > 0 ? `let [${names.join(", ")}] = ${VALUES}; ` : "",
-    self.length > 0 ? `let ${self.join(", ")}; ` : "",
-    `return ${self.map((name) => `${name} = `).join("")}(`,
+function make(head: FunctionHead, eager: readonly unknown[]): Made {
+  const helpers = head.helpers ?? [];
+  const factory = factoryOf(head, helpers);
+  try {
+    return factory(eager, ...helpers.map((name) => makeHelper(name, head.from)));
+  } catch (error) {
+    describeReferenceError(error, head, {}, "the engine");
+    throw error;
+  }
+}
+
+const EAGER = "__ndparallel_eager__";
+const CELLS = "__ndparallel_cells__";
+
+function factoryOf(head: FunctionHead, helpers: readonly string[]): Factory {
+  const code = typeof head.code === "string" ? head.code : Buffer.from(head.code).toString();
+  const cells = (head.cells ?? []).join(", ");
+  const eager = Object.keys(head.eager ?? {}).join(", ");
+  const start = [
+    head.strict ? '"use strict"; ' : "",
+    eager ? `let [${eager}] = ${EAGER}; ` : "",
+    cells ? `let ${cells}; ` : "",
+    "return [(",
   ].join("");
-  const key = `${wire.name} ${helperNames.join()} ${head}${wire.code}`;
-  let makeFunction = factories.get(key);
-  if (!makeFunction) {
-    makeFunction = compileFunction(`${head}\n${wire.code}\n)`, [VALUES, ...helperNames], {
-      filename: `<function ${wire.name || "anonymous"}>`,
+  const end = cells ? `), (${CELLS}) => { [${cells}] = ${CELLS}; }, () => [${cells}]]` : "), () => {}, () => []]";
+  const key = `${head.name} ${helpers.join()} ${start}${code}`;
+  let factory = factories.get(key);
+  if (!factory) {
+    factory = compileFunction(`${start}\n${code}\n${end}`, [EAGER, ...helpers], {
+      filename: `<function ${head.name || "anonymous"}>`,
       lineOffset: -1,
     }) as Factory;
-    factories.set(key, makeFunction);
+    factories.set(key, factory);
   }
-  return makeFunction;
+  return factory;
+}
+
+function define(target: object, properties: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(properties)) {
+    Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
+  }
 }
 
 /** An arrow function got its name from the variable it was assigned to, which its text does not hold. */
@@ -86,16 +112,18 @@ function restoreName(fn: AnyFunction, name: string): void {
  * @returns the same error
  */
 export function explainReferenceError(error: unknown, fn: AnyFunction, engine: string): unknown {
-  const wire = knownForm(fn);
-  if (wire) describeReferenceError(error, wire, engine);
+  const form = receivedForm(fn);
+  if (form) describeReferenceError(error, form.head, { ...form.head.eager, ...form.readCells() }, engine);
   return error;
 }
 
-function describeReferenceError(error: unknown, wire: WireFunction, engine: string): void {
+type Captures = Readonly<Record<string, unknown>>;
+
+function describeReferenceError(error: unknown, head: FunctionHead, captures: Captures, engine: string): void {
   if (!(error instanceof Error) || error.name !== "ReferenceError") return;
   const message = error.message;
   const name = /^(\S+) is not defined$/.exec(message)?.[1];
-  const reader = name === undefined ? undefined : findReader(wire, name, new Set());
+  const reader = name === undefined ? undefined : findReader(head, captures, name, new Set());
   if (name === undefined || !reader) return;
   const what = reader.name ? `function "${reader.name}"` : "the function";
   error.message =
@@ -104,13 +132,19 @@ function describeReferenceError(error: unknown, wire: WireFunction, engine: stri
   if (error.stack) error.stack = error.stack.replace(message, () => error.message);
 }
 
-function findReader(wire: WireFunction, name: string, seen: Set<WireFunction>): WireFunction | undefined {
-  if (seen.has(wire)) return undefined;
-  seen.add(wire);
-  if (wire.late.includes(name)) return wire;
-  for (const value of Object.values(wire.captures ?? {})) {
-    const captured = typeof value === "function" ? knownForm(value as AnyFunction) : undefined;
-    const reader = captured && findReader(captured, name, seen);
+/** The function that looks `name` up: this one, or one that it captured. */
+function findReader(
+  head: FunctionHead,
+  captures: Captures,
+  name: string,
+  seen: Set<FunctionHead>,
+): FunctionHead | undefined {
+  if (seen.has(head)) return undefined;
+  seen.add(head);
+  if (head.late?.includes(name)) return head;
+  for (const value of Object.values(captures)) {
+    const form = typeof value === "function" ? receivedForm(value as AnyFunction) : undefined;
+    const reader = form && findReader(form.head, { ...form.head.eager, ...form.readCells() }, name, seen);
     if (reader) return reader;
   }
   return undefined;

@@ -1,9 +1,26 @@
 /** The serializer that clients and engines use: values, and functions and references among them. */
 
 import { Serializer } from "../ndarray-transport/serializer.ts";
-import { functionHandler, referenceHandler } from "./handlers.ts";
+import type { CaptureOptions } from "./capture.ts";
+import { builtinHandler, functionHandler, referenceHandler } from "./handlers.ts";
+import { inertHandler } from "./inert.ts";
+import { instanceHandler } from "./instances.ts";
+import { weakCollectionHandler } from "./lowered-privates.ts";
+import { moduleHandler } from "./module-reference.ts";
 
-/** A serializer for everything that can be sent. Its `deserialize` evaluates references and compiles functions. */
-export function createSerializer(): Serializer {
-  return new Serializer([functionHandler, referenceHandler]);
+/**
+ * A serializer for everything that can be sent. Its `deserialize` evaluates references and compiles functions.
+ *
+ * @param options how functions are taken apart; by default local modules travel by value
+ */
+export function createSerializer(options: CaptureOptions = { modules: "value" }): Serializer {
+  return new Serializer([
+    functionHandler(options),
+    referenceHandler,
+    moduleHandler,
+    weakCollectionHandler,
+    inertHandler,
+    builtinHandler,
+    instanceHandler,
+  ]);
 }

@@ -17,8 +17,6 @@ export interface TreeFindings {
   readonly importMetas: MetaProperty[];
   /** For an identifier `a` in `a.b`: `"b"`. */
   readonly memberOf: Map<AnyNode, string>;
-  /** The parts of a class at the root that are evaluated where it is defined: its heritage and computed keys. */
-  readonly eagerRanges: AnyNode[];
 }
 
 /** What surrounds the node being visited. */
@@ -39,7 +37,6 @@ export function inspectTree(root: AnyNode): TreeFindings {
     imports: [],
     importMetas: [],
     memberOf: new Map(),
-    eagerRanges: [],
   };
   const outside: Surroundings = { isThisOuter: true, isSuperOuter: true, privateNames: new Set() };
   if (root.type === "FunctionExpression") {
@@ -47,7 +44,6 @@ export function inspectTree(root: AnyNode): TreeFindings {
     forEachChild(root, (child) => visit(child, inside, findings));
   } else {
     visit(root, outside, findings);
-    if (root.type === "ClassExpression") findings.eagerRanges.push(...definitionParts(root));
   }
   return findings;
 }

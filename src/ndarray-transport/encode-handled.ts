@@ -110,18 +110,18 @@ export class HandledValues implements WalkState {
     parts.push(this.inside(value, handler, () => this.walker.walk(body)));
     for (const later of mine ?? []) {
       const walkBody = (): unknown => this.inside(later.value, later.handler, () => this.walker.walk(later.body));
-      parts.push(this.walker.numberOf(later.value), this.inside(value, handler, walkBody));
+      parts.push(this.walker.numberOf(later.value), this.inside(value, handler, walkBody, later.value));
     }
     return parts;
   }
 
-  private inside(value: object, handler: AnyHandler, walk: () => unknown): unknown {
+  private inside(value: object, handler: AnyHandler, walk: () => unknown, part?: object): unknown {
     this.open.push(handler.name);
     try {
       return walk();
     } catch (error) {
       const refusal = asRefusal(error);
-      throw handler.refusalIn?.(value as never, refusal) ?? refusal;
+      throw handler.refusalIn?.(value as never, refusal, part) ?? refusal;
     } finally {
       this.open.pop();
     }

@@ -13,7 +13,7 @@ import { encodeNdArray } from "./encode-ndarray.ts";
 import { addMemory, bytesShown } from "./memory.ts";
 import { isNdArray } from "./ndarrays.ts";
 import { messageOf, propertyStep, Refusal, stepOut } from "./refusal.ts";
-import { refusalOf } from "./refusal-reasons.ts";
+import { refusalByKind, refusalOf } from "./refusal-reasons.ts";
 import { type RegisteredType, registeredTypeOf } from "./registry.ts";
 import type { AnyHandler, Subject } from "./types.ts";
 import { Kind, Special, writeSegment } from "./wire.ts";
@@ -115,8 +115,9 @@ export class Encoder implements NumberingWalker {
     if (isForeignPlain(value)) return Array.isArray(value) ? this.list(value) : this.record(value as PlainRecord);
     const builtIn = builtInByNature(value);
     if (builtIn !== undefined) return this.special(builtIn.encode(value as never, this));
-    const last = this.handled.find(value, "last");
-    if (last === undefined) throw refusalOf(value);
+    const refusal = refusalByKind(value);
+    const last = refusal ? undefined : this.handled.find(value, "last");
+    if (last === undefined) throw refusal ?? refusalOf(value);
     return this.special(this.handled.encode(value, last));
   }
 

@@ -46,10 +46,16 @@ function hasClassNamed(value: object, name: string): boolean {
   return false;
 }
 
+/** The refusal of a value of a kind that never travels; undefined for any other. */
+export function refusalByKind(value: object): Refusal | undefined {
+  const known = reasons.find(([is]) => is(value));
+  return known === undefined ? undefined : new Refusal(known[1]);
+}
+
 export function refusalOf(value: object): Refusal {
   if (typeof value === "function") return refusalOfFunction(value);
-  const known = reasons.find(([is]) => is(value));
-  if (known !== undefined) return new Refusal(known[1]);
+  const byKind = refusalByKind(value);
+  if (byKind !== undefined) return byKind;
   const name = classNameOf(value);
   const kind = name === undefined ? "a class without a name" : `class ${name}`;
   return new Refusal(`is an instance of ${kind}; send plain data, or register the type with registerType`);

@@ -1,15 +1,26 @@
 /** The error that travels up while a value is walked, collecting the path to the culprit on its way. */
 
-import { SerializationError } from "../errors.ts";
+import { type FunctionRefusal, SerializationError } from "../errors.ts";
 
 /** How many steps of a long path are shown at each end. */
 const SHOWN_STEPS = 24;
+
+/** A function that cannot be sent, and the way from it to the culprit. */
+export interface RefusedFunction {
+  /** Steps from the outside to the inside: `captured variable "ctx"`, `.deep`. */
+  readonly trail: readonly string[];
+  /** How the function is called, and where it is. Asked only for the outermost one, because the place takes long to find. */
+  describe(): { readonly label: string } & Pick<FunctionRefusal, "functionName" | "place">;
+}
 
 /** Why something cannot be sent; the steps of its path are added from the inside to the outside. */
 export class Refusal {
   readonly reason: string;
   readonly cause: unknown;
-  readonly steps: string[] = [];
+  /** Steps to the culprit; or, once the walk has left a function that cannot be sent, to that function. */
+  steps: string[] = [];
+  /** The outermost function that the walk has left so far. */
+  refusedFunction: RefusedFunction | undefined;
 
   /** @param reason continues a sentence that starts with the path: "is a symbol; …" */
   constructor(reason: string, cause?: unknown) {
@@ -34,12 +45,25 @@ export function asRefusal(error: unknown): Refusal {
 
 /** The error to throw for what was thrown while the value called `name` was walked. */
 export function serializationError(error: unknown, name: string): SerializationError {
-  const { reason, cause, steps } = asRefusal(error);
+  const { reason, cause, steps, refusedFunction } = asRefusal(error);
   const path = name + shorten(steps.reverse()).join("");
-  return new SerializationError(`${path} ${reason}`, path, cause === undefined ? undefined : { cause });
+  const options = cause === undefined ? {} : { cause };
+  if (refusedFunction === undefined) return new SerializationError(`${path} ${reason}`, path, options);
+  const { label, functionName, place } = refusedFunction.describe();
+  const culprit = shorten(refusedFunction.trail).join(" → ");
+  const sentence = culprit === "" ? `${label} ${reason}` : `${label}: ${culprit} ${reason}`;
+  const [why, remedy] = splitRemedy(reason);
+  const refusal: FunctionRefusal = { functionName, place, culprit, reason: why, remedy };
+  return new SerializationError(`${path} cannot be sent: ${sentence}`, path, { ...options, refusal });
 }
 
-function shorten(steps: string[]): string[] {
+/** Reasons say first what is, then, after a semicolon, what to do. */
+function splitRemedy(reason: string): [string, string | undefined] {
+  const at = reason.indexOf("; ");
+  return at < 0 ? [reason, undefined] : [reason.slice(0, at), reason.slice(at + 2)];
+}
+
+function shorten(steps: readonly string[]): readonly string[] {
   if (steps.length <= 2 * SHOWN_STEPS) return steps;
   return [...steps.slice(0, SHOWN_STEPS), "…", ...steps.slice(-SHOWN_STEPS)];
 }

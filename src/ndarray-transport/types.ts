@@ -40,8 +40,11 @@ interface HandlerBase {
   test(value: Subject, state: WalkState): boolean;
   /** What is sent instead of `value`: itself, or another object, which then counts as the same one. */
   standIn?(value: Subject): Subject;
-  /** Rewrites a refusal that comes out of `value`: its path so far begins at the payload. */
-  refusalIn?(value: never, refusal: Refusal): Refusal;
+  /**
+   * Rewrites a refusal that comes out of `value`: its path so far begins at the payload; or at `part`, which `value`
+   * needed in order to be made.
+   */
+  refusalIn?(value: never, refusal: Refusal, part?: object): Refusal;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** One function that serves as a higher-order function, as a standard decorator, and as a legacy one. */
 
+import { travelsAs } from "../functions/stand-ins.ts";
+
 type AnyFunction = (...args: unknown[]) => unknown;
 type Wrap = (fn: AnyFunction) => AnyFunction;
 
@@ -14,18 +16,30 @@ interface StandardContext {
  * one a property key and a descriptor, and a higher-order function nothing but the function.
  */
 export function decorator(name: string, wrap: Wrap): (...parameters: unknown[]) => unknown {
-  return (value, context, descriptor) => {
+  const decorate = (value: unknown, context: unknown, descriptor: unknown): unknown => {
     if (isStandardContext(context)) return decorateStandard(name, wrap, value, context);
     if (typeof context === "string" || typeof context === "symbol")
       return decorateLegacy(name, wrap, context, descriptor);
     if (typeof value === "function") return wrap(value as AnyFunction);
     throw new TypeError(`${name}(view) takes a function; given: ${value === null ? "null" : typeof value}`);
   };
+  travelsAs(decorate, decorateNothing);
+  return decorate as (...parameters: unknown[]) => unknown;
+}
+
+/** What a decorator is on an engine: it leaves what it decorates as it is, so that neither client nor view travel. */
+export function decorateNothing(value: unknown, context: unknown, descriptor: unknown): unknown {
+  return typeof context === "string" || typeof context === "symbol" ? descriptor : value;
+}
+
+function keepInitial(initial: unknown): unknown {
+  return initial;
 }
 
 function decorateStandard(name: string, wrap: Wrap, value: unknown, context: StandardContext): unknown {
   const place = `@${name} on ${context.kind} ${String(context.name)}`;
   const wrapInitial = (initial: unknown): unknown => wrap(expectFunction(place, initial));
+  travelsAs(wrapInitial, keepInitial);
   switch (context.kind) {
     case "method":
       return wrap(expectFunction(place, value));

@@ -10,8 +10,8 @@ import type {
 import type { DirectView } from "../client/direct-view.ts";
 import type { DirectFlags, WithBlock, WithTargets } from "../client/flags.ts";
 import type { Shape } from "../client/targets.ts";
-import { travelsAs } from "../functions/capture.ts";
-import { decorator } from "./decorate.ts";
+import { travelsAs } from "../functions/stand-ins.ts";
+import { decorateNothing, decorator } from "./decorate.ts";
 import { type ViewSource, viewGetter } from "./view-source.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -118,5 +118,18 @@ function wrap(
   return wrapper as AnyFunction & Wrapper;
 }
 
+/** A decorator factory on an engine. */
+function makeNoDecorator(): typeof decorateNothing {
+  return decorateNothing;
+}
+
+function itself(fn: AnyFunction): AnyFunction {
+  return fn;
+}
+
+travelsAs(remote, makeNoDecorator);
+travelsAs(parallel, makeNoDecorator);
+travelsAs(asRemote, itself);
+travelsAs(asParallel, itself);
 decoratorFactories.remote = remote;
 decoratorFactories.parallel = parallel;

@@ -155,9 +155,10 @@ describe("remote as a higher-order function", () => {
     expect(error).toBeInstanceOf(RemoteError);
     expect(error).toMatchObject({ remoteName: "RangeError", message: "bad 7", engineId: 1 });
     const outside = 5;
-    const captures = remote(shared.all)(() => outside);
-    expect(await failure(() => captures())).toMatchObject({ code: "SerializationError" });
-    expect(await remote(shared.all)(closure(() => outside, { outside }))()).toEqual([5, 5]);
+    expect(await remote(shared.all)(() => outside)()).toEqual([5, 5]);
+    expect(await remote(shared.all)(closure(() => outside, { outside: 6 }))()).toEqual([6, 6]);
+    const promise = Promise.resolve();
+    expect(await failure(() => remote(shared.all)(() => promise)())).toMatchObject({ code: "SerializationError" });
   });
 });
 
@@ -331,11 +332,41 @@ describe("wrappers travel as the functions that they wrap", () => {
     expect(pulled(1)).toBe(2);
   });
 
-  test("inside of other remote functions, with closure", async () => {
+  test("inside of other remote functions", async () => {
     const wrapped = remote(shared.all)(plain);
-    const outer = remote(shared.rc.at(0))(closure((x: number) => [wrapped(x), typeof wrapped], { wrapped }));
+    const outer = remote(shared.rc.at(0))((x: number) => [wrapped(x), typeof wrapped]);
     expect(await outer(1)).toEqual([2, "function"]);
-    expect(await failure(() => remote(shared.all)(() => wrapped(1))())).toMatchObject({ code: "SerializationError" });
+    expect(await remote(shared.rc.at(0))(closure((x: number) => wrapped(x), { wrapped }))(2)).toBe(3);
+  });
+
+  test("inside of classes whose methods name their own class and other decorated functions", async () => {
+    const view = shared.all;
+    const addOne = remote(view)(plain);
+    class Tree {
+      static readonly base = 100;
+      @remote(view)
+      static async depth(n: number): Promise<number> {
+        return n === 0 ? Tree.base : 1 + (await Tree.depth(n - 1));
+      }
+      @remote(view)
+      static async both(n: number): Promise<number> {
+        return Number(await addOne(n)) + (await Tree.helper(n));
+      }
+      static async helper(n: number): Promise<number> {
+        return 10 * n;
+      }
+    }
+    expect(await Tree.depth(3)).toEqual([103, 103]);
+    expect(await Tree.both(2)).toEqual([23, 23]);
+    expect(await shared.rc.at(0).apply((T: typeof Tree) => T.depth(1), Tree)).toBe(101);
+  });
+
+  test("a view that a function captured stays here, and says so to whoever uses it there", async () => {
+    const { rc, all } = shared;
+    const touches = (use: boolean): unknown => (use ? all.size : typeof rc);
+    expect(await rc.at(0).apply(touches, false)).toBe("object");
+    const error = (await failure(() => rc.at(0).apply(touches, true))) as RemoteError;
+    expect(error.message).toMatch(/"size" was asked of a view on an engine/);
   });
 
   test("one that calls itself by name runs the plain function on the engine", async () => {
