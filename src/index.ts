@@ -62,6 +62,7 @@ export { type DisplayValueOptions, display, publish } from "./functions/running-
 export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";
 export type { NdArray } from "./ndarray-transport/ndarrays.ts";
 export { isReadonly, writable } from "./ndarray-transport/readonly.ts";
+export { type SharedArrays, shared, type TypedArrays } from "./ndarray-transport/shared.ts";
 export type { PartitionOptions } from "./parallel-map/partition.ts";
 export type { Distribution } from "./parallel-map/plan.ts";
 export type { ControllerStatus, EngineInfo } from "./protocol/messages.ts";

@@ -70,9 +70,9 @@ export class SegmentSlice {
     return this.#segment.buffer(this.#offset, this.byteLength);
   }
 
-  /** Sets all bytes to zero. */
+  /** Makes all bytes zero. Those of new memory are. */
   clear(): void {
-    this.#segment.clear(this.#offset, this.byteLength);
+    if (!this.#segment.isNew) this.#segment.clear(this.#offset, this.byteLength);
   }
 }
 

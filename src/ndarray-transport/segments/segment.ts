@@ -55,6 +55,11 @@ export class Segment {
     writeSync(this.#fd, header, 0, header.byteLength, GENERATION_AT);
   }
 
+  /** Whether nothing was in it before this use. */
+  get isNew(): boolean {
+    return this.#uses === 1;
+  }
+
   /** Copies `bytes` to position `offset` of the data. */
   write(bytes: Uint8Array, offset: number): void {
     if (this.#uses > 1 || this.#data !== undefined) {
