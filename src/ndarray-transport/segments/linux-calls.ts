@@ -24,6 +24,8 @@ export interface SystemCalls {
   discard(fd: number, byteLength: number): void;
   /** Maps all of a file for reading and writing; `private`: what is written there is seen by nobody else. */
   map(fd: number, byteLength: number, mode: "shared" | "private"): bigint;
+  /** Puts a part of a file in place of what is mapped at `address`, as `private` does. Whole pages. */
+  mapOver(address: bigint, byteLength: number, fd: number, offset: number): void;
   unmap(address: bigint, byteLength: number): void;
   /** Tells the system; returns whether it followed. Whole pages. */
   advise(address: bigint, byteLength: number, advice: number): boolean;
@@ -42,6 +44,7 @@ const F_SEAL_SEAL_SHRINK_GROW = 1 | 2 | 4;
 const FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 1 | 2;
 const PROT_READ_WRITE = 1 | 2;
 const MAP_FLAGS = { shared: 1, private: 2 } as const;
+const MAP_FIXED = 16;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /** @throws Error when a function is missing in the C library */
@@ -65,6 +68,11 @@ export function bindLinuxCalls(koffi: Koffi): SystemCalls {
   const check = (what: string, result: number): void => {
     if (result !== 0) refuse(what, koffi.errno());
   };
+  const mapAt = (at: bigint | null, byteLength: number, flags: number, fd: number, offset: number): bigint => {
+    const address = BigInt(mmap(at, byteLength, PROT_READ_WRITE, flags, fd, offset) as bigint | number);
+    if (address === MAP_FAILED) refuse(`mapping ${byteLength} bytes of shared memory`, koffi.errno());
+    return address;
+  };
 
   return {
     pageSize,
@@ -83,10 +91,9 @@ export function bindLinuxCalls(koffi: Koffi): SystemCalls {
     discard: (fd, byteLength) => {
       fallocate(fd, FALLOC_FL_KEEP_SIZE_PUNCH_HOLE, 0, byteLength);
     },
-    map: (fd, byteLength, mode) => {
-      const address = BigInt(mmap(null, byteLength, PROT_READ_WRITE, MAP_FLAGS[mode], fd, 0) as bigint | number);
-      if (address === MAP_FAILED) refuse(`mapping ${byteLength} bytes of shared memory`, koffi.errno());
-      return address;
+    map: (fd, byteLength, mode) => mapAt(null, byteLength, MAP_FLAGS[mode], fd, 0),
+    mapOver: (address, byteLength, fd, offset) => {
+      mapAt(address, byteLength, MAP_FLAGS.private | MAP_FIXED, fd, offset);
     },
     unmap: (address, byteLength) => check("munmap", munmap(address, byteLength) as number),
     advise: (address, byteLength, advice) => (madvise(address, byteLength, advice) as number) === 0,

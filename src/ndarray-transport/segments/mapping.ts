@@ -74,17 +74,20 @@ export class Mapping {
     this.#calls.advise(this.#address + BigInt(start), end - start, Advice.dontNeed);
   }
 
+  /** The bytes of `range` as they are now. Only for reading at once: they may be unmapped later. */
+  bytes({ start, end }: ByteRange): Uint8Array {
+    return new Uint8Array(this.#calls.view(this.#address + BigInt(start), end - start));
+  }
+
   /**
-   * Gives this process its own copy of the pages of `range`.
+   * Puts other memory, that of `source`, in place of the pages of `range`. It must be as long as they are.
    *
    * @throws SegmentError with reason `noMemory`
    */
-  makePrivate(range: ByteRange): void {
-    const { start, end } = this.pagesOf(range);
-    if (this.#calls.advise(this.#address + BigInt(start), end - start, Advice.populateWrite)) return;
-    // Systems that do not know that advice: write to each page what it holds.
-    const bytes = new Uint8Array(this.#calls.view(this.#address + BigInt(start), end - start));
-    for (let at = 0; at < bytes.length; at += this.#calls.pageSize) bytes[at] = bytes[at] as number;
+  replace({ start, end }: ByteRange, source: SliceDescriptor): void {
+    const address = this.#address + BigInt(start);
+    this.#calls.mapOver(address, end - start, source.fd, source.offset);
+    this.#calls.advise(address, end - start, Advice.populateRead);
   }
 
   unmap(): void {

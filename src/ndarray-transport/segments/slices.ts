@@ -3,65 +3,12 @@
 import { whenCollected } from "./collection.ts";
 import { partOf, type SliceDescriptor } from "./descriptor.ts";
 import { immutable } from "./immutable.ts";
-import { letGo, type Mapping, mappingOf, withdraw } from "./mapping.ts";
-import type { ByteRange } from "./page-scan.ts";
+import { type ChangedBuffer, MappedSlice, takeChanges } from "./mapped-slice.ts";
+import { mappingOf } from "./mapping.ts";
 import { SegmentPool, type SegmentSlice } from "./segment-pool.ts";
 
 /** The shared memory that this process owns. */
 export const segmentPool: SegmentPool = new SegmentPool();
-
-/** A received ArrayBuffer over shared memory. */
-class MappedSlice {
-  readonly descriptor: SliceDescriptor;
-  readonly buffer: WeakRef<ArrayBuffer>;
-  readonly #mapping: Mapping;
-  readonly #range: ByteRange;
-  #unmapped: (() => void) | undefined;
-
-  constructor(descriptor: SliceDescriptor, mapping: Mapping, buffer: ArrayBuffer, unmapped: () => void) {
-    this.descriptor = descriptor;
-    this.buffer = new WeakRef(buffer);
-    this.#mapping = mapping;
-    this.#unmapped = unmapped;
-    this.#range = { start: descriptor.offset, end: descriptor.offset + descriptor.byteLength };
-    mapping.inUse.add(this.#range);
-  }
-
-  /** Whether it no longer depends on what the sender does. */
-  get isPrivate(): boolean {
-    return this.#unmapped === undefined;
-  }
-
-  /** The pages that were written since it was received, in bytes from its beginning; none once it is private. */
-  written(): ByteRange[] {
-    if (this.isPrivate) return [];
-    const { start: first, end: last } = this.#range;
-    return this.#mapping.written(this.#range).map(({ start, end }) => {
-      return { start: Math.max(start, first) - first, end: Math.min(end, last) - first };
-    });
-  }
-
-  /** Drops what was written to the pages that hold these bytes: the sender's show again. */
-  restore({ start, end }: ByteRange): void {
-    const { start: first } = this.#range;
-    if (!this.isPrivate) this.#mapping.restore(this.#mapping.pagesOf({ start: start + first, end: end + first }));
-  }
-
-  makePrivate(): void {
-    if (this.#unmapped === undefined) return;
-    this.#mapping.makePrivate(this.#range);
-    withdraw(this.#mapping, this.descriptor);
-    const unmapped = this.#unmapped;
-    this.#unmapped = undefined;
-    unmapped();
-  }
-
-  collected(): void {
-    letGo(this.#mapping, this.descriptor, this.#range);
-    this.#unmapped?.();
-    this.#unmapped = undefined;
-  }
-}
 
 const owned = new WeakMap<ArrayBufferLike, SegmentSlice>();
 const received = new WeakMap<ArrayBufferLike, MappedSlice>();
@@ -126,17 +73,37 @@ export function sliceOf(view: ArrayBufferView): SharedBytes | undefined {
   const { buffer, byteOffset, byteLength } = view;
   const slice = owned.get(buffer);
   if (slice !== undefined) return { descriptor: partOf(slice.describe(), byteOffset, byteLength), slice, buffer };
-  const source = received.get(buffer);
-  if (source === undefined || source.isPrivate || source.written().length > 0) return undefined;
-  return { descriptor: partOf(source.descriptor, byteOffset, byteLength), buffer };
+  const source = received.get(buffer)?.describe();
+  if (source === undefined) return undefined;
+  return { ...source, descriptor: partOf(source.descriptor, byteOffset, byteLength), buffer };
 }
 
 /**
- * Makes what was received independent of the sender's memory: every page is copied, and the sender is told that it is
- * not needed any more. Nothing happens to other memory.
+ * Makes what was received independent of the sender's memory: the bytes are copied to memory of this process, which
+ * takes their place, and the sender is told that his is not needed any more. Nothing happens to other memory.
  *
  * @throws SegmentError with reason `noMemory`
  */
 export function privatize(buffer: ArrayBufferLike): void {
-  received.get(buffer)?.makePrivate();
+  received.get(buffer)?.makeOwn(segmentPool);
+}
+
+/** Whether `buffer` was received through shared memory, so that {@link takeMappedChanges} tells what is written to it. */
+export function isMapped(buffer: ArrayBufferLike): boolean {
+  return received.has(buffer);
+}
+
+/** Whether anything received through shared memory is in use. */
+export function hasMapped(): boolean {
+  return mapped.size > 0;
+}
+
+/**
+ * What was changed in received shared memory since this was last asked: in all of it, or in these buffers. The changes
+ * are dropped.
+ */
+export function takeMappedChanges(buffers?: Iterable<ArrayBufferLike>): ChangedBuffer[] {
+  if (buffers === undefined) return takeChanges(mapped);
+  const slices = [...buffers].map((buffer) => received.get(buffer));
+  return takeChanges(slices.filter((slice) => slice !== undefined));
 }

@@ -4,7 +4,14 @@ import vm from "node:vm";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { partOf, type SliceDescriptor } from "../../../src/ndarray-transport/segments/descriptor.ts";
 import { SegmentPool } from "../../../src/ndarray-transport/segments/segment-pool.ts";
-import { allocateShared, mapSlice, segmentPool, sliceOf } from "../../../src/ndarray-transport/segments/slices.ts";
+import {
+  allocateShared,
+  mapSlice,
+  privatize,
+  segmentPool,
+  sliceOf,
+  takeMappedChanges,
+} from "../../../src/ndarray-transport/segments/slices.ts";
 import { isSharedMemoryAvailable } from "../../../src/ndarray-transport/segments/system-calls.ts";
 import { Peer } from "./peer.ts";
 
@@ -214,8 +221,45 @@ describe.skipIf(!isSharedMemoryAvailable())("shared memory", () => {
     const expected = pattern(500_000);
     expected[7] = 255;
     expect(Buffer.compare((await peer.ask({ ask: "read" })) as Uint8Array, expected)).toBe(0);
-    expect(await peer.ask({ ask: "pass" })).toBeUndefined();
     expect(before).toBeGreaterThan(0);
+    const passedOn = (await peer.ask({ ask: "pass" })) as SliceDescriptor;
+    expect(passedOn.pid).toBe(peer.pid);
+    expect(Buffer.compare(new Uint8Array(mapSlice(passedOn)), expected)).toBe(0);
+  });
+
+  it("makes a part private that shares its pages with others", () => {
+    const [slice] = segmentPool.write([pattern(20_000)]);
+    const part = new Uint8Array(mapSlice(partOf(slice!.describe(), 5000, 5000)));
+    const rest = new Uint8Array(mapSlice(partOf(slice!.describe(), 10_000, 10_000)));
+    privatize(part.buffer);
+    new Uint8Array(slice!.buffer()).fill(1);
+    expect(Buffer.compare(part, pattern(20_000).subarray(5000, 10_000))).toBe(0);
+    expect(rest.every((byte, i) => byte === 1 || i < 12_288 - 10_000)).toBe(true);
+    expect(Buffer.compare(new Uint8Array(mapSlice(sliceOf(part)!.descriptor)), part)).toBe(0);
+  });
+
+  it("finds, byte by byte, what was changed in received arrays, and brings the sender's bytes back", () => {
+    const bytes = pattern(50_000);
+    const [slice] = segmentPool.write([bytes]);
+    const [head, tail, whole] = [
+      partOf(slice!.describe(), 0, 6000),
+      partOf(slice!.describe(), 6000, 44_000),
+      slice!.describe(),
+    ].map((descriptor) => new Uint8Array(mapSlice(descriptor)));
+    expect(takeMappedChanges()).toEqual([]);
+    head![5999] = 255;
+    head![5999] = bytes[5999] as number;
+    tail![7] = 255;
+    tail![100] = 254;
+    tail![40_000] = 253;
+    const found = takeMappedChanges([head!.buffer, tail!.buffer]);
+    expect(found.map(({ buffer, range }) => [buffer === tail!.buffer, range])).toEqual([
+      [true, { start: 7, end: 101 }],
+      [true, { start: 40_000, end: 40_001 }],
+    ]);
+    expect(takeMappedChanges()).toEqual([]);
+    expect(Buffer.compare(whole!, bytes)).toBe(0);
+    expect(Buffer.compare(tail!, bytes.subarray(6000))).toBe(0);
   });
 
   it("lets others write into memory that this process allocated, at first through the file, then mapped", async () => {

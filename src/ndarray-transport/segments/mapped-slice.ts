@@ -1,0 +1,120 @@
+/** A received ArrayBuffer over shared memory: what was written to it, and how to make it independent of the sender. */
+
+import type { SliceDescriptor } from "./descriptor.ts";
+import { letGo, type Mapping, withdraw } from "./mapping.ts";
+import type { ByteRange } from "./page-scan.ts";
+import type { SegmentPool, SegmentSlice } from "./segment-pool.ts";
+
+/** Bytes that were changed, counted from the beginning of the buffer. */
+export interface ChangedBuffer {
+  readonly buffer: ArrayBufferLike;
+  readonly range: ByteRange;
+}
+
+export class MappedSlice implements ByteRange {
+  /** Where it lies in its mapping. */
+  readonly start: number;
+  readonly end: number;
+  readonly mapping: Mapping;
+  readonly buffer: WeakRef<ArrayBuffer>;
+  readonly #received: SliceDescriptor;
+  readonly #unmapped: () => void;
+  /** Memory of this process that has taken the place of the sender's. */
+  #own: SegmentSlice | undefined;
+
+  constructor(descriptor: SliceDescriptor, mapping: Mapping, buffer: ArrayBuffer, unmapped: () => void) {
+    this.start = descriptor.offset;
+    this.end = descriptor.offset + descriptor.byteLength;
+    this.mapping = mapping;
+    this.buffer = new WeakRef(buffer);
+    this.#received = descriptor;
+    this.#unmapped = unmapped;
+    mapping.inUse.add(this);
+  }
+
+  /** Where its bytes are, for others; undefined when it was written to, because they would not see that. */
+  describe(): { readonly descriptor: SliceDescriptor; readonly slice?: SegmentSlice } | undefined {
+    if (this.mapping.written(this).length > 0) return undefined;
+    if (this.#own === undefined) return { descriptor: this.#received };
+    const { byteLength } = this.#received;
+    const own = this.#own.describe();
+    const offset = own.offset + (this.start - this.mapping.pagesOf(this).start);
+    return { descriptor: { ...own, offset, byteLength }, slice: this.#own };
+  }
+
+  /**
+   * Copies the bytes, as they are now, to memory of this process, and puts that in the place of the sender's.
+   *
+   * @throws SegmentError with reason `noMemory`
+   */
+  makeOwn(pool: SegmentPool): void {
+    if (this.#own !== undefined) return;
+    const pages = this.mapping.pagesOf(this);
+    const [own] = pool.write([this.mapping.bytes(pages)]) as [SegmentSlice];
+    try {
+      this.mapping.replace(pages, own.describe());
+    } catch (error) {
+      own.release();
+      throw error;
+    }
+    this.#own = own;
+    withdraw(this.mapping, this.#received);
+    this.#unmapped();
+  }
+
+  /** Its buffer is gone. */
+  collected(): void {
+    letGo(this.mapping, this.#received, this);
+    if (this.#own === undefined) this.#unmapped();
+    else this.#own.release();
+  }
+}
+
+/**
+ * Which of these were changed, byte by byte, since they were received or since this was last asked. Drops the changes:
+ * the bytes that were received show again.
+ */
+export function takeChanges(slices: Iterable<MappedSlice>): ChangedBuffer[] {
+  const changes: ChangedBuffer[] = [];
+  for (const [mapping, inMapping] of byMapping(slices)) {
+    const pages = mapping.written();
+    if (pages.length === 0) continue;
+    const written = inMapping.flatMap((slice) => intersections(slice, pages).map((range) => ({ slice, range })));
+    const copies = written.map(({ range }) => mapping.bytes(range).slice());
+    for (const range of pages) mapping.restore(range);
+    for (const [index, { slice, range }] of written.entries()) {
+      const buffer = slice.buffer.deref();
+      const difference = differenceOf(copies[index] as Uint8Array, mapping.bytes(range));
+      if (buffer === undefined || difference === undefined) continue;
+      const first = range.start - slice.start;
+      changes.push({ buffer, range: { start: first + difference.start, end: first + difference.end } });
+    }
+  }
+  return changes;
+}
+
+function byMapping(slices: Iterable<MappedSlice>): Map<Mapping, MappedSlice[]> {
+  const groups = new Map<Mapping, MappedSlice[]>();
+  for (const slice of slices) {
+    const group = groups.get(slice.mapping);
+    if (group === undefined) groups.set(slice.mapping, [slice]);
+    else group.push(slice);
+  }
+  return groups;
+}
+
+function intersections(slice: ByteRange, pages: readonly ByteRange[]): ByteRange[] {
+  return pages
+    .map(({ start, end }) => ({ start: Math.max(start, slice.start), end: Math.min(end, slice.end) }))
+    .filter(({ start, end }) => start < end);
+}
+
+/** From the first to the last byte in which two blocks of one length differ. */
+export function differenceOf(one: Uint8Array, other: Uint8Array): ByteRange | undefined {
+  if (Buffer.compare(one, other) === 0) return undefined;
+  let start = 0;
+  while (one[start] === other[start]) start++;
+  let end = one.length;
+  while (one[end - 1] === other[end - 1]) end--;
+  return { start, end };
+}
