@@ -63,6 +63,7 @@ export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";
 export type { NdArray } from "./ndarray-transport/ndarrays.ts";
 export { isReadonly, writable } from "./ndarray-transport/readonly.ts";
 export { type SharedArrays, shared, type TypedArrays } from "./ndarray-transport/shared.ts";
+export type { WriteDetection } from "./ndarray-transport/write-guard/write-guard.ts";
 export type { PartitionOptions } from "./parallel-map/partition.ts";
 export type { Distribution } from "./parallel-map/plan.ts";
 export type { ControllerStatus, EngineInfo } from "./protocol/messages.ts";

@@ -1,6 +1,7 @@
 /** What a cluster can be started with, and checks of it. */
 
 import { constants } from "node:os";
+import { type WriteDetection, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
 import type { HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
 import { type SchemeName, schemeNames } from "../protocol/schemes.ts";
 
@@ -31,6 +32,12 @@ export interface ClusterOptions {
   readonly engine?: LauncherName;
   /** Environment variables for the engines, besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Which writes by index to received arrays the engines notice when a task ends, and fail it for: `full`, to anything
+   * that was received; `arguments`, to what the task itself received; `off`, none. `full` unless given. Where the
+   * runtime has immutable memory (Node 26) such a write throws at once, whatever is given.
+   */
+  readonly writeDetection?: WriteDetection;
   /** How long `connect()` waits for the engines, in milliseconds; 60,000 unless given. */
   readonly engineTimeout?: number;
   /** Whether engines that end unasked are replaced: how often in what time. `true`: 5 times in a minute. */
@@ -48,6 +55,7 @@ const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown)
   controller: checkController,
   engine: (value) => expectLocal("engine", value),
   env: checkEnv,
+  writeDetection: checkWriteDetection,
   engineTimeout: (value) => expectType("engineTimeout", value, "number"),
   restart: (value) => {
     if (typeof value !== "boolean") checkAmounts("restart", value, ["times", "within", "delay"]);
@@ -116,6 +124,12 @@ export function checkAmounts(option: string, value: unknown, names?: readonly st
     }
     if (amount < 0) throw new RangeError(`${option}.${name} must not be negative; given: ${amount}`);
   }
+}
+
+function checkWriteDetection(value: unknown): void {
+  if (writeDetections.includes(value as WriteDetection)) return;
+  const allowed = writeDetections.map((detection) => `"${detection}"`).join(", ");
+  throw new TypeError(`writeDetection must be one of ${allowed}; given: ${String(value)}`);
 }
 
 function expectType(name: string, value: unknown, type: "string" | "number"): void {

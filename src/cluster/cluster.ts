@@ -11,6 +11,7 @@ import {
 } from "../client/connection-file.ts";
 import { ControllerLink } from "../client/controller-link.ts";
 import { within } from "../client/waiting.ts";
+import { WRITE_DETECTION } from "../engine/configuration.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
 import { DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
@@ -84,7 +85,8 @@ export class Cluster {
     const processes = await launchLocally(clusterId, file, processOptions(options));
     try {
       const link = await ControllerLink.connect(processes.info, ignore, CONNECT_TIMEOUT_MS);
-      const { engineTimeout = 60_000, env = {}, resources } = options;
+      const { engineTimeout = 60_000, writeDetection, resources } = options;
+      const env = { ...(writeDetection && { [WRITE_DETECTION]: writeDetection }), ...options.env };
       const restart = restartPolicy(options.restart);
       const place = { clusterId, profileDir, file };
       const cluster = new Cluster(place, link, { processes, engineTimeout, env, resources, restart });

@@ -12,6 +12,9 @@ export interface ControllerAddress {
 /** The environment variable that carries an {@link EngineConfiguration} from the agent to its engine. */
 export const ENGINE_CONFIGURATION = "NDPARALLEL_ENGINE_CONFIGURATION";
 
+/** The environment variable that says which writes to received arrays an engine notices. */
+export const WRITE_DETECTION = "NDPARALLEL_WRITE_DETECTION";
+
 export interface EngineConfiguration extends ControllerAddress {
   readonly uuid: string;
   readonly agentUuid: string;

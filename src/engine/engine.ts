@@ -4,10 +4,8 @@
  */
 
 import type { Connection } from "../channel/connection.ts";
-import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { Message, Outcome } from "../protocol/messages.ts";
-import type { Operations } from "./operations.ts";
-import { runTask, type TaskOutcome } from "./run-task.ts";
+import { runTask, type TaskOutcome, type TaskRunner } from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskOutput } from "./task-output.ts";
 import { type QueuedTask, TaskQueue } from "./task-queue.ts";
@@ -17,12 +15,10 @@ const TURN_MS = 5;
 /** Answers are held back at most this long while further tasks run, in milliseconds. */
 const ANSWER_MS = 1;
 
-export interface EngineParts {
+export interface EngineParts extends TaskRunner {
   readonly engineId: number;
   readonly uuid: string;
   readonly connection: Connection;
-  readonly serializer: Serializer;
-  readonly operations: Operations;
   readonly output: TaskOutput;
 }
 
@@ -73,7 +69,7 @@ export class Engine {
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
       const context: TaskContext = { taskId: task.taskId };
       const run = task;
-      const outcome = runInContext(context, () => runTask(run, this.#parts.operations, this.#parts.serializer));
+      const outcome = runInContext(context, () => runTask(run, this.#parts));
       if (outcome instanceof Promise) {
         this.#goesOn(context, outcome);
         continue;

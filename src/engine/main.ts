@@ -9,9 +9,10 @@ import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
 import { explainReferenceError } from "../functions/revive.ts";
 import { createSerializer } from "../functions/serializer.ts";
+import { type WriteDetection, WriteGuard, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
 import type { Message } from "../protocol/messages.ts";
 import { setSurroundingEngine } from "../protocol/within-engine.ts";
-import { ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
+import { ENGINE_CONFIGURATION, type EngineConfiguration, WRITE_DETECTION } from "./configuration.ts";
 import { Engine } from "./engine.ts";
 import { Namespace } from "./namespace.ts";
 import { makeOperations } from "./operations.ts";
@@ -88,7 +89,13 @@ function makeEngine(engineId: number, connection: Connection): Engine {
     connection.send(message, buffers);
     connection.flush();
   });
-  return new Engine({ engineId, uuid: configuration.uuid, connection, serializer, operations, output });
+  const guard = new WriteGuard(writeDetection(), () => namespace.added());
+  return new Engine({ engineId, uuid: configuration.uuid, connection, serializer, operations, output, guard });
+}
+
+function writeDetection(): WriteDetection {
+  const wanted = process.env[WRITE_DETECTION] as WriteDetection;
+  return writeDetections.includes(wanted) ? wanted : "full";
 }
 
 /** Clients within tasks find the cluster, and say when they wait. */

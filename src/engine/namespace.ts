@@ -58,6 +58,15 @@ export class Namespace {
     return value;
   }
 
+  /** What came after the start, by name; not what would run code to be read. */
+  added(): Record<string, unknown> {
+    const added: Record<string, unknown> = {};
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(globalThis))) {
+      if (!this.#initial.has(name) && "value" in descriptor) added[name] = descriptor.value;
+    }
+    return added;
+  }
+
   /** Takes away everything that came after the start, and puts back what was overwritten. */
   clear(): void {
     for (const name of Object.getOwnPropertyNames(globalThis)) {

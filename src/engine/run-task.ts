@@ -1,6 +1,7 @@
 /** Runs one task: reads the operation from its payload, does it in the namespace, and writes the outcome. */
 
 import type { Serializer } from "../ndarray-transport/serializer.ts";
+import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError } from "../protocol/wire-error.ts";
@@ -24,45 +25,62 @@ interface Start {
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
+/** What runs tasks. */
+export interface TaskRunner {
+  readonly operations: Operations;
+  readonly serializer: Serializer;
+  readonly guard: WriteGuard;
+}
+
 /**
  * Runs a task to its end. The result is a promise only if the task itself is asynchronous, so that many short tasks
  * run back to back.
  */
-export function runTask(
-  task: TaskInput,
-  operations: Operations,
-  serializer: Serializer,
-): TaskOutcome | Promise<TaskOutcome> {
+export function runTask(task: TaskInput, runner: TaskRunner): TaskOutcome | Promise<TaskOutcome> {
   const start: Start = { started: Date.now(), begun: performance.now() };
-  try {
-    const preparation = serializer.prepare(task.payload);
-    const value = preparation
-      ? preparation.then(() => perform(task, operations, serializer))
-      : perform(task, operations, serializer);
-    if (!isPromiseLike(value)) return succeed(value, start, serializer);
-    return Promise.resolve(value).then(
-      (settled) => succeed(settled, start, serializer),
-      (error: unknown) => fail(error, start),
-    );
-  } catch (error) {
+  const watch = runner.guard.watch();
+  const end = (value: unknown): TaskOutcome => {
+    const violation = watch.end();
+    return violation === undefined ? succeed(value, start, runner.serializer) : fail(violation, start);
+  };
+  const endBadly = (error: unknown): TaskOutcome => {
+    watch.end();
     return fail(error, start);
+  };
+  try {
+    const preparation = runner.serializer.prepare(task.payload);
+    const value = preparation ? preparation.then(() => perform(task, runner, watch)) : perform(task, runner, watch);
+    return isPromiseLike(value) ? Promise.resolve(value).then(end, endBadly) : end(value);
+  } catch (error) {
+    return endBadly(error);
   }
 }
 
-function perform(task: TaskInput, operations: Operations, serializer: Serializer): unknown {
-  const call = readCall(task, serializer);
+function perform(task: TaskInput, { operations, serializer }: TaskRunner, watch: TaskWatch): unknown {
+  const call = readCall(task, serializer, watch);
   if (!Object.hasOwn(operations, call.operation)) throw new TypeError(`unknown operation "${String(call.operation)}"`);
+  watch.begin({ call, keeps: call.operation === "push" ? Object.keys(call.record) : [], text: () => textOf(call) });
   const operation = operations[call.operation] as (call: CallValue) => unknown;
   return operation(call);
 }
 
-function readCall({ payload, buffers }: TaskInput, serializer: Serializer): CallValue {
+function readCall({ payload, buffers }: TaskInput, serializer: Serializer, watch: TaskWatch): CallValue {
   try {
-    return serializer.deserialize(payload, buffers) as CallValue;
+    return serializer.deserialize(payload, buffers, watch.reading(isPush)) as CallValue;
   } catch (error) {
     // An expression that was sent by reference is evaluated while the call is read: its error is the task's.
     throw (error as Error).cause ?? error;
   }
+}
+
+function isPush(call: unknown): boolean {
+  return (call as Partial<CallValue>).operation === "push";
+}
+
+/** The code that a call runs. */
+function textOf(call: CallValue): string {
+  if (call.operation === "execute") return call.code;
+  return "fn" in call ? String(call.fn) : "";
 }
 
 function succeed(value: unknown, start: Start, serializer: Serializer): TaskOutcome {

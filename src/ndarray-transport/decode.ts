@@ -7,11 +7,13 @@
  */
 
 import { SerializationError } from "../errors.ts";
+import { emptyList, simpleValue, textOf } from "./decode-simple.ts";
 import type { TypedArray } from "./dtypes.ts";
 import { isLayout } from "./layout.ts";
 import { readMemory } from "./memory.ts";
 import { makeNdArray, sizeOf } from "./ndarrays.ts";
 import { markReadonly } from "./readonly.ts";
+import type { Reception } from "./reception.ts";
 import { messageOf } from "./refusal.ts";
 import { registeredType } from "./registry.ts";
 import { standardErrors } from "./standard-errors.ts";
@@ -23,23 +25,20 @@ type Parts = readonly unknown[];
 /** Holds the number of an object that can only be made when its parts are there. */
 const UNFINISHED = Symbol("unfinished");
 
-/** A list whose length leaves more than this many holes is made in a form that takes no memory for them. */
-const MOST_HOLES = 1024;
-
 /** One walk over one received value. */
 export class Decoder {
   private readonly buffers: readonly Uint8Array[];
   private readonly handlers: readonly AnyHandler[];
-  private readonly readonly: boolean;
+  private readonly reception: Reception;
   private readonly objects: unknown[] = [];
   /** What completes the values whose bodies had to wait, by their number. */
   private readonly completions = new Map<unknown, (body: never) => void>();
 
-  /** @param readonly whether the arrays in the value are marked as read-only */
-  constructor(buffers: readonly Uint8Array[], handlers: readonly AnyHandler[], readonly: boolean) {
+  /** @param reception how the arrays in the value are treated */
+  constructor(buffers: readonly Uint8Array[], handlers: readonly AnyHandler[], reception: Reception) {
     this.buffers = buffers;
     this.handlers = handlers;
-    this.readonly = readonly;
+    this.reception = reception;
   }
 
   /** @param value what msgpack read; its lists and records are changed */
@@ -88,7 +87,7 @@ export class Decoder {
       case Kind.error:
         return this.error(parts);
       case Kind.memory:
-        return this.known(this.received(readMemory(parts, 1, this.buffers)));
+        return this.known(this.received(readMemory(parts, 1, this.buffers, this.reception)));
       case Kind.ndarray:
         return this.ndarray(parts);
       case Kind.ndarrayList:
@@ -113,7 +112,7 @@ export class Decoder {
   }
 
   private received<T>(array: T): T {
-    return this.readonly ? markReadonly(array) : array;
+    return this.reception.readonly ? markReadonly(array) : array;
   }
 
   private reference(number: number): unknown {
@@ -165,7 +164,7 @@ export class Decoder {
   }
 
   private ndarray(parts: Parts): unknown {
-    const data = readMemory(parts, 4, this.buffers);
+    const data = readMemory(parts, 4, this.buffers, this.reception);
     if (!("length" in data)) throw new Error("it holds an ndarray over something without elements");
     const [, shape, stride, offset] = parts as [number, number[], number[], number];
     checkLayout(shape, stride, offset, data.length as number);
@@ -229,7 +228,9 @@ export class Decoder {
     }
     const number = this.objects.push(UNFINISHED) - 1;
     const meta = this.walk(tree);
-    const buffers = memories.map((memory) => this.received(readMemory(memory as Parts, 0, this.buffers)));
+    const buffers = memories.map((memory) =>
+      this.received(readMemory(memory as Parts, 0, this.buffers, this.reception)),
+    );
     const value = putTogether(type.name, () => type.deserialize({ meta, buffers: buffers as ArrayBufferView[] }));
     this.objects[number] = value;
     return value;
@@ -238,42 +239,6 @@ export class Decoder {
 
 function unknownHandler(name: unknown): Error {
   return new Error(`nothing here can put together a value of the type "${String(name)}"`);
-}
-
-/** Values that have no parts of their own. */
-function simpleValue(parts: Parts): object {
-  switch (parts[0]) {
-    case Kind.date:
-      return new Date(parts[1] as number);
-    case Kind.regExp:
-      return new RegExp(textOf(parts[1]), parts[2] as string);
-    case Kind.url:
-      return new URL(parts[1] as string);
-    default:
-      throw new Error(`it holds a value of the unknown kind ${String(parts[0])}`);
-  }
-}
-
-/** A text, or the special that stands for one that is not well-formed. */
-function textOf(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf16le");
-  if (typeof value === "object" && value !== null && isSpecial(value)) return textOf(value.parts[1]);
-  throw new Error("it holds something else where a text should be");
-}
-
-function emptyList(parts: Parts): unknown[] {
-  const length = parts[1] as number;
-  if (!Number.isInteger(length) || length < 0 || length >= 2 ** 32) throw new Error("it holds a list of no length");
-  const list: unknown[] = [];
-  const entries = (parts.length - 2) / 2;
-  if (length > 4 * entries + MOST_HOLES) {
-    // An item far out makes the engine store this list by key, not by position.
-    list[length - 1] = undefined;
-    delete list[length - 1];
-  }
-  list.length = length;
-  return list;
 }
 
 function isIndexOf(target: object, key: unknown): key is number {

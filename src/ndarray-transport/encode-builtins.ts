@@ -2,9 +2,10 @@
 
 import { types } from "node:util";
 import { constructorOf, dtypes, isTypedArray } from "./dtypes.ts";
-import { addMemory, bytesShown, type Memory } from "./memory.ts";
+import { addMemory, bytesShown } from "./memory.ts";
 import { mapValueStep, propertyStep, stepOut } from "./refusal.ts";
 import { standardErrors } from "./standard-errors.ts";
+import type { Memory } from "./types.ts";
 import { Kind } from "./wire.ts";
 
 /** The walk that takes the parts of a value further apart. */

@@ -2,11 +2,9 @@
 
 import { types } from "node:util";
 import { bytesOf, constructorOf, type DType, dtypeOf, isTypedArray } from "./dtypes.ts";
+import { copyReceived, keepReceived, type Reception } from "./reception.ts";
 import { Refusal } from "./refusal.ts";
-import { INLINE_LIMIT } from "./types.ts";
-
-/** Anything that is, or is over, a block of bytes. */
-export type Memory = ArrayBufferView | ArrayBufferLike;
+import { INLINE_LIMIT, type Memory } from "./types.ts";
 
 /** The views over bytes that there are, in the order of their numbers on the wire. */
 const VIEWS = [
@@ -77,30 +75,41 @@ export function addMemory(
  *
  * @throws Error when the parts make no sense
  */
-export function readMemory(parts: readonly unknown[], at: number, buffers: readonly Uint8Array[]): Memory {
+export function readMemory(
+  parts: readonly unknown[],
+  at: number,
+  buffers: readonly Uint8Array[],
+  reception: Reception,
+): Memory {
   const view = VIEWS[parts[at] as number];
   if (view === undefined) throw new Error("it names a view that does not exist");
   const content = parts[at + 1];
-  if (content instanceof Uint8Array) return viewOver(new Uint8Array(content), view);
+  if (content instanceof Uint8Array) {
+    const memory = viewOver(copyReceived(content, reception), view, reception);
+    reception.arrays?.push({ memory, original: content });
+    return memory;
+  }
   const bytes = buffers[content as number];
   if (!(bytes instanceof Uint8Array)) throw new Error(`it names buffer ${String(content)} of ${buffers.length}`);
   if (bytes.byteLength !== parts[at + 2]) {
     throw new Error(`buffer ${String(content)} has ${bytes.byteLength} bytes instead of ${String(parts[at + 2])}`);
   }
-  return viewOver(bytes, view);
+  const memory = viewOver(keepReceived(bytes, reception), view, reception);
+  reception.arrays?.push({ memory, original: undefined });
+  return memory;
 }
 
-function viewOver(bytes: Uint8Array, view: View): Memory {
+function viewOver(bytes: Uint8Array, view: View, reception: Reception): Memory {
   const { buffer, byteOffset, byteLength } = bytes;
   if (view === "buffer") return Buffer.from(buffer, byteOffset, byteLength);
   if (view === "dataView") return new DataView(buffer, byteOffset, byteLength);
   if (view === "arrayBuffer") {
     const isWhole = byteLength === buffer.byteLength && !types.isSharedArrayBuffer(buffer);
-    return isWhole ? buffer : new Uint8Array(bytes).buffer;
+    return isWhole ? buffer : copyReceived(bytes, reception).buffer;
   }
   const arrayClass = constructorOf(view);
   const itemSize = arrayClass.BYTES_PER_ELEMENT;
   if (byteLength % itemSize !== 0) throw new Error(`${byteLength} bytes are no whole number of ${view} elements`);
-  if (byteOffset % itemSize !== 0) return viewOver(new Uint8Array(bytes), view);
+  if (byteOffset % itemSize !== 0) return viewOver(copyReceived(bytes, reception), view, reception);
   return new arrayClass(buffer, byteOffset, byteLength / itemSize);
 }

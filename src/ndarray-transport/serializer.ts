@@ -4,6 +4,7 @@ import { SerializationError } from "../errors.ts";
 import { Decoder } from "./decode.ts";
 import { Encoder } from "./encode.ts";
 import { prepareTree } from "./prepare.ts";
+import type { ReceivedMemory } from "./reception.ts";
 import { messageOf, serializationError } from "./refusal.ts";
 import type { AnyHandler, Serialized } from "./types.ts";
 import { asksForPreparation, readHead, writeHead } from "./wire.ts";
@@ -14,6 +15,13 @@ export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
 export interface DeserializeOptions {
   /** Whether the arrays in it are marked as read-only. Default: true. */
   readonly readonly?: boolean;
+  /**
+   * Whether the arrays outlast the task that brings them, told from what the value is without its arrays. They are put
+   * where writes to them are noticed for as long as they live. Default: no.
+   */
+  readonly isResident?: (tree: unknown) => boolean;
+  /** Where each block of memory in the value is noted. */
+  readonly arrays?: ReceivedMemory[];
 }
 
 /**
@@ -76,7 +84,9 @@ export class Serializer {
     try {
       const { tree, hasSpecial } = readHead(head);
       if (!hasSpecial) return tree;
-      return new Decoder(buffers, this.handlers, options.readonly ?? true).walk(tree);
+      const { readonly = true, isResident, arrays } = options;
+      const reception = { readonly, resident: isResident?.(tree) ?? false, arrays };
+      return new Decoder(buffers, this.handlers, reception).walk(tree);
     } catch (error) {
       if (error instanceof SerializationError) throw error;
       const message = `the received data cannot be read: ${messageOf(error)}`;

@@ -17,6 +17,9 @@ export interface Serialized {
   readonly keys?: readonly (string | undefined)[];
 }
 
+/** Anything that is, or is over, a block of bytes. */
+export type Memory = ArrayBufferView | ArrayBufferLike;
+
 /** Where a walk is when it meets a value. */
 export interface WalkState {
   /** Whether the walk is inside a value of that handler. */

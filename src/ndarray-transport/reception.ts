@@ -1,0 +1,50 @@
+/** In what memory received bytes end up, so that writes to them are refused, or noticed. */
+
+import { hasImmutable, immutable } from "./segments/immutable.ts";
+import type { Memory } from "./types.ts";
+import { residentCopy } from "./write-guard/resident-memory.ts";
+
+/** One block of received memory. */
+export interface ReceivedMemory {
+  readonly memory: Memory;
+  /** The bytes as they came, if they were copied from there. */
+  readonly original: Uint8Array | undefined;
+}
+
+/** How the memory of one received value is treated. */
+export interface Reception {
+  /** The arrays will not be written to. */
+  readonly readonly: boolean;
+  /** They outlast the task that brings them. */
+  readonly resident: boolean;
+  /** Where what was received is noted, for whoever watches it. */
+  readonly arrays: ReceivedMemory[] | undefined;
+}
+
+/** By the memory in which they came: the immutable memory that it has become. */
+const immutables = new WeakMap<ArrayBufferLike, ArrayBuffer>();
+
+/** A copy of bytes that came inside the head, in memory of their own. */
+export function copyReceived(content: Uint8Array, { readonly, resident }: Reception): Uint8Array {
+  if (readonly && resident && content.byteLength > 0 && !hasImmutable()) {
+    const watched = residentCopy(content);
+    if (watched !== undefined) return new Uint8Array(watched);
+  }
+  const copy = new Uint8Array(content);
+  return readonly ? new Uint8Array(immutable(copy.buffer)) : copy;
+}
+
+/** The bytes of a buffer that came beside the head, without a copy. */
+export function keepReceived(bytes: Uint8Array, { readonly }: Reception): Uint8Array {
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (!readonly || !hasImmutable() || !(buffer instanceof ArrayBuffer) || byteLength === 0) return bytes;
+  let made = immutables.get(buffer);
+  if (made === undefined) {
+    // Memory that holds something else too is not ours to make immutable.
+    if (byteLength !== buffer.byteLength) return new Uint8Array(immutable(bytes.slice().buffer));
+    made = immutable(buffer);
+    immutables.set(buffer, made);
+    immutables.set(made, made);
+  }
+  return new Uint8Array(made, byteOffset, byteLength);
+}
