@@ -1,6 +1,7 @@
 /** In what memory received bytes end up, so that writes to them are refused, or noticed. */
 
 import { hasImmutable, immutable } from "./segments/immutable.ts";
+import { isMapped } from "./segments/slices.ts";
 import type { Memory } from "./types.ts";
 import { residentCopy } from "./write-guard/resident-memory.ts";
 
@@ -26,18 +27,25 @@ const immutables = new WeakMap<ArrayBufferLike, ArrayBuffer>();
 
 /** A copy of bytes that came inside the head, in memory of their own. */
 export function copyReceived(content: Uint8Array, { readonly, resident }: Reception): Uint8Array {
-  if (readonly && resident && content.byteLength > 0 && !hasImmutable()) {
-    const watched = residentCopy(content);
-    if (watched !== undefined) return new Uint8Array(watched);
-  }
+  const watched = readonly && resident ? watchedCopy(content) : undefined;
+  if (watched !== undefined) return watched;
   const copy = new Uint8Array(content);
   return readonly ? new Uint8Array(immutable(copy.buffer)) : copy;
 }
 
-/** The bytes of a buffer that came beside the head, without a copy. */
-export function keepReceived(bytes: Uint8Array, { readonly }: Reception): Uint8Array {
+/** A copy in memory that is watched for as long as it lives, where that is needed and can be had. */
+function watchedCopy(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.byteLength === 0 || hasImmutable() || isMapped(bytes.buffer)) return undefined;
+  const buffer = residentCopy(bytes);
+  return buffer && new Uint8Array(buffer);
+}
+
+/** The bytes of a buffer that came beside the head; without a copy, unless they stay and must be watched. */
+export function keepReceived(bytes: Uint8Array, { readonly, resident }: Reception): Uint8Array {
   const { buffer, byteOffset, byteLength } = bytes;
-  if (!readonly || !hasImmutable() || !(buffer instanceof ArrayBuffer) || byteLength === 0) return bytes;
+  if (!readonly || byteLength === 0) return bytes;
+  if (!hasImmutable()) return (resident ? watchedCopy(bytes) : undefined) ?? bytes;
+  if (!(buffer instanceof ArrayBuffer)) return bytes;
   let made = immutables.get(buffer);
   if (made === undefined) {
     // Memory that holds something else too is not ours to make immutable.

@@ -35,21 +35,29 @@ type Scan = (address: bigint, byteLength: number) => ByteRange[];
 
 /** The quickest scan that this system has; it is tried out at the first call. */
 export function pageScanner(koffi: Koffi, library: Library, pageSize: number): Scan {
-  let pagemap: number | undefined;
   let scan: Scan | undefined;
   return (address, byteLength) => {
-    pagemap ??= openSync("/proc/self/pagemap", "r");
     if (scan !== undefined) return scan(address, byteLength);
-    const quick = scanByRequest(koffi, library, pagemap);
+    const { request, reading } = pageScanners(koffi, library, pageSize);
     try {
-      const found = quick(address, byteLength);
-      scan = quick;
+      const found = request(address, byteLength);
+      scan = request;
       return found;
     } catch {
-      scan = scanByReading(pagemap, pageSize);
+      scan = reading;
       return scan(address, byteLength);
     }
   };
+}
+
+/** The two ways to scan: by a request that newer systems know, and by reading what all of them offer. */
+export function pageScanners(
+  koffi: Koffi,
+  library: Library,
+  pageSize: number,
+): { readonly request: Scan; readonly reading: Scan } {
+  const pagemap = openSync("/proc/self/pagemap", "r");
+  return { request: scanByRequest(koffi, library, pagemap), reading: scanByReading(pagemap, pageSize) };
 }
 
 /** The system walks its page tables and reports ranges: 1.4 ms for 256 MiB. */

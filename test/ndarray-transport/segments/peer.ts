@@ -5,8 +5,16 @@ import { once } from "node:events";
 import path from "node:path";
 import type { Question } from "./fixtures/peer.ts";
 
+interface Reply {
+  readonly number: number;
+  readonly value?: unknown;
+  readonly error?: string;
+  readonly reason?: string;
+}
+
 export class Peer {
   readonly #child: ChildProcess;
+  #questions = 0;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
@@ -18,7 +26,7 @@ export class Peer {
       serialization: "advanced",
     });
     const peer = new Peer(child);
-    await peer.#answer();
+    await peer.#answer(0);
     return peer;
   }
 
@@ -28,22 +36,25 @@ export class Peer {
 
   /** Its answer; rejects with what it threw, or when it has ended. */
   async ask(question: Question): Promise<unknown> {
-    this.#child.send(question);
-    return this.#answer();
+    const number = ++this.#questions;
+    this.#child.send({ number, question });
+    return this.#answer(number);
   }
 
-  async #answer(): Promise<unknown> {
-    const ended = new AbortController();
-    try {
-      const [reply] = (await Promise.race([
-        once(this.#child, "message", ended),
-        once(this.#child, "exit", ended).then(() => Promise.reject(new Error("the peer has ended"))),
-      ])) as [{ value?: unknown; error?: string; reason?: string }];
-      if (reply.error !== undefined) throw Object.assign(new Error(reply.error), { reason: reply.reason });
-      return reply.value;
-    } finally {
-      ended.abort();
-    }
+  #answer(number: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => settle(() => reject(new Error("the peer has ended")));
+      const message = (reply: Reply): void => {
+        if (reply.number !== number) return;
+        const { value, error, reason } = reply;
+        settle(() => (error === undefined ? resolve(value) : reject(Object.assign(new Error(error), { reason }))));
+      };
+      const settle = (how: () => void): void => {
+        this.#child.off("message", message).off("exit", end);
+        how();
+      };
+      this.#child.on("message", message).on("exit", end);
+    });
   }
 
   /** Ends it without a chance to clean up. */
