@@ -281,10 +281,11 @@ describe("the sender's memory", () => {
   test("is untouched by whatever the engines do", async () => {
     const array = counting(10_000);
     const before = bytesOf(array).slice();
-    await shared.all.apply((x: Float64Array) => {
+    const writing = shared.all.apply((x: Float64Array) => {
       x[0] = 77;
       return x.slice().sort((a, b) => b - a);
     }, array);
+    await expect(writing).rejects.toThrow("ReadOnlyError");
     expect(Buffer.compare(bytesOf(array), before)).toBe(0);
   });
 
