@@ -1,15 +1,10 @@
 /** The public names of ndparallel, and nothing else. */
 
 export type { ReturnWhen } from "./client/arrivals.ts";
+export { AsyncHubResult } from "./client/async-hub-result.ts";
 export { AsyncResult, type GetOptions, type ItemOf, type WaitOutcome } from "./client/async-result.ts";
 export type { PerTarget } from "./client/call-description.ts";
-export {
-  Client,
-  type ConnectOptions,
-  type EngineQueueStatus,
-  type Job,
-  type QueueStatusByEngine,
-} from "./client/client.ts";
+export { Client } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/connection-file.ts";
 export type {
   Joined,
@@ -21,7 +16,16 @@ export type {
 export { DirectView, type ExecuteOptions, type ScatterOptions } from "./client/direct-view.ts";
 export type { DisplayOptions, GroupBy } from "./client/display-outputs.ts";
 export type { ClientEvents } from "./client/events.ts";
+export type { ConnectOptions } from "./client/find-cluster.ts";
 export type { DirectFlags } from "./client/flags.ts";
+export type {
+  EngineQueueStatus,
+  PurgeOptions,
+  QueueStatusByEngine,
+  QueueStatusOptions,
+  ResultStatus,
+} from "./client/hub-client.ts";
+export type { Job, TaskName } from "./client/jobs.ts";
 export type { ElementOf, ElementsOf, MapResult, SequenceInput } from "./client/map-types.ts";
 export type { DisplayedOutput, Metadata } from "./client/metadata.ts";
 export type { OutputStream, StreamOptions } from "./client/output-stream.ts";
@@ -29,6 +33,8 @@ export type { InteractiveOptions } from "./client/progress.ts";
 export type { Returned, Shaped } from "./client/result-types.ts";
 export type { Shape, ShapeOf, Targets } from "./client/targets.ts";
 export type { AbortOptions, OutputChunk } from "./client/task.ts";
+export type { ResultName } from "./client/task-client.ts";
+export type { Operand, Operators, RecordExtras, RecordKey, TaskQuery, TaskRecord } from "./client/task-records.ts";
 export type { DateChoice, TimeStamp } from "./client/timing.ts";
 export type { Wait } from "./client/waiting.ts";
 export { Cluster, type ClusterJson } from "./cluster/cluster.ts";

@@ -5,6 +5,7 @@ import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
 import { ConnectionError } from "../errors.ts";
 import type { ControllerStatus, HubRequest, Message, QueueStatus } from "../protocol/messages.ts";
+import type { TaskRow } from "../protocol/task-rows.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import { surroundingEngine } from "../protocol/within-engine.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
@@ -25,6 +26,12 @@ interface Answers {
   abort: undefined;
   retire: undefined;
   queueStatus: QueueStatus;
+  resultStatus: { readonly pending: string[]; readonly completed: string[] };
+  history: readonly string[];
+  query: readonly TaskRow[];
+  purge: number;
+  /** The labels of the tasks. */
+  resubmit: readonly (string | undefined)[];
   status: ControllerStatus;
   result: "sent" | "pending" | "unknown";
 }

@@ -109,9 +109,12 @@ export class Session {
     return tasks;
   }
 
-  /** A task of this client that is in flight, or one that the hub knows; its result comes as if it were sent now. */
-  fetch(taskId: string): ClientTask {
-    const own = this.#outstanding.get(taskId);
+  /**
+   * A task of this client that is in flight, or has ended and is `kept` here, or one that the hub knows; its result
+   * comes as if it were sent now.
+   */
+  fetch(taskId: string, kept: boolean): ClientTask {
+    const own = this.#outstanding.get(taskId) ?? (kept ? this.cache.get(taskId) : undefined);
     if (own !== undefined) return own;
     const task = new ClientTask(taskId, -1);
     this.#outstanding.set(taskId, task);
@@ -124,6 +127,30 @@ export class Session {
       (error: Error) => this.#settle(taskId, () => task.reject(error)),
     );
     return task;
+  }
+
+  /** New tasks that do what earlier ones, of whomever, did. */
+  resubmit(taskIds: readonly string[]): ClientTask[] {
+    const tasks = taskIds.map(() => new ClientTask(this.#newTaskId(), -1));
+    for (const task of tasks) {
+      task.metadata.submitted = new Date();
+      this.#track(task);
+    }
+    const newIds = tasks.map(({ id }) => id);
+    this.link.request({ method: "resubmit", taskIds, newIds }).then(
+      (labels) => {
+        for (const [index, label] of labels.entries()) (tasks[index] as ClientTask).metadata.label = label;
+      },
+      (error: Error) => {
+        for (const task of tasks) this.#settle(task.id, () => task.reject(error));
+      },
+    );
+    return tasks;
+  }
+
+  /** Forgets which tasks there were. */
+  purgeHistory(): void {
+    this.#history = [];
   }
 
   abort(tasks: readonly ClientTask[], { running = false }: AbortOptions = {}): Promise<void> {

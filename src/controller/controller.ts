@@ -16,8 +16,11 @@ import type {
 import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
+import { HubQuestions, isQuestion } from "./hub-questions.ts";
 import type { Submitter } from "./pending-task.ts";
+import { RequestStore } from "./request-store.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
+import { Submissions } from "./submissions.ts";
 import { TaskDatabase } from "./task-database.ts";
 import { TaskRouter } from "./task-router.ts";
 
@@ -41,6 +44,8 @@ export class Controller {
   readonly #clients = new Map<string, Submitter>();
   readonly #registry: EngineRegistry;
   readonly #router: TaskRouter;
+  readonly #submissions: Submissions;
+  readonly #questions: HubQuestions;
   #shutdown: Promise<void> | undefined;
   /** The client that asked for the end, once the agents are gone. */
   #stopper: Submitter | undefined;
@@ -57,7 +62,11 @@ export class Controller {
       },
       options.heartbeat,
     );
-    this.#router = new TaskRouter(this.#registry, new TaskDatabase(), options.scheduler);
+    const database = new TaskDatabase();
+    const requests = new RequestStore();
+    this.#router = new TaskRouter(this.#registry, database, options.scheduler);
+    this.#submissions = new Submissions(this.#router, requests);
+    this.#questions = new HubQuestions(database, requests);
   }
 
   /** Takes a new connection; its first message must be a hello. */
@@ -113,8 +122,8 @@ export class Controller {
     connection.send({ type: "welcome", clusterId: this.#options.clusterId, engines });
     return {
       message: (message, buffers) => {
-        if (message.type === "submit") this.#router.submit(message, buffers, client);
-        else if (message.type === "submitBalanced") this.#router.submitBalanced(message, buffers, client);
+        if (message.type === "submit") this.#submissions.submit(message, buffers, client);
+        else if (message.type === "submitBalanced") this.#submissions.submitBalanced(message, buffers, client);
         else if (message.type === "request") void this.#answer(message, client);
       },
       closed: () => {
@@ -158,6 +167,9 @@ export class Controller {
   }
 
   #perform(request: HubRequest, client: Submitter): unknown {
+    if (isQuestion(request)) {
+      return this.#questions.answer(request, (taskId, oldId) => this.#submissions.resubmit(taskId, oldId, client));
+    }
     switch (request.method) {
       case "startEngines":
         return this.#registry.start(request.count, request);
@@ -174,7 +186,7 @@ export class Controller {
       case "retire":
         return this.#retire(request.engineIds);
       case "queueStatus":
-        return this.#queueStatus();
+        return this.#queueStatus(request.verbose ?? false);
       case "status":
         return this.#status();
       case "result":
@@ -188,12 +200,13 @@ export class Controller {
     return this.#registry.gone(engineIds);
   }
 
-  #queueStatus(): QueueStatus {
+  #queueStatus(verbose: boolean): QueueStatus {
     const engines = this.#router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
       engineId,
       queued: [...dispatched.slice(1), ...waiting],
       running: dispatched.slice(0, 1),
       completed,
+      completedIds: verbose ? this.#questions.completed(engineId) : undefined,
     }));
     return { engines, unassigned: this.#router.scheduler.unassigned() };
   }

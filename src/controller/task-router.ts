@@ -75,6 +75,8 @@ export class TaskRouter {
       operation,
       submitted,
       label,
+      after: message.request.after?.taskIds,
+      follow: message.request.follow?.taskIds,
       stdout: "",
       stderr: "",
       outcome: undefined,
@@ -133,6 +135,7 @@ export class TaskRouter {
 
   /** A task has published or shown something. */
   shown(message: Published | Displayed, buffers: readonly Uint8Array[]): void {
+    this.#database.addShown(message.taskId, message.type, { payload: message.payload, buffers });
     this.#tell(message.taskId, message, buffers);
   }
 
@@ -147,6 +150,13 @@ export class TaskRouter {
     if (task?.interested.has(client)) return "pending";
     for (const stream of ["stdout", "stderr"] as const) {
       if (record[stream] !== "") client.connection.send({ type: "output", taskId, stream, text: record[stream] });
+    }
+    for (const { payload, buffers } of record.displayed ?? []) {
+      client.connection.send({ type: "displayed", taskId, payload }, buffers);
+    }
+    if (record.published !== undefined) {
+      const { payload, buffers } = record.published;
+      client.connection.send({ type: "published", taskId, payload }, buffers);
     }
     if (task !== undefined) {
       task.interested.add(client);
@@ -223,6 +233,7 @@ export class TaskRouter {
     if (isFree) engine.connection.send({ type: "task", taskId, payload, free: true }, buffers);
     else engine.connection.send({ type: "task", taskId, payload }, buffers);
     task.engineUuid = engine.uuid;
+    this.#database.assign(taskId, engineId, engine.uuid);
     if (task.isBalanced) return;
     task.payload = undefined;
     task.buffers = [];

@@ -115,7 +115,23 @@ export type HubRequest =
     }
   /** Engines finish what they run, take nothing new, and end; answered then. */
   | { readonly method: "retire"; readonly engineIds: readonly number[] }
-  | { readonly method: "queueStatus" }
+  | { readonly method: "resultStatus"; readonly taskIds: readonly string[] }
+  /** Ids of the tasks that are remembered, oldest submission first. */
+  | { readonly method: "history" }
+  /** Times in a query are milliseconds since the epoch. */
+  | {
+      readonly method: "query";
+      readonly query: Readonly<Record<string, unknown>>;
+      readonly keys?: readonly string[] | undefined;
+    }
+  /** Forget tasks that have ended: those named and those of the engines; all, if neither is given. */
+  | {
+      readonly method: "purge";
+      readonly taskIds?: readonly string[] | undefined;
+      readonly engineIds?: readonly number[] | undefined;
+    }
+  | { readonly method: "resubmit"; readonly taskIds: readonly string[]; readonly newIds: readonly string[] }
+  | { readonly method: "queueStatus"; readonly verbose?: boolean | undefined }
   | { readonly method: "status" }
   | { readonly method: "result"; readonly taskId: string };
 
@@ -125,6 +141,8 @@ export interface QueueStatus {
     readonly queued: readonly string[];
     readonly running: readonly string[];
     readonly completed: number;
+    /** If asked for: those that are remembered. */
+    readonly completedIds?: readonly string[] | undefined;
   }[];
   /** Load-balanced tasks that are at no engine. */
   readonly unassigned: readonly string[];

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TaskDatabase, type TaskRecord } from "../../src/controller/task-database.ts";
+import { TaskDatabase } from "../../src/controller/task-database.ts";
+import type { TaskRecord } from "../../src/controller/task-record.ts";
 
 function record(taskId: string): TaskRecord {
   return {

@@ -1,0 +1,64 @@
+/** From what a program says to the data of a connection: which cluster, and where its controller is. */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { ConnectionError } from "../errors.ts";
+import {
+  type ConnectionInfo,
+  checkConnectionInfo,
+  connectionFilePath,
+  connectionFiles,
+  defaultProfileDir,
+  readConnectionFile,
+} from "./connection-file.ts";
+import { checkWait } from "./waiting.ts";
+
+/** Where to find a cluster: exactly one of `clusterId`, `file` and `info`. */
+export interface ConnectOptions {
+  /** Id of a cluster of this user on this machine. */
+  readonly clusterId?: string;
+  /** Path of a connection file. */
+  readonly file?: string;
+  /** The contents of a connection file. */
+  readonly info?: ConnectionInfo;
+  /** Where connection files lie, for `clusterId`. */
+  readonly profileDir?: string;
+  /** Milliseconds for the file to appear and the controller to answer; 10,000 unless given. */
+  readonly timeout?: number;
+}
+
+/** How often a connection file is looked for, in milliseconds. */
+const FILE_POLL_MS = 50;
+
+/** @throws TypeError */
+export function checkConnectOptions(options: ConnectOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("connect needs an object with one of clusterId, file and info");
+  }
+  const given = (["clusterId", "file", "info"] as const).filter((name) => options[name] !== undefined);
+  if (given.length !== 1) {
+    throw new TypeError(`connect needs exactly one of clusterId, file and info; given: ${given.join(", ") || "none"}`);
+  }
+  checkWait({ timeout: options.timeout });
+}
+
+/** @throws ConnectionError, SecurityError */
+export async function findInfo(options: ConnectOptions, deadline: number): Promise<ConnectionInfo> {
+  if (options.info !== undefined) return checkConnectionInfo(options.info);
+  const profileDir = options.profileDir ?? defaultProfileDir();
+  const path = options.file ?? connectionFilePath(options.clusterId as string, profileDir);
+  for (;;) {
+    try {
+      return readConnectionFile(path);
+    } catch (error) {
+      const missing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
+      if (!missing || Date.now() >= deadline) throw missing ? noSuchCluster(path, profileDir, error) : error;
+      await delay(FILE_POLL_MS);
+    }
+  }
+}
+
+function noSuchCluster(path: string, profileDir: string, cause: unknown): ConnectionError {
+  const known = connectionFiles(profileDir).map(({ clusterId }) => clusterId);
+  const running = known.length === 0 ? "no cluster is running" : `running clusters: ${known.join(", ")}`;
+  return new ConnectionError(`there is no connection file ${path}; ${running}`, { cause });
+}

@@ -1,0 +1,172 @@
+/** What a client asks the hub: queues, the state of tasks, the task database; and purging. */
+
+import { messageIdsOf, type TaskName } from "./jobs.ts";
+import { checkTargets, type Targets } from "./targets.ts";
+import { TaskClient } from "./task-client.ts";
+import type { RecordKey, TaskQuery, TaskRecord } from "./task-records.ts";
+import { decodeRow, encodeQuery } from "./task-records.ts";
+
+/** How many tasks wait at, run on, and have been completed by one engine; or, if verbose, which. */
+export interface EngineQueueStatus<T> {
+  readonly queue: T;
+  readonly tasks: T;
+  /** If verbose, those that the hub remembers. */
+  readonly completed: T;
+}
+
+/** Queues by engine id. `unassigned` counts tasks that have no engine yet. */
+export type QueueStatusByEngine<T = number> = { readonly [engineId: number]: EngineQueueStatus<T> } & {
+  readonly unassigned: T;
+};
+
+/** Which tasks have ended; with `results`, what they gave, by message id: values, and errors of what failed. */
+export interface ResultStatus {
+  readonly pending: string[];
+  readonly completed: string[];
+  readonly results?: Record<string, unknown>;
+}
+
+export interface QueueStatusOptions {
+  readonly targets?: Targets;
+  /** Message ids instead of counts. */
+  readonly verbose?: boolean;
+}
+
+/** What to purge: tasks by name, `"all"`, or nothing but the engines of `targets`. */
+export interface PurgeOptions {
+  readonly targets?: Targets;
+}
+
+export class HubClient extends TaskClient {
+  /** Tasks by engine: counts, or with `verbose` message ids. */
+  async queueStatus(options: QueueStatusOptions & { readonly verbose: true }): Promise<QueueStatusByEngine<string[]>>;
+  async queueStatus(options?: QueueStatusOptions & { readonly verbose?: false }): Promise<QueueStatusByEngine>;
+  async queueStatus({ targets = "all", verbose = false }: QueueStatusOptions = {}): Promise<unknown> {
+    const wanted = engineIdsOf(checkTargets(targets, this.session));
+    const answer = await this.session.link.request<"queueStatus">({ method: "queueStatus", verbose });
+    const show = (ids: readonly string[]): number | string[] => (verbose ? [...ids] : ids.length);
+    const status: Record<string, unknown> = {};
+    for (const { engineId, queued, running, completed, completedIds } of answer.engines) {
+      if (wanted?.includes(engineId) === false) continue;
+      status[engineId] = { queue: show(queued), tasks: show(running), completed: verbose ? completedIds : completed };
+    }
+    return { ...status, unassigned: show(answer.unassigned) };
+  }
+
+  /**
+   * Which of the tasks have ended, whoever sent them.
+   * @throws RangeError when the hub does not know one.
+   */
+  async resultStatus(
+    names: TaskName | readonly TaskName[],
+    { statusOnly = true }: { readonly statusOnly?: boolean } = {},
+  ): Promise<ResultStatus> {
+    const taskIds = messageIdsOf(names, this.session);
+    const status = await this.session.link.request<"resultStatus">({ method: "resultStatus", taskIds });
+    if (statusOnly) return status;
+    const results = await Promise.all(
+      status.completed.map(async (id) => {
+        return [id, await this.getResult(id, { owner: false }).get({ returnExceptions: true })] as const;
+      }),
+    );
+    return { ...status, results: Object.fromEntries(results) };
+  }
+
+  /** Message ids of all tasks that the hub remembers, of all clients, oldest submission first. */
+  async hubHistory(): Promise<string[]> {
+    return [...(await this.session.link.request<"history">({ method: "history" }))];
+  }
+
+  /**
+   * The records of the hub's task database that match, oldest submission first, with all keys of the metadata or those
+   * that are asked for. `buffers`, `resultBuffers` and `result` are there only if asked for.
+   * @throws TypeError for an unknown key or operator, or an operand that an operator does not take.
+   *
+   * @example
+   * ```ts
+   * const failed = await rc.dbQuery({ status: "error", submitted: { $gte: new Date(Date.now() - 60_000) } });
+   * const slow = await rc.dbQuery({ label: { $glob: "epoch*" } }, ["started", "completed"]);
+   * ```
+   */
+  async dbQuery(query: TaskQuery, keys?: readonly RecordKey[]): Promise<TaskRecord[]> {
+    const encoded = encodeQuery(query) as Record<string, unknown>;
+    const rows = await this.session.link.request<"query">({ method: "query", query: encoded, keys });
+    return rows.map((row) => decodeRow(row, this.session.serializer));
+  }
+
+  /** {@link purgeLocalResults} and {@link purgeHubResults}. */
+  async purgeResults(names?: TaskName | readonly TaskName[] | "all", options: PurgeOptions = {}): Promise<void> {
+    if (names === undefined) {
+      await this.purgeHubResults(undefined, options);
+      this.#forget((engineId) => engineIdsOf(this.#targets(options))?.includes(engineId) ?? true);
+      return;
+    }
+    this.#checkEnded(this.#named(names));
+    await this.purgeHubResults(names, options);
+    this.purgeLocalResults(names);
+  }
+
+  /**
+   * Forgets results that this client keeps. @throws Error when one of the tasks is outstanding, TypeError when nothing
+   * is named.
+   */
+  purgeLocalResults(names: TaskName | readonly TaskName[] | "all"): void {
+    const ids = this.#named(names);
+    this.#checkEnded(ids);
+    if (ids === undefined) this.session.cache.clear();
+    else for (const id of ids) this.session.cache.delete(id);
+  }
+
+  /**
+   * Makes the hub forget tasks: those named, all, or those of the engines of `targets`.
+   * @throws Error when one of them has not ended, RangeError when the hub does not know one, TypeError when nothing is
+   * named.
+   */
+  async purgeHubResults(names?: TaskName | readonly TaskName[] | "all", options: PurgeOptions = {}): Promise<void> {
+    const engineIds = options.targets === undefined ? undefined : engineIdsOf(this.#targets(options));
+    if (names === undefined && options.targets === undefined) throw nothingNamed();
+    const taskIds = names === undefined ? undefined : this.#named(names);
+    await this.session.link.request<"purge">({ method: "purge", taskIds, engineIds });
+  }
+
+  /** Forgets everything, here and at the hub, the history too. @throws Error when something is outstanding. */
+  async purgeEverything(): Promise<void> {
+    await this.purgeResults("all");
+    this.session.purgeHistory();
+  }
+
+  /** `undefined` for all. */
+  #named(names: TaskName | readonly TaskName[] | "all"): string[] | undefined {
+    if (names === undefined || names === null) throw nothingNamed();
+    return names === "all" ? undefined : messageIdsOf(names, this.session);
+  }
+
+  #targets({ targets = "all" }: PurgeOptions): Targets {
+    return checkTargets(targets, this.session);
+  }
+
+  #checkEnded(ids: readonly string[] | undefined): void {
+    const { outstanding } = this.session;
+    const pending = ids === undefined ? [...outstanding.keys()] : ids.filter((id) => outstanding.has(id));
+    if (pending.length === 0) return;
+    throw new Error(
+      `${pending.length} of the tasks (first ${pending[0]}) have not ended: wait for them, or abort them, before their results are purged`,
+    );
+  }
+
+  #forget(isOn: (engineId: number) => boolean): void {
+    for (const { id, metadata } of [...this.session.cache.tasks()]) {
+      if (isOn(metadata.engineId)) this.session.cache.delete(id);
+    }
+  }
+}
+
+function nothingNamed(): TypeError {
+  return new TypeError('name what is to be purged: tasks, "all", or { targets }');
+}
+
+/** `undefined` for all engines, also those that are gone. */
+function engineIdsOf(targets: Targets): readonly number[] | undefined {
+  if (targets === "all") return undefined;
+  return typeof targets === "number" ? [targets] : targets;
+}

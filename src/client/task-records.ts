@@ -1,0 +1,82 @@
+/** Records of the hub's task database, as a program sees them; and its questions, as the hub sees them. */
+
+import type { Serializer } from "../ndarray-transport/serializer.ts";
+import type { StoredValue, TaskRow } from "../protocol/task-rows.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import type { Metadata } from "./metadata.ts";
+
+/** What a record has besides the keys of the metadata, if asked for. */
+export interface RecordExtras {
+  /** What was asked of the engine, e.g. `"apply"`. */
+  readonly operation: string;
+  /** Who sent the task. */
+  readonly clientUuid: string;
+  /** The task's value. */
+  readonly result: unknown;
+  /** The large arrays of the arguments, as bytes, as long as the hub keeps them. */
+  readonly buffers: readonly Uint8Array[];
+  /** The large arrays of the result, as bytes. */
+  readonly resultBuffers: readonly Uint8Array[];
+}
+
+/** One record: the keys that were asked for, `undefined` where nothing is known. `msgId` is always there. */
+export type TaskRecord = Pick<Metadata, "msgId"> & Partial<Omit<Metadata, "msgId"> & RecordExtras>;
+
+export type RecordKey = keyof Metadata | keyof RecordExtras;
+
+/** Operators on a value of the records. */
+export interface Operators {
+  readonly $lt?: Operand;
+  readonly $gt?: Operand;
+  readonly $lte?: Operand;
+  readonly $gte?: Operand;
+  readonly $eq?: Operand;
+  readonly $ne?: Operand;
+  readonly $in?: readonly Operand[];
+  readonly $nin?: readonly Operand[];
+  readonly $all?: readonly Operand[];
+  /** `[divisor, remainder]` */
+  readonly $mod?: readonly [number, number];
+  readonly $exists?: boolean;
+  /** A pattern of a shell: `*`, `?`, `[abc]`. */
+  readonly $glob?: string;
+}
+
+export type Operand = string | number | Date | null;
+
+/** A record matches when it satisfies every key and, of each key, every operator. */
+export type TaskQuery = { readonly [key in RecordKey]?: Operand | Operators };
+
+const TIMES = ["submitted", "started", "completed", "received"] as const;
+
+/** Dates become milliseconds, wherever they stand. */
+export function encodeQuery(query: unknown): unknown {
+  if (query instanceof Date) return query.getTime();
+  if (Array.isArray(query)) return query.map(encodeQuery);
+  if (typeof query !== "object" || query === null) return query;
+  return Object.fromEntries(Object.entries(query).map(([key, value]) => [key, encodeQuery(value)]));
+}
+
+export function decodeRow(row: TaskRow, serializer: Serializer): TaskRecord {
+  const read = ({ payload, buffers }: StoredValue): unknown =>
+    // Copies, because arrays of numbers must lie at addresses that they can have.
+    serializer.deserialize(
+      payload,
+      buffers.map((buffer) => new Uint8Array(buffer)),
+    );
+  const record: Record<string, unknown> = { ...row };
+  for (const key of TIMES) if (typeof row[key] === "number") record[key] = new Date(row[key]);
+  for (const key of ["executeResult", "data", "result"] as const) {
+    const value = row[key];
+    if (value !== undefined && value !== null) record[key] = read(value);
+  }
+  if (Object.hasOwn(row, "outputs")) record["outputs"] = (row.outputs ?? []).map(read);
+  if (row.error !== undefined && row.error !== null) {
+    record["error"] = fromWireError(row.error, {
+      engineId: row.engineId,
+      engineUuid: row.engineUuid,
+      messageId: row.msgId,
+    });
+  }
+  return record as unknown as TaskRecord;
+}

@@ -1,0 +1,57 @@
+/**
+ * What tasks were sent with, for running them again: limited by tasks and by bytes, the oldest go first.
+ */
+
+import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
+
+/** How many tasks, and bytes, are kept; a task with more is not kept at all. */
+const TASKS = 16_384;
+const BYTES = 32 * 1024 * 1024;
+const TASK_BYTES = 1024 * 1024;
+
+/** One task's submission. */
+export interface StoredRequest {
+  readonly message: Submit | SubmitBalanced;
+  readonly buffers: readonly Uint8Array[];
+}
+
+export class RequestStore {
+  readonly #requests = new Map<string, { readonly request: StoredRequest; readonly bytes: number }>();
+  #bytes = 0;
+
+  get(taskId: string): StoredRequest | undefined {
+    return this.#requests.get(taskId)?.request;
+  }
+
+  /** Keeps what a submission of one or several tasks asks. */
+  add(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
+    const total = buffers.reduce((sum, { byteLength }) => sum + byteLength, message.payload.byteLength);
+    if (total > TASK_BYTES) return;
+    // A copy, because the payload lies in the packet it came with.
+    const kept = { ...message, payload: new Uint8Array(message.payload) };
+    if (kept.type === "submitBalanced") {
+      this.#set(kept.taskId, { message: kept, buffers }, total);
+    } else {
+      const bytes = total / kept.taskIds.length;
+      kept.taskIds.forEach((taskId, index) => {
+        const engineIds = [kept.engineIds[index] as number];
+        this.#set(taskId, { message: { ...kept, taskIds: [taskId], engineIds }, buffers }, bytes);
+      });
+    }
+    for (const taskId of this.#requests.keys()) {
+      if (this.#requests.size <= TASKS && this.#bytes <= BYTES) break;
+      this.delete(taskId);
+    }
+  }
+
+  delete(taskId: string): void {
+    this.#bytes -= this.#requests.get(taskId)?.bytes ?? 0;
+    this.#requests.delete(taskId);
+  }
+
+  #set(taskId: string, request: StoredRequest, bytes: number): void {
+    this.delete(taskId);
+    this.#requests.set(taskId, { request, bytes });
+    this.#bytes += bytes;
+  }
+}

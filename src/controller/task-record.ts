@@ -1,0 +1,28 @@
+/** What the controller writes down of one task. */
+
+import type { Operation } from "../protocol/calls.ts";
+import type { Outcome } from "../protocol/messages.ts";
+import type { StoredValue } from "../protocol/task-rows.ts";
+
+export interface TaskRecord {
+  readonly taskId: string;
+  readonly clientUuid: string;
+  /** Negative as long as the task has no engine. */
+  engineId: number;
+  engineUuid: string;
+  readonly operation: Operation;
+  readonly submitted: number;
+  readonly label: string | undefined;
+  readonly after?: readonly string[] | undefined;
+  readonly follow?: readonly string[] | undefined;
+  stdout: string;
+  stderr: string;
+  /** What it published last, and what it showed. */
+  published?: StoredValue | undefined;
+  displayed?: StoredValue[] | undefined;
+  /** Set when the task has ended. */
+  outcome: Outcome | undefined;
+  /** When its result came here, in milliseconds since the epoch. */
+  received?: number | undefined;
+  buffers: readonly Uint8Array[];
+}

@@ -1,0 +1,49 @@
+/** How records of the task database are told to clients: chosen keys, times as numbers, values as their bytes. */
+
+import { type StoredValue, TASK_KEYS, type TaskRow } from "../protocol/task-rows.ts";
+import type { RequestStore } from "./request-store.ts";
+import type { TaskRecord } from "./task-record.ts";
+
+type Reader = (record: TaskRecord, requests: RequestStore) => unknown;
+
+const readers: { readonly [K in Exclude<keyof TaskRow, "msgId">]-?: Reader } = {
+  submitted: ({ submitted }) => submitted,
+  started: ({ outcome }) => outcome?.started,
+  completed: ({ outcome }) => outcome?.completed,
+  received: ({ received }) => received,
+  engineId: ({ engineId }) => (engineId < 0 ? undefined : engineId),
+  engineUuid: ({ engineUuid }) => engineUuid || undefined,
+  status: ({ outcome }) => outcome?.status,
+  error: ({ outcome }) => outcome?.error,
+  executeResult: (record) => (record.operation === "execute" ? resultOf(record) : undefined),
+  stdout: ({ stdout }) => stdout,
+  stderr: ({ stderr }) => stderr,
+  outputs: ({ displayed }) => displayed,
+  data: ({ published }) => published,
+  after: ({ after }) => after,
+  follow: ({ follow }) => follow,
+  label: ({ label }) => label,
+  operation: ({ operation }) => operation,
+  clientUuid: ({ clientUuid }) => clientUuid,
+  result: resultOf,
+  buffers: ({ taskId }, requests) => requests.get(taskId)?.buffers,
+  resultBuffers: ({ buffers }) => buffers,
+};
+
+/** @throws TypeError for a key that does not exist. */
+export function checkKeys(keys: readonly string[]): void {
+  const unknown = keys.find((key) => key !== "msgId" && !Object.hasOwn(readers, key));
+  if (unknown === undefined) return;
+  throw new TypeError(`records have no key "${unknown}"; keys are: msgId, ${Object.keys(readers).join(", ")}`);
+}
+
+/** The id is always there. */
+export function rowOf(record: TaskRecord, requests: RequestStore, keys: readonly string[] = TASK_KEYS): TaskRow {
+  const row: Record<string, unknown> = { msgId: record.taskId };
+  for (const key of keys) if (key !== "msgId") row[key] = readers[key as keyof typeof readers](record, requests);
+  return row as unknown as TaskRow;
+}
+
+function resultOf({ outcome, buffers }: TaskRecord): StoredValue | undefined {
+  return outcome?.payload === undefined ? undefined : { payload: outcome.payload, buffers };
+}
