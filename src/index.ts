@@ -72,6 +72,7 @@ export { type SharedArrays, shared, type TypedArrays } from "./ndarray-transport
 export type { WriteDetection } from "./ndarray-transport/write-guard/write-guard.ts";
 export type { PartitionOptions } from "./parallel-map/partition.ts";
 export type { Distribution } from "./parallel-map/plan.ts";
+export type { DataWay } from "./protocol/data-messages.ts";
 export type { ControllerStatus, EngineInfo } from "./protocol/messages.ts";
 export { asParallel, asRemote, parallel, remote } from "./remote/decorators.ts";
 export type { ViewSource } from "./remote/view-source.ts";

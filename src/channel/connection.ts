@@ -16,6 +16,8 @@ export interface Connection {
   /** Closes at once; what is queued is lost. */
   destroy(reason?: Error): void;
   readonly isOpen: boolean;
+  /** The address of this end, by which the other end's host can reach this one; `undefined` off the network. */
+  readonly localAddress: string | undefined;
   /** While held the connection keeps the process alive; a new one does not. */
   hold(): void;
   release(): void;
@@ -23,6 +25,8 @@ export interface Connection {
 
 export interface ConnectionHandlers {
   message(message: Message, buffers: Uint8Array[]): void;
+  /** Memory for a buffer of `byteLength` bytes that follows `message`; without it the buffer gets memory of its own. */
+  place?(message: Message, byteLength: number): Uint8Array | undefined;
   /** Called once, when the connection has ended; `error` says why, if not by {@link Connection.close}. */
   closed(error?: Error): void;
 }

@@ -8,6 +8,7 @@ import { Outbox } from "./outbox.ts";
 class InProcessConnection implements Connection {
   peer: InProcessConnection = this;
   isOpen = true;
+  readonly localAddress = undefined;
   readonly handlers: ConnectionHandlers;
   readonly #outbox: Outbox = new Outbox((envelopes, onSent) => this.#write(envelopes, onSent));
 
@@ -51,12 +52,19 @@ class InProcessConnection implements Connection {
     const { messages } = decodeHead(new Uint8Array(encodeHead(envelopes)));
     const delivered = messages.map(({ message }, index) => ({
       message,
-      buffers: envelopes[index]?.buffers.map((buffer) => new Uint8Array(buffer)) ?? [],
+      buffers: envelopes[index]?.buffers.map((buffer) => this.peer.#copy(message, buffer)) ?? [],
     }));
     queueMicrotask(() => {
       for (const { message, buffers } of delivered) this.peer.#receive(message, buffers);
       for (const sent of onSent) sent();
     });
+  }
+
+  #copy(message: Message, buffer: Uint8Array): Uint8Array {
+    const place = this.handlers.place?.(message, buffer.byteLength);
+    if (place === undefined) return new Uint8Array(buffer);
+    place.set(buffer);
+    return place;
   }
 
   #receive(message: Message, buffers: Uint8Array[]): void {

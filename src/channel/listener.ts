@@ -27,6 +27,8 @@ export interface Listener {
   readonly rejections: Readonly<Rejections>;
   /** Takes no more connections; those that exist stay. */
   close(): void;
+  /** No longer keeps the process alive. */
+  unref(): void;
 }
 
 export interface ListenOptions {
@@ -53,10 +55,9 @@ export function listen(options: ListenOptions): Promise<Listener> {
   const local = createServer(take);
   // Without it TCP does.
   local.on("error", () => undefined);
-  const close = (): void => {
-    server.close();
-    local.close();
-  };
+  const both = [server, local];
+  const close = (): void => both.forEach((each) => void each.close());
+  const unref = (): void => both.forEach((each) => void each.unref());
   return new Promise((resolve, reject) => {
     // Not only once: a connection that could not be taken later must not end the process.
     server.on("error", reject);
@@ -64,7 +65,7 @@ export function listen(options: ListenOptions): Promise<Listener> {
       const address = server.address();
       const port = typeof address === "object" && address !== null ? address.port : 0;
       const path = localPath(options.host, port, options.key);
-      const done = (): void => resolve({ host: options.host, port, rejections, close });
+      const done = (): void => resolve({ host: options.host, port, rejections, close, unref });
       if (path === undefined) done();
       else local.listen(path).once("listening", done).once("error", done);
     });
@@ -118,6 +119,7 @@ function acceptConnection(
   let handlers: ConnectionHandlers | undefined;
   const connection = new SocketConnection(socket, keys, {
     message: (message, buffers) => handlers?.message(message, buffers),
+    place: (message, byteLength) => handlers?.place?.(message, byteLength),
     closed: (error) => {
       if (error instanceof BadSignature) rejections.signatures++;
       else if (error instanceof Replayed) rejections.replays++;

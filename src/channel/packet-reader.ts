@@ -12,6 +12,7 @@ import {
   type Prologue,
   readPrologue,
 } from "../protocol/codec.ts";
+import type { Message } from "../protocol/messages.ts";
 import { sameBytes, signature } from "../protocol/signing.ts";
 
 /** A packet that is well formed but not signed with the key of this connection. */
@@ -30,6 +31,7 @@ type Part =
 export class PacketReader {
   readonly #key: Uint8Array;
   readonly #deliver: (envelope: Envelope) => void;
+  readonly #place: (message: Message, byteLength: number) => Uint8Array | undefined;
   #sequence = 0;
   readonly #prologue: Part = { kind: "prologue", bytes: Buffer.alloc(PROLOGUE_LENGTH) };
   #part: Part = this.#prologue;
@@ -37,10 +39,18 @@ export class PacketReader {
   #packet: { readonly envelopes: DecodedHead["messages"]; readonly lengths: readonly number[] } | undefined;
   #buffers: Uint8Array[] = [];
 
-  /** `key` is that of the sender's direction; `deliver` gets each message with its buffers, in order. */
-  constructor(key: Uint8Array, deliver: (envelope: Envelope) => void) {
+  /**
+   * `key` is that of the sender's direction; `deliver` gets each message with its buffers, in order; `place` may give
+   * the memory for a buffer of a message.
+   */
+  constructor(
+    key: Uint8Array,
+    deliver: (envelope: Envelope) => void,
+    place: (message: Message, byteLength: number) => Uint8Array | undefined = () => undefined,
+  ) {
     this.#key = key;
     this.#deliver = deliver;
+    this.#place = place;
   }
 
   /** The rest of a large buffer, for the next read to fill; `undefined` when smaller things are expected. */
@@ -130,7 +140,7 @@ export class PacketReader {
     while (this.#buffers.length < packet.lengths.length) {
       const length = packet.lengths[this.#buffers.length] as number;
       if (length > 0) {
-        this.#expect({ kind: "buffer", bytes: allocate(length) });
+        this.#expect({ kind: "buffer", bytes: this.#memoryFor(packet, length) });
         return;
       }
       this.#buffers.push(new Uint8Array(0));
@@ -144,6 +154,17 @@ export class PacketReader {
       this.#deliver({ message, buffers: buffers.slice(next, next + bufferCount) });
       next += bufferCount;
     }
+  }
+
+  /** Memory for the next buffer, from whoever wants it in a place of their own. */
+  #memoryFor({ envelopes }: { readonly envelopes: DecodedHead["messages"] }, length: number): Uint8Array {
+    let before = this.#buffers.length;
+    const owner = envelopes.find(({ bufferCount }) => {
+      before -= bufferCount;
+      return before < 0;
+    });
+    const place = owner === undefined ? undefined : this.#place(owner.message, length);
+    return place?.byteLength === length ? place : allocate(length);
   }
 
   #expectPacket(): void {

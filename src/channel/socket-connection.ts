@@ -33,9 +33,13 @@ export class SocketConnection implements Connection {
     this.#socket = socket;
     this.#sendingKey = keys.sending;
     this.#handlers = handlers;
-    this.#reader = new PacketReader(keys.receiving, ({ message, buffers }) => {
-      if (this.#open) this.#handlers.message(message, buffers as Uint8Array[]);
-    });
+    this.#reader = new PacketReader(
+      keys.receiving,
+      ({ message, buffers }) => {
+        if (this.#open) this.#handlers.message(message, buffers as Uint8Array[]);
+      },
+      (message, byteLength) => this.#handlers.place?.(message, byteLength),
+    );
     socket.setNoDelay(true);
     socket.unref();
     socket.on("error", (error) => {
@@ -46,6 +50,10 @@ export class SocketConnection implements Connection {
 
   get isOpen(): boolean {
     return this.#open;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#socket.localAddress;
   }
 
   /** Memory for the next read, where it may go straight to its place. */

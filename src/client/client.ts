@@ -30,7 +30,8 @@ export class Client extends HubClient {
     checkConnectOptions(options);
     const deadline = Date.now() + (options.timeout ?? CONNECT_TIMEOUT_MS);
     const info = await findInfo(options, deadline);
-    return new Client(await Session.connect(info, Math.max(1, deadline - Date.now())));
+    const { dataWay } = options;
+    return new Client(await Session.connect(info, { timeout: Math.max(1, deadline - Date.now()), dataWay }));
   }
 
   /** Ids of the registered engines, ascending; a copy. */

@@ -13,6 +13,8 @@ import type { ConnectionInfo } from "./connection-file.ts";
 export interface LinkListener {
   /** Everything but the answers to requests. */
   message(message: Message, buffers: Uint8Array[]): void;
+  /** Memory for a buffer that follows a message. */
+  place?(message: Message): Uint8Array | undefined;
   /** The connection has ended; everything that waits must fail with `error`. */
   lost(error: ConnectionError): void;
 }
@@ -82,6 +84,7 @@ export class ControllerLink {
       timeout,
       handlers: {
         message: (message, buffers) => link.#receive(message, buffers),
+        place: (message) => listener.place?.(message),
         closed: (error) => link.#closed(error),
       },
     });
@@ -100,6 +103,11 @@ export class ControllerLink {
   /** Why the link has ended; `undefined` while it works. */
   get ended(): ConnectionError | undefined {
     return this.#ended;
+  }
+
+  /** The address by which the controller's host reaches this process. */
+  get localAddress(): string {
+    return this.#connection?.localAddress ?? this.info.host;
   }
 
   send(message: Message, buffers?: readonly Uint8Array[], onSent?: () => void): void {

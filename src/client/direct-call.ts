@@ -30,11 +30,13 @@ export function sendCall<T>(
   const encode = (call: CallValue): EncodedCall => encodeCall(call, session.serializer);
   // All of them before the first is sent.
   const calls = "each" in order ? order.each.map(encode) : [encode(order)];
-  const tracker = track ? trackSends(calls.length) : undefined;
+  const tracker = track ? trackSends() : undefined;
+  const packer = session.plane.packer(tracker?.onSent);
   const tasks = calls.flatMap((call, index) => {
     const engineIds = "each" in order ? [targets[index] as number] : targets;
-    return session.submit({ call, engineIds, label, onSent: tracker?.onSent });
+    return session.submit({ call, packer, engineIds, label, onSent: tracker?.onSent });
   });
+  tracker?.expect(calls.length + packer.borrowed);
   if (tracker !== undefined) whenAllSettled(tasks, tracker.finish);
   if (signal !== undefined) abortOn(signal, session, tasks);
   return new AsyncResult<T>({ session, tasks, assembly, tracker });

@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { ConnectionError } from "../errors.ts";
+import { DATA_WAYS, type DataWay } from "../protocol/data-messages.ts";
 import {
   type ConnectionInfo,
   checkConnectionInfo,
@@ -24,6 +25,8 @@ export interface ConnectOptions {
   readonly profileDir?: string;
   /** Milliseconds for the file to appear and the controller to answer; 10,000 unless given. */
   readonly timeout?: number;
+  /** How large arrays travel to and from this client; as the cluster was started unless given. */
+  readonly dataWay?: DataWay;
 }
 
 /** How often a connection file is looked for, in milliseconds. */
@@ -39,6 +42,9 @@ export function checkConnectOptions(options: ConnectOptions): void {
     throw new TypeError(`connect needs exactly one of clusterId, file and info; given: ${given.join(", ") || "none"}`);
   }
   checkWait({ timeout: options.timeout });
+  if (options.dataWay !== undefined && !DATA_WAYS.includes(options.dataWay)) {
+    throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${String(options.dataWay)}`);
+  }
 }
 
 /** @throws ConnectionError, SecurityError */

@@ -2,18 +2,20 @@
  * What the views of one client share: the link to the controller, the engines there are, and the tasks in flight.
  */
 
-import { ConnectionError, SerializationError } from "../errors.ts";
+import { DataPlane } from "../channel/data/data-plane.ts";
+import type { Packer } from "../channel/data/packing.ts";
+import { ConnectionError } from "../errors.ts";
 import { createSerializer } from "../functions/serializer.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
-import type { Displayed, EngineInfo, Message, Output, Published, Result } from "../protocol/messages.ts";
-import { fromWireError } from "../protocol/wire-error.ts";
+import type { DataWay } from "../protocol/data-messages.ts";
+import type { EngineInfo, Message, Output } from "../protocol/messages.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
 import { ControllerLink } from "./controller-link.ts";
 import type { EncodedCall } from "./encode-call.ts";
 import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
-import type { DisplayedOutput } from "./metadata.ts";
 import { ResultCache } from "./result-cache.ts";
+import { ResultReader } from "./result-reader.ts";
 import { type AbortOptions, ClientTask } from "./task.ts";
 import type { Wait } from "./waiting.ts";
 
@@ -23,9 +25,18 @@ const HISTORY_LIMIT = 100_000;
 /** What is to run, and where. */
 export interface Submission {
   readonly call: EncodedCall;
+  /** What packs the calls that are sent together; one for this call alone unless given. */
+  readonly packer?: Packer | undefined;
   readonly engineIds: readonly number[];
   readonly label?: string | undefined;
   readonly onSent?: (() => void) | undefined;
+}
+
+export interface SessionOptions {
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** How large buffers travel; as the cluster says unless given. */
+  readonly dataWay?: DataWay | undefined;
 }
 
 export class Session {
@@ -38,26 +49,53 @@ export class Session {
   #history: string[] = [];
   #nextTask = 0;
   #link: ControllerLink | undefined;
+  #plane: DataPlane | undefined;
+  #results: ResultReader | undefined;
+  #dataWay: DataWay | undefined;
 
   private constructor() {}
 
   /** @throws ConnectionError, SecurityError */
-  static async connect(info: ConnectionInfo, timeout: number): Promise<Session> {
+  static async connect(info: ConnectionInfo, { timeout, dataWay }: SessionOptions): Promise<Session> {
     const session = new Session();
-    session.#link = await ControllerLink.connect(
+    const link = await ControllerLink.connect(
       info,
       {
         message: (message, buffers) => session.#receive(message, buffers),
+        place: (message) => session.#plane?.place(message),
         lost: (error) => session.#lost(error),
       },
       timeout,
     );
+    session.#link = link;
+    session.#plane = new DataPlane({
+      uuid: link.uuid,
+      way: dataWay ?? session.#dataWay ?? "auto",
+      key: info.key,
+      host: link.localAddress,
+      send: (message, buffers, onSent) => link.send(message, buffers, onSent),
+      isSnapshot: false,
+    });
+    session.#results = new ResultReader(session.#plane, session.serializer, {
+      open: (taskId) => session.#outstanding.get(taskId),
+      known: (taskId) => session.#known(taskId),
+      settle: (taskId, settle) => session.#settle(taskId, settle),
+      keep: (task, byteLength) => {
+        if (session.isOwn(task.id)) session.cache.add(task, byteLength);
+      },
+    });
     return session;
   }
 
   get link(): ControllerLink {
     if (this.#link === undefined) throw new ConnectionError("the client is not connected");
     return this.#link;
+  }
+
+  /** How large buffers leave and arrive. */
+  get plane(): DataPlane {
+    if (this.#plane === undefined) throw new ConnectionError("the client is not connected");
+    return this.#plane;
   }
 
   /** Ids of the engines that are registered now, ascending. */
@@ -78,8 +116,8 @@ export class Session {
   }
 
   /** Sends one task to each of the engines; the call itself is sent once. */
-  submit({ call, engineIds, label, onSent }: Submission): ClientTask[] {
-    const { operation, head, buffers } = call;
+  submit({ call, packer = this.plane.packer(), engineIds, label, onSent }: Submission): ClientTask[] {
+    const { operation, head } = call;
     const submitted = new Date();
     const isExecute = operation === "execute";
     const tasks = engineIds.map((engineId) => {
@@ -93,6 +131,7 @@ export class Session {
       return tasks;
     }
     for (const task of tasks) this.#track(task);
+    const { carrier, inline } = packer.pack(call);
     this.link.send(
       {
         type: "submit",
@@ -102,8 +141,9 @@ export class Session {
         submitted: submitted.getTime(),
         label,
         payload: head,
+        ...carrier,
       },
-      buffers,
+      inline,
       onSent,
     );
     return tasks;
@@ -197,24 +237,21 @@ export class Session {
   }
 
   #receive(message: Message, buffers: Uint8Array[]): void {
+    if (this.#plane?.message(message, buffers)) return;
     switch (message.type) {
       case "welcome":
+        this.#dataWay = message.dataWay;
         this.#directory.welcome(message.engines ?? []);
         break;
       case "result":
-        this.#settle(message.taskId, (task) => {
-          this.#finish(task, message, buffers);
-          if (this.isOwn(task.id)) this.cache.add(task, sizeOf(message, buffers));
-        });
+        this.#results?.result(message, buffers);
         break;
       case "output":
         this.#output(message);
         break;
       case "published":
-        this.#published(message, buffers);
-        break;
       case "displayed":
-        this.#displayed(message, buffers);
+        this.#results?.shown(message, buffers);
         break;
       case "engineUp":
         this.#directory.up(message.engine);
@@ -230,42 +267,8 @@ export class Session {
     }
   }
 
-  #finish(task: ClientTask, { engineId, engineUuid, outcome }: Result, buffers: readonly Uint8Array[]): void {
-    const { metadata } = task;
-    metadata.engineId = engineId;
-    metadata.engineUuid = engineUuid;
-    if (outcome.started !== undefined) metadata.started = new Date(outcome.started);
-    if (outcome.completed !== undefined) metadata.completed = new Date(outcome.completed);
-    if (outcome.status !== "ok" || outcome.payload === undefined) {
-      const place = { engineId, engineUuid, messageId: task.id };
-      const error = outcome.error ?? { kind: "unknown", name: "Error", message: "the task failed without an error" };
-      task.reject(fromWireError(error, place), outcome.status === "aborted" ? "aborted" : "error");
-      return;
-    }
-    try {
-      task.resolve(this.serializer.deserialize(outcome.payload, buffers));
-    } catch (error) {
-      task.reject(
-        new SerializationError(
-          `the result of engine ${engineId} cannot be read: ${(error as Error).message}`,
-          undefined,
-          { cause: error },
-        ),
-      );
-    }
-  }
-
   #output({ taskId, stream, text }: Output): void {
     this.#known(taskId)?.write(stream, text);
-  }
-
-  #published({ taskId, payload }: Published, buffers: readonly Uint8Array[]): void {
-    const task = this.#known(taskId);
-    if (task !== undefined) task.metadata.data = this.serializer.deserialize(payload, buffers);
-  }
-
-  #displayed({ taskId, payload }: Displayed, buffers: readonly Uint8Array[]): void {
-    this.#known(taskId)?.display(this.serializer.deserialize(payload, buffers) as DisplayedOutput);
   }
 
   /** A task that is in flight, or whose result is still here: some of its output may come late. */
@@ -274,14 +277,11 @@ export class Session {
   }
 
   #lost(error: ConnectionError): void {
+    this.#plane?.close(error);
     const tasks = [...this.#outstanding.values()];
     this.#outstanding.clear();
     this.#directory.lost();
     for (const task of tasks) task.reject(error);
     this.events.emit("disconnected", { error });
   }
-}
-
-function sizeOf({ outcome }: Result, buffers: readonly Uint8Array[]): number {
-  return buffers.reduce((sum, { byteLength }) => sum + byteLength, outcome.payload?.byteLength ?? 0);
 }

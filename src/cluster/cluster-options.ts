@@ -2,6 +2,7 @@
 
 import { constants } from "node:os";
 import { type WriteDetection, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
+import { DATA_WAYS, type DataWay } from "../protocol/data-messages.ts";
 import type { HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
 import { type SchemeName, schemeNames } from "../protocol/schemes.ts";
 
@@ -46,6 +47,11 @@ export interface ClusterOptions {
   readonly resources?: Readonly<Record<string, number>>;
   /** How soon it is noticed that processes are stopped, or hosts lost. */
   readonly heartbeat?: Partial<HeartbeatPolicy>;
+  /**
+   * How large arrays travel: `"shared"` memory, `"direct"` connections between the processes, or `"relay"` by the
+   * controller. Unless given, `"auto"`: the first of these that works between the two.
+   */
+  readonly dataWay?: DataWay;
 }
 
 const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown) => void } = {
@@ -61,6 +67,7 @@ const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown)
     if (typeof value !== "boolean") checkAmounts("restart", value, ["times", "within", "delay"]);
   },
   resources: (value) => checkAmounts("resources", value),
+  dataWay: checkDataWay,
   heartbeat: (value) => checkAmounts("heartbeat", value, ["period", "timeout", "stopped"]),
 };
 
@@ -88,6 +95,11 @@ export function checkSignal(signal: unknown): void {
   const known =
     typeof signal === "number" ? Object.values(signals).includes(signal) : Object.hasOwn(signals, String(signal));
   if (!known) throw new TypeError(`unknown signal ${String(signal)}; signals are: ${Object.keys(signals).join(", ")}`);
+}
+
+function checkDataWay(value: unknown): void {
+  if (!DATA_WAYS.includes(value as DataWay))
+    throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${String(value)}`);
 }
 
 function checkEnv(value: unknown): void {

@@ -228,9 +228,9 @@ function restartPolicy(restart: RestartPolicy | boolean | undefined): RestartPol
   return restart === true ? DEFAULT_RESTART : restart === false ? undefined : restart;
 }
 
-function processOptions({ controller, heartbeat }: ClusterOptions): Parameters<typeof launchLocally>[2] {
+function processOptions({ controller, heartbeat, dataWay }: ClusterOptions): Parameters<typeof launchLocally>[2] {
   const { scheme, hwm, prefetch } = typeof controller === "object" ? controller : {};
-  return { scheduler: { scheme, hwm, prefetch }, heartbeat: { ...DEFAULT_HEARTBEAT, ...heartbeat } };
+  return { scheduler: { scheme, hwm, prefetch }, heartbeat: { ...DEFAULT_HEARTBEAT, ...heartbeat }, dataWay };
 }
 
 const ignore = { message: (): void => undefined, lost: (): void => undefined };

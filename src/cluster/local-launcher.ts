@@ -12,6 +12,9 @@ import { newKey } from "../protocol/signing.ts";
 /** Connections are taken from this machine only. */
 const LOOPBACK = "127.0.0.1";
 
+/** How the processes are to work. */
+export type ProcessOptions = Pick<ControllerConfiguration, "scheduler" | "heartbeat" | "dataWay">;
+
 /** The two processes that make a cluster. Both end when this process does, however it ends. */
 export interface LocalProcesses {
   readonly info: ConnectionInfo;
@@ -26,14 +29,14 @@ export interface LocalProcesses {
 export async function launchLocally(
   clusterId: string,
   file: string,
-  { scheduler, heartbeat = DEFAULT_HEARTBEAT }: Pick<ControllerConfiguration, "scheduler" | "heartbeat"> = {},
+  { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay }: ProcessOptions = {},
 ): Promise<LocalProcesses> {
   // Both at once: the agent loads while the controller does, and hears later where it is.
   const controller = start("../controller/main.js");
   const agent = start("../engine/agent-main.js");
   try {
     const key = newKey();
-    const configuration = { clusterId, host: LOOPBACK, key, connectionFile: file, scheduler, heartbeat };
+    const configuration = { clusterId, host: LOOPBACK, key, connectionFile: file, scheduler, heartbeat, dataWay };
     controller.send(configuration satisfies ControllerConfiguration);
     const { port } = await ready(controller);
     const controllerPid = controller.pid as number;

@@ -3,6 +3,7 @@
 import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
 import type { Rejections } from "../channel/listener.ts";
 import { MalformedPacket } from "../protocol/codec.ts";
+import type { DataWay } from "../protocol/data-messages.ts";
 import type {
   ClientHello,
   ControllerStatus,
@@ -12,9 +13,11 @@ import type {
   Message,
   QueueStatus,
   Request,
+  Welcome,
 } from "../protocol/messages.ts";
 import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { toWireError } from "../protocol/wire-error.ts";
+import { DataHub } from "./data-hub.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
 import { HubQuestions, isQuestion } from "./hub-questions.ts";
 import type { Submitter } from "./pending-task.ts";
@@ -26,6 +29,8 @@ import { TaskRouter } from "./task-router.ts";
 
 export interface ControllerOptions {
   readonly clusterId: string;
+  /** How large buffers travel, for those who join. */
+  readonly dataWay?: DataWay | undefined;
   readonly rejections: () => Readonly<Rejections>;
   /**
    * Called when a client has asked for the cluster to end, the agents are gone, and the answer has left (or the client
@@ -44,6 +49,7 @@ export class Controller {
   readonly #clients = new Map<string, Submitter>();
   readonly #registry: EngineRegistry;
   readonly #router: TaskRouter;
+  readonly #data = new DataHub();
   readonly #submissions: Submissions;
   readonly #questions: HubQuestions;
   #shutdown: Promise<void> | undefined;
@@ -62,9 +68,10 @@ export class Controller {
       },
       options.heartbeat,
     );
-    const database = new TaskDatabase();
+    const { ledger } = this.#data;
+    const database = new TaskDatabase({}, (outcome) => ledger.drop(outcome));
     const requests = new RequestStore();
-    this.#router = new TaskRouter(this.#registry, database, options.scheduler);
+    this.#router = new TaskRouter(this.#registry, database, { ...options.scheduler, ledger });
     this.#submissions = new Submissions(this.#router, requests);
     this.#questions = new HubQuestions(database, requests);
   }
@@ -96,7 +103,8 @@ export class Controller {
         return this.#greetClient(hello, connection);
       case "engine": {
         const engine = this.#registry.addEngine(hello, connection);
-        connection.send({ type: "welcome", clusterId: this.#options.clusterId, engineId: engine.engineId });
+        this.#data.addPeer(engine.uuid, connection);
+        connection.send({ ...this.#welcome(), engineId: engine.engineId });
         return this.#enginePeer(engine);
       }
       case "agent":
@@ -119,31 +127,47 @@ export class Controller {
     const client: Submitter = { uuid: hello.uuid, connection, isNested: hello.engineUuid !== undefined };
     this.#clients.set(client.uuid, client);
     const engines = this.#registry.engines.map(engineInfo);
-    connection.send({ type: "welcome", clusterId: this.#options.clusterId, engines });
+    this.#data.addPeer(client.uuid, connection);
+    connection.send({ ...this.#welcome(), engines });
     return {
       message: (message, buffers) => {
-        if (message.type === "submit") this.#submissions.submit(message, buffers, client);
-        else if (message.type === "submitBalanced") this.#submissions.submitBalanced(message, buffers, client);
-        else if (message.type === "request") void this.#answer(message, client);
+        this.#data.during(client.uuid, message, () => {
+          if (message.type === "submit") this.#submissions.submit(message, buffers, client);
+          else if (message.type === "submitBalanced") this.#submissions.submitBalanced(message, buffers, client);
+          else if (message.type === "request") void this.#answer(message, client);
+          else this.#data.message(client.uuid, message, buffers);
+        });
       },
       closed: () => {
+        this.#data.removePeer(client.uuid, connection);
         if (this.#clients.get(client.uuid) === client) this.#clients.delete(client.uuid);
         if (this.#stopper === client) this.#options.onShutdown();
       },
     };
   }
 
-  #enginePeer({ uuid, engineId }: Engine): Peer {
+  #enginePeer({ uuid, engineId, connection }: Engine): Peer {
     return {
       message: (message, buffers) => {
-        if (message.type === "result") this.#router.result(message, buffers);
-        else if (message.type === "output") this.#router.output(message);
-        else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
-        else if (message.type === "recalled") this.#router.recalled(message);
-        else if (message.type === "waitingTasks") this.#router.waiting(message, engineId);
+        this.#data.during(uuid, message, () => {
+          if (message.type === "result") this.#router.result(message, buffers);
+          else if (message.type === "output") this.#router.output(message);
+          else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
+          else if (message.type === "recalled") this.#router.recalled(message);
+          else if (message.type === "waitingTasks") this.#router.waiting(message, engineId);
+          else this.#data.message(uuid, message, buffers);
+        });
       },
-      closed: () => this.#registry.engineDisconnected(uuid),
+      closed: () => {
+        this.#data.removePeer(uuid, connection);
+        this.#registry.engineDisconnected(uuid);
+      },
     };
+  }
+
+  #welcome(): Welcome {
+    const { clusterId, dataWay } = this.#options;
+    return { type: "welcome", clusterId, ...(dataWay === undefined ? {} : { dataWay }) };
   }
 
   async #answer({ requestId, request }: Request, client: Submitter): Promise<void> {
@@ -219,6 +243,7 @@ export class Controller {
       engines: this.#registry.engines.map(engineInfo),
       engineSets: this.#registry.engineSets,
       clients: this.#clients.size,
+      buffers: this.#data.ledger.size,
       rejected: { ...this.#options.rejections() },
     };
   }

@@ -6,6 +6,7 @@
 import { rmdirSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { listen } from "../channel/listener.ts";
+import type { DataWay } from "../protocol/data-messages.ts";
 import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { Controller } from "./controller.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
@@ -19,6 +20,7 @@ export interface ControllerConfiguration {
   readonly connectionFile: string;
   readonly scheduler?: SchedulerOptions | undefined;
   readonly heartbeat?: HeartbeatPolicy | undefined;
+  readonly dataWay?: DataWay | undefined;
 }
 
 /** What the parent hears when connections are accepted. */
@@ -35,6 +37,7 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
   };
   const controller = new Controller({
     clusterId: configuration.clusterId,
+    dataWay: configuration.dataWay,
     rejections: () => listener.rejections,
     onShutdown: exit,
     scheduler: configuration.scheduler,

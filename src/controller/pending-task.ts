@@ -1,6 +1,7 @@
 /** A task on its way through the controller: who waits for it, what its engine needs, and how it may end. */
 
 import type { Connection } from "../channel/connection.ts";
+import type { CarriesBuffers } from "../protocol/data-messages.ts";
 import type { Outcome, WireError } from "../protocol/messages.ts";
 import type { Failure } from "./scheduler.ts";
 
@@ -12,11 +13,11 @@ export interface Submitter {
   readonly isNested: boolean;
 }
 
-export interface PendingTask {
+export interface PendingTask extends CarriesBuffers {
   /** Who hears of the task: its submitter, and every client that asked for it since. */
   readonly interested: Set<Submitter>;
   engineUuid: string;
-  /** What the engine needs; let go once it has been sent, unless it may have to be sent again. */
+  /** What the engine needs, with the buffers that it fetches; let go once it has been sent, unless it may have to be sent again. */
   payload: Uint8Array | undefined;
   buffers: readonly Uint8Array[];
   readonly isBalanced: boolean;
@@ -28,7 +29,7 @@ export interface PendingTask {
 }
 
 export function newTask(
-  payload: Uint8Array,
+  { payload, places }: CarriesBuffers & { readonly payload: Uint8Array },
   buffers: readonly Uint8Array[],
   submitter: Submitter,
   engineUuid?: string,
@@ -38,6 +39,7 @@ export function newTask(
     interested: new Set([submitter]),
     engineUuid: engineUuid ?? "",
     payload,
+    places,
     buffers,
     isBalanced,
     isFree: isBalanced || submitter.isNested,

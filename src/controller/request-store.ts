@@ -25,6 +25,8 @@ export class RequestStore {
 
   /** Keeps what a submission of one or several tasks asks. */
   add(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
+    // Large arrays stay with their owner, who may change them once the task has ended.
+    if (message.places !== undefined) return;
     const total = buffers.reduce((sum, { byteLength }) => sum + byteLength, message.payload.byteLength);
     if (total > TASK_BYTES) return;
     // A copy, because the payload lies in the packet it came with.

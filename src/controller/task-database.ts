@@ -11,7 +11,7 @@ import type { TaskRecord } from "./task-record.ts";
 export interface TaskDatabaseLimits {
   /** Finished records that are kept. */
   readonly records: number;
-  /** Bytes of results and output that are kept; a character counts as one. */
+  /** Bytes of results and output that are kept, here or by their owners; a character counts as one. */
   readonly bytes: number;
 }
 
@@ -23,14 +23,17 @@ const SHOWN_LIMIT = 1024 * 1024;
 
 export class TaskDatabase {
   readonly #limits: TaskDatabaseLimits;
+  readonly #onForgotten: (outcome: Outcome) => void;
   readonly #records = new Map<string, TaskRecord>();
   /** Ids of finished records, oldest first, from `#oldest` on. */
   #finished: string[] = [];
   #oldest = 0;
   #bytes = 0;
 
-  constructor(limits: Partial<TaskDatabaseLimits> = {}) {
+  /** `onForgotten` is called with the outcome of each record that goes. */
+  constructor(limits: Partial<TaskDatabaseLimits> = {}, onForgotten: (outcome: Outcome) => void = () => undefined) {
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#onForgotten = onForgotten;
   }
 
   get size(): number {
@@ -102,6 +105,7 @@ export class TaskDatabase {
       if (record?.outcome === undefined) continue;
       this.#bytes -= bytesOf(record);
       this.#records.delete(taskId);
+      this.#onForgotten(record.outcome);
     }
     this.#finished = this.#finished.slice(this.#oldest).filter((taskId) => this.#records.has(taskId));
     this.#oldest = 0;
@@ -110,7 +114,10 @@ export class TaskDatabase {
   /** Keeps the result of a task. Its payload is copied, because it lies in the packet it came with. */
   finish(taskId: string, outcome: Outcome, buffers: readonly Uint8Array[]): void {
     const record = this.#records.get(taskId);
-    if (record === undefined || record.outcome !== undefined) return;
+    if (record === undefined || record.outcome !== undefined) {
+      this.#onForgotten(outcome);
+      return;
+    }
     const payload = outcome.payload === undefined ? undefined : new Uint8Array(outcome.payload);
     record.outcome = { ...outcome, payload };
     record.buffers = buffers;
@@ -128,6 +135,7 @@ export class TaskDatabase {
       if (record === undefined) continue;
       this.#bytes -= bytesOf(record);
       this.#records.delete(taskId);
+      if (record.outcome !== undefined) this.#onForgotten(record.outcome);
     }
     if (this.#oldest > 1024 && this.#oldest * 2 > this.#finished.length) {
       this.#finished = this.#finished.slice(this.#oldest);
@@ -139,7 +147,8 @@ export class TaskDatabase {
 function bytesOf(record: TaskRecord): number {
   const output = record.stdout.length + record.stderr.length + shownBytes(record);
   const payload = record.outcome?.payload?.byteLength ?? 0;
-  return record.buffers.reduce((sum, buffer) => sum + buffer.byteLength, output + payload);
+  const elsewhere = record.outcome?.places?.reduce((sum, place) => sum + (place?.byteLength ?? 0), 0) ?? 0;
+  return record.buffers.reduce((sum, buffer) => sum + buffer.byteLength, output + payload + elsewhere);
 }
 
 function shownBytes({ published, displayed = [] }: TaskRecord): number {

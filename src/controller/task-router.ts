@@ -1,5 +1,6 @@
 /** Carries tasks to engines and results back, as the scheduler says, and writes down what happened. */
 
+import type { CarriesBuffers } from "../protocol/data-messages.ts";
 import type {
   Displayed,
   Message,
@@ -12,6 +13,7 @@ import type {
   SubmitBalanced,
   WaitingTasks,
 } from "../protocol/messages.ts";
+import type { BufferLedger } from "./buffer-ledger.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
 import { abortedOutcome, failureError, newTask, type PendingTask, type Submitter } from "./pending-task.ts";
 import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts";
@@ -20,19 +22,26 @@ import type { TaskDatabase } from "./task-database.ts";
 /** Timers of Node run no longer than this, in milliseconds. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
+export interface TaskRouterOptions extends SchedulerOptions {
+  /** Who needs which large buffers. */
+  readonly ledger: BufferLedger;
+}
+
 export class TaskRouter {
   readonly #scheduler: Scheduler;
   readonly #registry: EngineRegistry;
   readonly #database: TaskDatabase;
+  readonly #ledger: BufferLedger;
   readonly #pending = new Map<string, PendingTask>();
 
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
-  constructor(registry: EngineRegistry, database: TaskDatabase, options: SchedulerOptions = {}) {
+  constructor(registry: EngineRegistry, database: TaskDatabase, { ledger, ...options }: TaskRouterOptions) {
     this.#scheduler = new Scheduler(options);
     this.#registry = registry;
     this.#database = database;
+    this.#ledger = ledger;
   }
 
   get scheduler(): Scheduler {
@@ -45,7 +54,8 @@ export class TaskRouter {
       if (this.#database.get(taskId) !== undefined) return;
       const engineId = message.engineIds[index] as number;
       const engineUuid = this.#registry.engine(engineId)?.uuid ?? "";
-      this.#pending.set(taskId, newTask(message.payload, buffers, submitter, engineUuid));
+      this.#pending.set(taskId, newTask(message, buffers, submitter, engineUuid));
+      this.#ledger.hold(message);
       this.#database.add({
         taskId,
         clientUuid: submitter.uuid,
@@ -64,9 +74,10 @@ export class TaskRouter {
   }
 
   submitBalanced(message: SubmitBalanced, buffers: readonly Uint8Array[], submitter: Submitter): void {
-    const { taskId, operation, submitted, label, payload } = message;
+    const { taskId, operation, submitted, label } = message;
     if (this.#database.get(taskId) !== undefined) return;
-    this.#pending.set(taskId, newTask(payload, buffers, submitter));
+    this.#pending.set(taskId, newTask(message, buffers, submitter));
+    this.#ledger.hold(message);
     this.#database.add({
       taskId,
       clientUuid: submitter.uuid,
@@ -135,8 +146,11 @@ export class TaskRouter {
 
   /** A task has published or shown something. */
   shown(message: Published | Displayed, buffers: readonly Uint8Array[]): void {
-    this.#database.addShown(message.taskId, message.type, { payload: message.payload, buffers });
-    this.#tell(message.taskId, message, buffers);
+    // What lies elsewhere is too much to be kept.
+    if (message.places === undefined) {
+      this.#database.addShown(message.taskId, message.type, { payload: message.payload, buffers });
+    }
+    this.#tell(message.taskId, message, buffers, message);
   }
 
   /**
@@ -163,8 +177,10 @@ export class TaskRouter {
       return "pending";
     }
     const { engineId, engineUuid, outcome, buffers } = record;
-    if (outcome !== undefined)
+    if (outcome !== undefined) {
+      this.#ledger.deliver(client.uuid, outcome);
       client.connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
+    }
     return "sent";
   }
 
@@ -229,25 +245,37 @@ export class TaskRouter {
     const task = this.#pending.get(taskId);
     const engine = this.#registry.engine(engineId);
     if (task?.payload === undefined || engine === undefined) return;
-    const { payload, isFree, buffers } = task;
-    if (isFree) engine.connection.send({ type: "task", taskId, payload, free: true }, buffers);
-    else engine.connection.send({ type: "task", taskId, payload }, buffers);
+    const { payload, places, isFree, buffers } = task;
+    const more = { ...(isFree ? { free: true } : {}), ...(places === undefined ? {} : { places }) };
+    this.#ledger.deliver(engine.uuid, task);
+    engine.connection.send({ type: "task", taskId, payload, ...more }, buffers);
     task.engineUuid = engine.uuid;
     this.#database.assign(taskId, engineId, engine.uuid);
-    if (task.isBalanced) return;
+    if (!task.isBalanced) this.#letGo(task);
+  }
+
+  #letGo(task: PendingTask): void {
+    if (task.payload === undefined) return;
     task.payload = undefined;
     task.buffers = [];
+    this.#ledger.drop(task);
   }
 
   #settle(taskId: string, engineId: number, outcome: Outcome, buffers: readonly Uint8Array[]): void {
     const task = this.#pending.get(taskId);
     if (task === undefined) return;
-    this.#tell(taskId, { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome }, buffers);
+    this.#letGo(task);
+    const message = { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome } as const;
+    this.#tell(taskId, message, buffers, outcome);
     this.#pending.delete(taskId);
+    this.#ledger.hold(outcome);
     this.#database.finish(taskId, outcome, buffers);
   }
 
-  #tell(taskId: string, message: Message, buffers: readonly Uint8Array[] = []): void {
-    for (const { connection } of this.#pending.get(taskId)?.interested ?? []) connection.send(message, buffers);
+  #tell(taskId: string, message: Message, buffers: readonly Uint8Array[] = [], carrier: CarriesBuffers = {}): void {
+    for (const { uuid, connection } of this.#pending.get(taskId)?.interested ?? []) {
+      this.#ledger.deliver(uuid, carrier);
+      connection.send(message, buffers);
+    }
   }
 }

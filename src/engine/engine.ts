@@ -4,8 +4,10 @@
  */
 
 import type { Connection } from "../channel/connection.ts";
+import type { DataPlane } from "../channel/data/data-plane.ts";
+import type { Packed } from "../channel/data/packing.ts";
 import type { Message, Outcome } from "../protocol/messages.ts";
-import { runTask, type TaskOutcome, type TaskRunner } from "./run-task.ts";
+import { runTask, systemFailure, type TaskOutcome, type TaskRunner } from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskOutput } from "./task-output.ts";
 import { type QueuedTask, TaskQueue } from "./task-queue.ts";
@@ -19,12 +21,13 @@ export interface EngineParts extends TaskRunner {
   readonly engineId: number;
   readonly uuid: string;
   readonly connection: Connection;
+  readonly plane: DataPlane;
   readonly output: TaskOutput;
 }
 
 export class Engine {
   readonly #parts: EngineParts;
-  readonly #queue = new TaskQueue();
+  readonly #queue: TaskQueue;
   /** Tasks that have begun, and go on by themselves. */
   readonly #begun = new Set<string>();
   /** How many tasks the clients within those wait for. */
@@ -33,12 +36,18 @@ export class Engine {
   #isScheduled = false;
 
   constructor(parts: EngineParts) {
+    const { plane } = parts;
     this.#parts = parts;
+    this.#queue = new TaskQueue({
+      receive: (task, inline) => plane.receive(task, inline),
+      refuse: (task) => plane.refuse(task),
+      onReady: () => this.#start(),
+    });
   }
 
   message(message: Message, buffers: readonly Uint8Array[]): void {
     if (message.type === "task") {
-      this.#queue.add({ ...message, buffers });
+      this.#queue.add(message, buffers);
       this.#start();
     } else if (message.type === "abortTasks") {
       this.#abort(message.taskIds);
@@ -67,9 +76,9 @@ export class Engine {
     const began = performance.now();
     let answered = began;
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
-      const context: TaskContext = { taskId: task.taskId };
+      const context: TaskContext = { taskId: task.task.taskId };
       const run = task;
-      const outcome = runInContext(context, () => runTask(run, this.#parts));
+      const outcome = runInContext(context, () => this.#run(run));
       if (outcome instanceof Promise) {
         this.#goesOn(context, outcome);
         continue;
@@ -88,6 +97,11 @@ export class Engine {
       }
     }
     this.#report();
+  }
+
+  #run({ task: { payload }, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
+    if (buffers === undefined) return systemFailure(error);
+    return runTask({ payload, buffers }, this.#parts);
   }
 
   #goesOn(context: TaskContext, outcome: Promise<TaskOutcome>): void {
@@ -134,8 +148,18 @@ export class Engine {
     this.#send(context.taskId, outcome);
   }
 
-  #send(taskId: string, { outcome, buffers }: TaskOutcome): void {
-    const { connection, engineId, uuid } = this.#parts;
-    connection.send({ type: "result", taskId, engineId, engineUuid: uuid, outcome }, buffers);
+  #send(taskId: string, { outcome, buffers, keys }: TaskOutcome): void {
+    const { connection, plane, engineId, uuid } = this.#parts;
+    let packed: Packed;
+    try {
+      packed = plane.packer().pack({ buffers, keys });
+    } catch (error) {
+      // No memory for a copy, for one thing.
+      this.#send(taskId, systemFailure(error));
+      return;
+    }
+    const { carrier, inline } = packed;
+    const result = carrier.places === undefined ? outcome : { ...outcome, ...carrier };
+    connection.send({ type: "result", taskId, engineId, engineUuid: uuid, outcome: result }, inline);
   }
 }

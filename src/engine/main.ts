@@ -7,10 +7,11 @@ import { format } from "node:util";
 import { Worker } from "node:worker_threads";
 import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
+import { DataPlane } from "../channel/data/data-plane.ts";
 import { explainReferenceError } from "../functions/revive.ts";
 import { createSerializer } from "../functions/serializer.ts";
 import { type WriteDetection, WriteGuard, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
-import type { Message } from "../protocol/messages.ts";
+import type { Message, Welcome } from "../protocol/messages.ts";
 import { setSurroundingEngine } from "../protocol/within-engine.ts";
 import { ENGINE_CONFIGURATION, type EngineConfiguration, WRITE_DETECTION } from "./configuration.ts";
 import { Engine } from "./engine.ts";
@@ -18,6 +19,9 @@ import { Namespace } from "./namespace.ts";
 import { makeOperations } from "./operations.ts";
 import { provideRunningTask } from "./task-context.ts";
 import { TaskOutput } from "./task-output.ts";
+
+/** What tasks publish and show travels with its message up to this size, in bytes. */
+const SHOWN_INLINE_BYTES = 1024 * 1024;
 
 const configuration = JSON.parse(process.env[ENGINE_CONFIGURATION] ?? "{}") as EngineConfiguration;
 delete process.env[ENGINE_CONFIGURATION];
@@ -35,6 +39,7 @@ await run();
 
 async function run(): Promise<void> {
   let engine: Engine | undefined;
+  let plane: DataPlane | undefined;
   const connection: Connection = await connect({
     host: configuration.host,
     port: configuration.port,
@@ -43,13 +48,15 @@ async function run(): Promise<void> {
     handlers: {
       message: (message, buffers) => {
         if (message.type === "welcome") {
-          engine = makeEngine(message.engineId ?? -1, connection);
+          plane = makePlane(message, connection);
+          engine = makeEngine(message.engineId ?? -1, connection, plane);
           offerToClients(engine, message.engineId ?? -1, message.clusterId);
           watchAgent();
-        } else {
+        } else if (plane?.message(message, buffers) !== true) {
           engine?.message(message, buffers);
         }
       },
+      place: (message) => plane?.place(message),
       // The agent decides what becomes of an engine without a controller; an engine that is idle leaves by itself.
       closed: () => process.exit(0),
     },
@@ -65,7 +72,18 @@ async function run(): Promise<void> {
   } satisfies Message);
 }
 
-function makeEngine(engineId: number, connection: Connection): Engine {
+function makePlane({ dataWay = "auto" }: Welcome, connection: Connection): DataPlane {
+  return new DataPlane({
+    uuid: configuration.uuid,
+    way: dataWay,
+    key: configuration.key,
+    host: connection.localAddress ?? configuration.host,
+    send: (message, buffers, onSent) => connection.send(message, buffers, onSent),
+    isSnapshot: true,
+  });
+}
+
+function makeEngine(engineId: number, connection: Connection, plane: DataPlane): Engine {
   const name = `engine ${engineId}`;
   const serializer = createSerializer();
   const namespace = new Namespace(() => name);
@@ -86,11 +104,14 @@ function makeEngine(engineId: number, connection: Connection): Engine {
     connection.flush();
   });
   provideRunningTask(serializer, (message, buffers) => {
-    connection.send(message, buffers);
+    // The hub keeps a little of it, so that late askers see it too; more stays here.
+    const isMuch = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0) > SHOWN_INLINE_BYTES;
+    const { carrier, inline } = isMuch ? plane.packer().pack({ buffers }) : { carrier: {}, inline: buffers };
+    connection.send({ ...message, ...carrier }, inline);
     connection.flush();
   });
   const guard = new WriteGuard(writeDetection(), () => namespace.added());
-  return new Engine({ engineId, uuid: configuration.uuid, connection, serializer, operations, output, guard });
+  return new Engine({ engineId, uuid: configuration.uuid, connection, plane, serializer, operations, output, guard });
 }
 
 function writeDetection(): WriteDetection {

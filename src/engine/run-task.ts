@@ -1,10 +1,10 @@
 /** Runs one task: reads the operation from its payload, does it in the namespace, and writes the outcome. */
 
-import type { Serializer } from "../ndarray-transport/serializer.ts";
+import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
-import { toRemoteWireError } from "../protocol/wire-error.ts";
+import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
 import type { Operations } from "./operations.ts";
 
 export interface TaskInput {
@@ -14,7 +14,8 @@ export interface TaskInput {
 
 export interface TaskOutcome {
   readonly outcome: Outcome;
-  readonly buffers: readonly Uint8Array[];
+  readonly buffers: Serialized["buffers"];
+  readonly keys?: Serialized["keys"] | undefined;
 }
 
 /** When a task began, by the calendar and by a finer clock. */
@@ -56,6 +57,11 @@ export function runTask(task: TaskInput, runner: TaskRunner): TaskOutcome | Prom
   }
 }
 
+/** The outcome of a task whose buffers could not be fetched, or whose result could not be kept for others. */
+export function systemFailure(error: unknown): TaskOutcome {
+  return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS };
+}
+
 function perform(task: TaskInput, { operations, serializer }: TaskRunner, watch: TaskWatch): unknown {
   const call = readCall(task, serializer, watch);
   if (!Object.hasOwn(operations, call.operation)) throw new TypeError(`unknown operation "${String(call.operation)}"`);
@@ -85,8 +91,8 @@ function textOf(call: CallValue): string {
 
 function succeed(value: unknown, start: Start, serializer: Serializer): TaskOutcome {
   try {
-    const { head, buffers } = serializer.serialize(value, "result");
-    return { outcome: { status: "ok", ...times(start), payload: head }, buffers };
+    const { head, buffers, keys } = serializer.serialize(value, "result");
+    return { outcome: { status: "ok", ...times(start), payload: head }, buffers, keys };
   } catch (error) {
     return fail(error, start);
   }

@@ -1,51 +1,148 @@
-/** The tasks that an engine has not begun, in the order in which they came. */
+/**
+ * The tasks that an engine has not begun, in the order in which they came. The large buffers of the first ones are
+ * fetched ahead. While the next task's bytes are on their way, tasks of other clients may go before it, so that a client
+ * that does not answer holds back nobody else's.
+ */
 
+import type { Incoming } from "../channel/data/receiving.ts";
+import { TaskAborted } from "../errors.ts";
 import type { Task } from "../protocol/messages.ts";
 
-export interface QueuedTask extends Task {
-  readonly buffers: readonly Uint8Array[];
+/** Buffers are fetched ahead until this much is on its way, in bytes. */
+const FETCH_AHEAD_BYTES = 64 * 1024 * 1024;
+
+export interface QueuedTask {
+  readonly task: Task;
+  /** What came with the message. */
+  readonly inline: readonly Uint8Array[];
+  incoming: Incoming | undefined;
+  /** All its buffers, once they are there. */
+  buffers: readonly Uint8Array[] | undefined;
+  /** Why they did not come. */
+  error: unknown;
+}
+
+/** What the queue needs of the engine. */
+export interface TaskQueueParts {
+  readonly receive: (task: Task, inline: readonly Uint8Array[]) => Incoming;
+  /** The task will not run: its buffers are of no use. */
+  readonly refuse: (task: Task) => void;
+  /** A task that was not ready before is so now. */
+  readonly onReady: () => void;
 }
 
 export class TaskQueue {
+  readonly #parts: TaskQueueParts;
   /** From `#next` on; what was taken out of order has left a gap. */
   #tasks: (QueuedTask | undefined)[] = [];
   #next = 0;
+  /** From here on nothing has been fetched. */
+  #unfetched = 0;
+  #onTheWay = 0;
 
-  add(task: QueuedTask): void {
-    this.#tasks.push(task);
+  constructor(parts: TaskQueueParts) {
+    this.#parts = parts;
   }
 
-  /** The first. */
+  add(task: Task, inline: readonly Uint8Array[]): void {
+    const isReady = task.places === undefined;
+    this.#tasks.push({ task, inline, incoming: undefined, buffers: isReady ? inline : undefined, error: undefined });
+    if (!isReady) this.#fetchAhead();
+  }
+
+  /** The first that is ready, of clients none of whose earlier tasks is not. */
   take(): QueuedTask | undefined {
-    while (this.#next < this.#tasks.length) {
-      const task = this.#tasks[this.#next];
-      // Let go of its arrays as soon as it has run.
-      this.#tasks[this.#next++] = undefined;
-      if (task !== undefined) return task;
-      if (this.#next > 1024) this.#shorten();
+    while (this.#next < this.#tasks.length && this.#tasks[this.#next] === undefined) this.#next++;
+    const first = this.#tasks[this.#next];
+    if (first === undefined) {
+      this.#shorten();
+      return undefined;
     }
-    this.#shorten();
-    return undefined;
+    if (!isReady(first)) return this.#takeOfOthers();
+    // Let go of its arrays as soon as it has run.
+    this.#tasks[this.#next++] = undefined;
+    if (this.#next > 1024) this.#shorten();
+    return first;
   }
 
-  /** The first that may go before others. */
+  /** The first that may go before others, and is ready. */
   takeFree(): QueuedTask | undefined {
-    return this.#takeAt(this.#tasks.findIndex((task) => task?.free === true));
+    return this.#takeAt(this.#tasks.findIndex((queued) => queued?.task.free === true && isReady(queued)));
   }
 
   /** Whether the task was there; it is no more. */
   remove(taskId: string): boolean {
-    return this.#takeAt(this.#tasks.findIndex((task) => task?.taskId === taskId)) !== undefined;
+    const removed = this.#takeAt(this.#tasks.findIndex((queued) => queued?.task.taskId === taskId));
+    if (removed === undefined) return false;
+    if (removed.incoming !== undefined) removed.incoming.cancel(new TaskAborted("the task will not run here"));
+    else this.#parts.refuse(removed.task);
+    return true;
+  }
+
+  #takeOfOthers(): QueuedTask | undefined {
+    const waiting = new Set<string>();
+    for (let at = this.#next; at < this.#tasks.length; at++) {
+      const queued = this.#tasks[at];
+      if (queued === undefined) continue;
+      const client = clientOf(queued);
+      if (!isReady(queued)) waiting.add(client);
+      else if (!waiting.has(client)) return this.#takeAt(at);
+    }
+    return undefined;
   }
 
   #takeAt(index: number): QueuedTask | undefined {
-    const task = this.#tasks[index];
-    if (task !== undefined) this.#tasks[index] = undefined;
-    return task;
+    const queued = this.#tasks[index];
+    if (queued !== undefined) this.#tasks[index] = undefined;
+    return queued;
+  }
+
+  #fetchAhead(): void {
+    this.#unfetched = Math.max(this.#unfetched, this.#next);
+    while (this.#unfetched < this.#tasks.length && this.#onTheWay < FETCH_AHEAD_BYTES) {
+      const queued = this.#tasks[this.#unfetched++];
+      if (queued !== undefined && !isReady(queued)) this.#fetch(queued);
+    }
+  }
+
+  #fetch(queued: QueuedTask): void {
+    const incoming = this.#parts.receive(queued.task, queued.inline);
+    queued.incoming = incoming;
+    const { buffers, byteLength } = incoming;
+    if (!(buffers instanceof Promise)) {
+      queued.buffers = buffers;
+      return;
+    }
+    this.#onTheWay += byteLength;
+    const ended = (): void => {
+      this.#onTheWay -= byteLength;
+      this.#fetchAhead();
+      this.#parts.onReady();
+    };
+    buffers.then(
+      (arrived) => {
+        queued.buffers = arrived;
+        ended();
+      },
+      (error: unknown) => {
+        queued.error = error;
+        ended();
+      },
+    );
   }
 
   #shorten(): void {
     this.#tasks = this.#tasks.slice(this.#next);
+    this.#unfetched = Math.max(0, this.#unfetched - this.#next);
     this.#next = 0;
   }
+}
+
+function isReady({ buffers, error }: QueuedTask): boolean {
+  return buffers !== undefined || error !== undefined;
+}
+
+/** Ids of tasks begin with the name of their client. */
+function clientOf({ task: { taskId } }: QueuedTask): string {
+  return taskId.slice(0, taskId.lastIndexOf("-"));
 }

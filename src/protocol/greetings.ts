@@ -1,5 +1,7 @@
 /** The part of the wire with which every connection begins: who is there, and who is welcome; without logic. */
 
+import type { DataWay } from "./data-messages.ts";
+
 /** One engine, as the controller knows it. */
 export interface EngineInfo {
   readonly engineId: number;
@@ -40,4 +42,6 @@ export interface Welcome {
   readonly engineId?: number | undefined;
   /** For a client: the engines registered now. */
   readonly engines?: readonly EngineInfo[] | undefined;
+  /** How large buffers travel in this cluster; unless given, as works best. */
+  readonly dataWay?: DataWay | undefined;
 }

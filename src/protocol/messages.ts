@@ -2,8 +2,8 @@
  * The whole wire: every message that processes of a cluster exchange, without logic. The first
  * messages of a connection are in greetings.ts, those to and from host agents in agent-messages.ts.
  *
- * Times are milliseconds since the epoch. `payload` is a value as the serializer wrote it; its large arrays follow
- * the message as out-of-band buffers. The controller forwards payloads and buffers and never looks inside.
+ * Times are milliseconds since the epoch. `payload` is a value as the serializer wrote it; `places` says where its
+ * large arrays are (data-messages.ts). The controller forwards both and never looks inside a payload.
  */
 
 import type {
@@ -17,8 +17,10 @@ import type {
 } from "./agent-messages.ts";
 import type { BalancedRequest } from "./balancing.ts";
 import type { Operation } from "./calls.ts";
+import type { CarriesBuffers, DataMessage } from "./data-messages.ts";
 import type { EngineInfo, Hello, Welcome } from "./greetings.ts";
 import type { RestartPolicy } from "./policies.ts";
+import type { WireError } from "./wire-error.ts";
 
 export type {
   EngineExited,
@@ -30,28 +32,10 @@ export type {
   StopAgent,
 } from "./agent-messages.ts";
 export type { AgentHello, ClientHello, EngineHello, EngineInfo, Hello, Welcome } from "./greetings.ts";
-
-/** An error on the wire. `kind` says which class the receiver makes of it. */
-export interface WireError {
-  readonly kind:
-    | "remote"
-    | "engine"
-    | "aborted"
-    | "timeout"
-    | "unmet"
-    | "invalid"
-    | "impossible"
-    | "type"
-    | "range"
-    | "security"
-    | "unknown";
-  readonly name: string;
-  readonly message: string;
-  readonly stack?: string | undefined;
-}
+export type { WireError } from "./wire-error.ts";
 
 /** How a task ended, as its engine (or, for one that never ran, the controller) tells it. */
-export interface Outcome {
+export interface Outcome extends CarriesBuffers {
   readonly status: "ok" | "error" | "aborted";
   readonly started?: number | undefined;
   readonly completed?: number | undefined;
@@ -64,7 +48,7 @@ export interface Outcome {
 // Client to controller.
 
 /** One payload for one or several engines: `taskIds[i]` runs on `engineIds[i]`. */
-export interface Submit {
+export interface Submit extends CarriesBuffers {
   readonly type: "submit";
   readonly taskIds: readonly string[];
   readonly engineIds: readonly number[];
@@ -76,7 +60,7 @@ export interface Submit {
 }
 
 /** A task for whichever engine fits. */
-export interface SubmitBalanced {
+export interface SubmitBalanced extends CarriesBuffers {
   readonly type: "submitBalanced";
   readonly taskId: string;
   readonly operation: Operation;
@@ -160,6 +144,8 @@ export interface ControllerStatus {
     readonly failed?: string | undefined;
   }[];
   readonly clients: number;
+  /** Large buffers that tasks, results and receivers hold, wherever they are. */
+  readonly buffers: number;
   /** Connections and messages that were refused, by reason. */
   readonly rejected: {
     readonly handshakes: number;
@@ -194,7 +180,7 @@ export interface EngineSetStopped {
 
 // Controller to engine.
 
-export interface Task {
+export interface Task extends CarriesBuffers {
   readonly type: "task";
   readonly taskId: string;
   readonly payload: Uint8Array;
@@ -253,13 +239,13 @@ export interface Output {
   readonly text: string;
 }
 /** Data that a running task published. */
-export interface Published {
+export interface Published extends CarriesBuffers {
   readonly type: "published";
   readonly taskId: string;
   readonly payload: Uint8Array;
 }
 /** Something that a running task showed: `{ data, metadata }`, the data by media type. */
-export interface Displayed {
+export interface Displayed extends CarriesBuffers {
   readonly type: "displayed";
   readonly taskId: string;
   readonly payload: Uint8Array;
@@ -290,4 +276,5 @@ export type Message =
   | StopAgent
   | EngineExited
   | EngineStopped
-  | Heartbeat;
+  | Heartbeat
+  | DataMessage;

@@ -2,6 +2,7 @@
 
 import { type InspectOptions, inspect } from "node:util";
 import {
+  ConnectionError,
   EngineError,
   type ErrorPlace,
   ImpossibleDependency,
@@ -9,11 +10,32 @@ import {
   ParallelError,
   RemoteError,
   SecurityError,
+  SerializationError,
   TaskAborted,
   TaskTimeout,
   UnmetDependency,
 } from "../errors.ts";
-import type { WireError } from "./messages.ts";
+
+/** An error on the wire. `kind` says which class the receiver makes of it. */
+export interface WireError {
+  readonly kind:
+    | "remote"
+    | "engine"
+    | "aborted"
+    | "timeout"
+    | "unmet"
+    | "invalid"
+    | "impossible"
+    | "type"
+    | "range"
+    | "security"
+    | "connection"
+    | "serialization"
+    | "unknown";
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+}
 
 /** How a thrown value is shown: without running code of its own, and not at full length. */
 const BRIEF: InspectOptions = { depth: 2, maxArrayLength: 20, maxStringLength: 1_000, customInspect: false };
@@ -53,6 +75,10 @@ export function fromWireError(error: WireError, place: ErrorPlace = {}): Error {
       return new RangeError(error.message);
     case "security":
       return new SecurityError(error.message);
+    case "connection":
+      return new ConnectionError(error.message);
+    case "serialization":
+      return new SerializationError(error.message);
     case "unknown":
       return Object.assign(new Error(error.message), { name: error.name });
   }
@@ -63,6 +89,8 @@ function kindOf(error: unknown): WireError["kind"] {
     if (error.code === "EngineError") return "engine";
     if (error.code === "TaskAborted") return "aborted";
     if (error.code === "SecurityError") return "security";
+    if (error.code === "ConnectionError") return "connection";
+    if (error.code === "SerializationError") return "serialization";
   }
   if (error instanceof TypeError) return "type";
   if (error instanceof RangeError) return "range";

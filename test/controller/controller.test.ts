@@ -260,6 +260,7 @@ describe("questions", () => {
       }),
       engineSets: [{ engineSet: name, count: 2, failed: undefined }],
       clients: 1,
+      buffers: 0,
       rejected: { handshakes: 1, signatures: 2, replays: 3, malformed: 4 },
     });
   });

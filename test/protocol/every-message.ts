@@ -1,6 +1,7 @@
 /** For tests: one of every message there is, and random ones. */
 
 import fc from "fast-check";
+import type { BufferPlaces } from "../../src/protocol/data-messages.ts";
 import type { Message, Outcome } from "../../src/protocol/messages.ts";
 
 const PAYLOAD = Uint8Array.of(1, 2, 3, 250);
@@ -15,6 +16,12 @@ const FAILED: Outcome = {
   status: "error",
   error: { kind: "remote", name: "TypeError", message: "bad ü", stack: "at f" },
 };
+
+const PLACES: BufferPlaces = [
+  { owner: "e-3", id: 12, offset: 0, byteLength: 2 ** 34 },
+  null,
+  { owner: "c-1", id: 0, offset: 64, byteLength: 65_536, key: "sha" },
+];
 
 /** At least one example of each type; the compiler sees to it that none is missing. */
 export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Message, { type: T }>[] } = {
@@ -112,14 +119,48 @@ export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Messa
     { type: "result", taskId: "t-1", engineId: 3, engineUuid: "e-3", outcome: OUTCOME },
     { type: "result", taskId: "t-2", engineId: 3, engineUuid: "e-3", outcome: FAILED },
     { type: "result", taskId: "t-3", engineId: 3, engineUuid: "e-3", outcome: { status: "aborted" } },
+    { type: "result", taskId: "t-4", engineId: 3, engineUuid: "e-3", outcome: { ...OUTCOME, places: PLACES } },
   ],
   output: [{ type: "output", taskId: "t-1", stream: "stderr", text: "😀 line\n".repeat(3_000) }],
-  published: [{ type: "published", taskId: "t-1", payload: PAYLOAD }],
-  displayed: [{ type: "displayed", taskId: "t-1", payload: PAYLOAD }],
+  published: [
+    { type: "published", taskId: "t-1", payload: PAYLOAD },
+    { type: "published", taskId: "t-1", payload: PAYLOAD, places: PLACES },
+  ],
+  displayed: [
+    { type: "displayed", taskId: "t-1", payload: PAYLOAD },
+    { type: "displayed", taskId: "t-1", payload: PAYLOAD, places: PLACES },
+  ],
   spawnEngines: [{ type: "spawnEngines", engineSet: "set-1", uuids: ["e-1", "e-2"], env: {} }],
   killEngines: [{ type: "killEngines", uuids: [] }],
   signalEngines: [{ type: "signalEngines", uuids: ["e-1"], signal: "SIGUSR1" }],
   stopAgent: [{ type: "stopAgent" }],
+  fetchPiece: [
+    { type: "fetchPiece", requestId: 7, owner: "e-1", id: 4, offset: 2 ** 33, byteLength: 65_536 },
+    { type: "fetchPiece", requestId: 0, owner: "c-1", id: 0, offset: 0, byteLength: 0, from: "e-1" },
+  ],
+  piece: [
+    { type: "piece", requestId: 7 },
+    { type: "piece", requestId: 0, to: "e-1" },
+  ],
+  pieceRefused: [
+    {
+      type: "pieceRefused",
+      requestId: 3,
+      error: { kind: "serialization", name: "SerializationError", message: "it is gone" },
+      to: "e-1",
+    },
+  ],
+  locate: [
+    { type: "locate", requestId: 1, owner: "c-1" },
+    { type: "locate", requestId: 2, owner: "c-1", from: "e-1" },
+  ],
+  located: [
+    { type: "located", requestId: 1, host: "127.0.0.1", port: 65_535, to: "e-1" },
+    { type: "located", requestId: 2 },
+  ],
+  releaseBuffers: [{ type: "releaseBuffers", released: [{ owner: "c-1", ids: [0, 1, 1, 2 ** 40] }] }],
+  freeBuffers: [{ type: "freeBuffers", ids: [0, 5], uses: [1, 300] }],
+  ownerGone: [{ type: "ownerGone", owner: "e-1" }],
   engineExited: [{ type: "engineExited", uuid: "e-1", engineSet: "set-1", reason: "its process exited with code 1" }],
 };
 

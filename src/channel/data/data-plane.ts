@@ -1,0 +1,141 @@
+/**
+ * The data plane of one process: what it keeps for others, and how it gets what others keep. Messages carry descriptors;
+ * the bytes travel from their owner to whoever uses them, past the controller where that is possible.
+ */
+
+import { ConnectionError } from "../../errors.ts";
+import type { CarriesBuffers, DataWay } from "../../protocol/data-messages.ts";
+import type { Message } from "../../protocol/messages.ts";
+import { DataEndpoint } from "./data-endpoint.ts";
+import { KeyedCache } from "./keyed-cache.ts";
+import { Origins } from "./origins.ts";
+import { OwnedBuffers } from "./owned-buffers.ts";
+import { Packer } from "./packing.ts";
+import { PieceRequests } from "./piece-route.ts";
+import { PieceServer, type Send } from "./piece-server.ts";
+import { type Incoming, Receiver } from "./receiving.ts";
+import { DirectWay, RelayWay, type Way } from "./ways.ts";
+
+export interface DataPlaneOptions {
+  /** This process, as the controller knows it. */
+  readonly uuid: string;
+  readonly way: DataWay;
+  /** The cluster's key, which opens data endpoints too. */
+  readonly key: string;
+  /** Where others reach this process. */
+  readonly host: string;
+  /** Reaches the controller. */
+  readonly send: Send;
+  /** Copies what is sent at once; see {@link Packer}. */
+  readonly isSnapshot: boolean;
+}
+
+export class DataPlane {
+  readonly #options: DataPlaneOptions;
+  readonly #owned: OwnedBuffers;
+  readonly #origins = new Origins();
+  readonly #requests = new PieceRequests();
+  readonly #server: PieceServer;
+  readonly #endpoint: DataEndpoint;
+  readonly #direct: DirectWay | undefined;
+  readonly #ways: readonly Way[];
+  readonly #receiver: Receiver;
+
+  constructor(options: DataPlaneOptions) {
+    const { uuid, way, key, host, send } = options;
+    this.#options = options;
+    this.#owned = new OwnedBuffers(uuid);
+    this.#server = new PieceServer(this.#owned);
+    this.#endpoint = new DataEndpoint({ host, key, server: this.#server });
+    const takes = (name: DataWay): boolean => way === "auto" || way === name;
+    if (takes("direct")) this.#direct = new DirectWay({ key, requests: this.#requests, send });
+    this.#ways = [
+      ...(this.#direct === undefined ? [] : [this.#direct]),
+      ...(takes("relay") ? [new RelayWay(this.#requests, send)] : []),
+    ];
+    this.#receiver = new Receiver({
+      uuid,
+      ways: this.#ways,
+      owned: this.#owned,
+      origins: this.#origins,
+      cache: new KeyedCache(),
+      send,
+    });
+  }
+
+  /** What is kept for others. */
+  get owned(): { readonly size: number; readonly byteLength: number } {
+    return this.#owned;
+  }
+
+  /** For the values of one call; `onReleased`: see {@link Packer}. */
+  packer(onReleased?: () => void): Packer {
+    const { isSnapshot } = this.#options;
+    return new Packer({ owned: this.#owned, origins: this.#origins, isSnapshot }, onReleased);
+  }
+
+  /** The buffers of a message that arrived; `inline` came with it. @throws MalformedPacket */
+  receive(carrier: CarriesBuffers, inline: readonly Uint8Array[]): Incoming {
+    return this.#receiver.receive(carrier, inline);
+  }
+
+  /** Lets go of the buffers of a message that is of no use. */
+  refuse(carrier: CarriesBuffers): void {
+    this.#receiver.refuse(carrier);
+  }
+
+  /** Takes a message from the controller; says whether it was one of the data plane's. */
+  message(message: Message, buffers: readonly Uint8Array[]): boolean {
+    switch (message.type) {
+      case "fetchPiece":
+        this.#server.serve(message, this.#options.send);
+        return true;
+      case "piece":
+        this.#requests.arrived(message, buffers);
+        return true;
+      case "pieceRefused":
+        this.#requests.refused(message);
+        return true;
+      case "locate":
+        void this.#tellPlace(message.requestId, message.from);
+        return true;
+      case "located":
+        this.#direct?.routes.located(message);
+        return true;
+      case "freeBuffers":
+        this.#owned.free(message);
+        return true;
+      case "ownerGone": {
+        const error = new ConnectionError(`the process that kept the bytes (${message.owner}) is gone`);
+        for (const way of this.#ways) way.gone(message.owner, error);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  /** Where the bytes that follow a message from the controller go. */
+  place(message: Message): Uint8Array | undefined {
+    return message.type === "piece" ? this.#requests.place(message) : undefined;
+  }
+
+  /** The connection to the controller has ended. */
+  close(error: Error): void {
+    for (const way of this.#ways) way.close(error);
+    this.#endpoint.close();
+    this.#owned.clear();
+  }
+
+  async #tellPlace(requestId: number, from: string | undefined): Promise<void> {
+    const to = from === undefined ? {} : { to: from };
+    const { way, send } = this.#options;
+    try {
+      const place = way === "auto" || way === "direct" ? await this.#endpoint.open() : {};
+      send({ type: "located", requestId, ...place, ...to });
+    } catch {
+      // The system refuses: there are other ways.
+      send({ type: "located", requestId, ...to });
+    }
+  }
+}

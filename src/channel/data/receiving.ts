@@ -1,0 +1,144 @@
+/** Gets the large buffers of messages that have arrived. */
+
+import { ConnectionError } from "../../errors.ts";
+import { MalformedPacket } from "../../protocol/codec.ts";
+import type { BufferDescriptor, CarriesBuffers, ReleaseBuffers } from "../../protocol/data-messages.ts";
+import { NoRoute } from "./direct-routes.ts";
+import type { KeyedCache } from "./keyed-cache.ts";
+import type { Origins } from "./origins.ts";
+import type { OwnedBuffers } from "./owned-buffers.ts";
+import { fetchBy, type Obtained, type Way } from "./ways.ts";
+
+/** The buffers of one message. */
+export interface Incoming {
+  /** All of them, in order; a promise while some are on their way. Rejects with a typed error. */
+  readonly buffers: readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
+  /** How many bytes are on their way. */
+  readonly byteLength: number;
+  /** They are not needed: what has not arrived is not waited for. */
+  cancel(reason: Error): void;
+}
+
+export interface ReceiverOptions {
+  readonly uuid: string;
+  readonly ways: readonly Way[];
+  readonly owned: OwnedBuffers;
+  readonly origins: Origins;
+  readonly cache: KeyedCache;
+  readonly send: (message: ReleaseBuffers) => void;
+}
+
+const nothingToCancel = (): void => undefined;
+
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  #released = new Map<string, number[]>();
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** `inline` are the buffers that came with the message. */
+  receive({ places }: CarriesBuffers, inline: readonly Uint8Array[]): Incoming {
+    if (places === undefined) return { buffers: inline, byteLength: 0, cancel: nothingToCancel };
+    checkPlaces(places, inline.length);
+    const controller = new AbortController();
+    let next = 0;
+    let byteLength = 0;
+    const parts = places.map((place) => {
+      if (place === null) return inline[next++] as Uint8Array;
+      const part = this.#obtain(place, controller.signal);
+      if (part instanceof Promise) byteLength += place.byteLength;
+      return part;
+    });
+    const isThere = (part: Uint8Array | Promise<Uint8Array>): part is Uint8Array => !(part instanceof Promise);
+    if (parts.every(isThere)) return { buffers: parts, byteLength, cancel: nothingToCancel };
+    const buffers = Promise.all(parts);
+    // Whoever asks hears of a failure; it is no failure of the process.
+    buffers.catch(nothingToCancel);
+    return { buffers, byteLength, cancel: (reason) => controller.abort(reason) };
+  }
+
+  /** Lets go of buffers that were announced and will not be used. */
+  refuse({ places }: CarriesBuffers): void {
+    for (const place of places ?? []) if (place !== null) this.#release(place);
+  }
+
+  #obtain(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
+    const { key, byteLength } = descriptor;
+    const { cache } = this.#options;
+    const cached = key === undefined ? undefined : cache.get(key, byteLength);
+    if (cached !== undefined) {
+      this.#release(descriptor);
+      return cached;
+    }
+    const bytes = this.#fetch(descriptor, signal);
+    return key === undefined ? bytes : cache.add(key, byteLength, bytes);
+  }
+
+  #fetch(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
+    const failed = (error: unknown): never => {
+      this.#release(descriptor);
+      throw error instanceof NoRoute ? new ConnectionError(error.message, { cause: error }) : error;
+    };
+    const arrived = (obtained: Obtained): Uint8Array => this.#arrived(descriptor, obtained);
+    try {
+      const own = this.#ownBytes(descriptor);
+      const obtained = own ?? fetchBy(this.#options.ways, descriptor, signal);
+      return obtained instanceof Promise ? obtained.then(arrived).catch(failed) : arrived(obtained);
+    } catch (error) {
+      const rejected = Promise.reject<Uint8Array>(error).catch(failed);
+      rejected.catch(nothingToCancel);
+      return rejected;
+    }
+  }
+
+  /** What this process keeps for others itself, if it is in memory that nobody writes to. */
+  #ownBytes({ owner, id, offset, byteLength }: BufferDescriptor): Obtained | undefined {
+    if (owner !== this.#options.uuid) return undefined;
+    const { bytes, isBorrowed } = this.#options.owned.bytesOf({
+      type: "fetchPiece",
+      requestId: 0,
+      owner,
+      id,
+      offset,
+      byteLength,
+    });
+    return { bytes: isBorrowed ? new Uint8Array(bytes) : bytes, isOwn: true };
+  }
+
+  #arrived(descriptor: BufferDescriptor, { bytes, isOwn }: Obtained): Uint8Array {
+    if (isOwn) {
+      this.#options.origins.add({ bytes });
+      this.#release(descriptor);
+    } else {
+      this.#options.origins.add({ bytes, descriptor });
+    }
+    return bytes;
+  }
+
+  /** Tells the controller, together with what else is released in this turn. */
+  #release({ owner, id }: BufferDescriptor): void {
+    if (this.#released.size === 0) queueMicrotask(() => this.#sendReleased());
+    const ids = this.#released.get(owner);
+    if (ids === undefined) this.#released.set(owner, [id]);
+    else ids.push(id);
+  }
+
+  #sendReleased(): void {
+    const released = [...this.#released].map(([owner, ids]) => ({ owner, ids }));
+    this.#released = new Map();
+    this.#options.send({ type: "releaseBuffers", released });
+  }
+}
+
+/** @throws MalformedPacket */
+function checkPlaces(places: unknown, inline: number): void {
+  const isPlace = (place: BufferDescriptor | null): boolean =>
+    place === null ||
+    (typeof place.owner === "string" &&
+      [place.id, place.offset, place.byteLength].every((value) => Number.isSafeInteger(value) && value >= 0));
+  if (!Array.isArray(places) || !places.every(isPlace) || places.filter((place) => place === null).length !== inline) {
+    throw new MalformedPacket("places that do not fit the buffers");
+  }
+}

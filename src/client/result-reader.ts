@@ -1,0 +1,123 @@
+/** Results, and what tasks publish and show, as they arrive: their large buffers are fetched, then their values are put together. */
+
+import type { DataPlane } from "../channel/data/data-plane.ts";
+import { ConnectionError, EngineError, SerializationError } from "../errors.ts";
+import type { Serializer } from "../ndarray-transport/serializer.ts";
+import type { Displayed, Published, Result } from "../protocol/messages.ts";
+import { fromWireError } from "../protocol/wire-error.ts";
+import type { DisplayedOutput } from "./metadata.ts";
+import type { ClientTask } from "./task.ts";
+
+/** The tasks of the client. */
+export interface ClientTasks {
+  /** One that has not been settled. */
+  open(taskId: string): ClientTask | undefined;
+  /** One that has not been settled, or not long ago. */
+  known(taskId: string): ClientTask | undefined;
+  /** Takes a task out and settles it, if it is there still. */
+  settle(taskId: string, settle: (task: ClientTask) => void): void;
+  /** A task has been settled with a result of so many bytes. */
+  keep(task: ClientTask, byteLength: number): void;
+}
+
+type Shown = Published | Displayed;
+
+export class ResultReader {
+  readonly #plane: DataPlane;
+  readonly #serializer: Serializer;
+  readonly #tasks: ClientTasks;
+  /** Ids of tasks whose results are on their way. */
+  readonly #arriving = new Set<string>();
+  /** What tasks have shown, as long as some of it is on its way: it is taken in order. */
+  readonly #showing = new Map<string, Promise<void>>();
+
+  constructor(plane: DataPlane, serializer: Serializer, tasks: ClientTasks) {
+    this.#plane = plane;
+    this.#serializer = serializer;
+    this.#tasks = tasks;
+  }
+
+  /** The task is outstanding until the buffers of its result are there. */
+  result(message: Result, inline: readonly Uint8Array[]): void {
+    const { taskId, outcome } = message;
+    if (this.#tasks.open(taskId) === undefined || this.#arriving.has(taskId)) {
+      this.#plane.refuse(outcome);
+      return;
+    }
+    const { buffers } = this.#plane.receive(outcome, inline);
+    if (!(buffers instanceof Promise)) {
+      this.#tasks.settle(taskId, (task) => this.#finish(task, message, buffers));
+      return;
+    }
+    this.#arriving.add(taskId);
+    buffers
+      .finally(() => this.#arriving.delete(taskId))
+      .then(
+        (arrived) => this.#tasks.settle(taskId, (task) => this.#finish(task, message, arrived)),
+        (error: Error) => this.#tasks.settle(taskId, (task) => this.#lose(task, message, error)),
+      );
+  }
+
+  shown(message: Shown, inline: readonly Uint8Array[]): void {
+    const { taskId } = message;
+    const { buffers } = this.#plane.receive(message, inline);
+    const earlier = this.#showing.get(taskId);
+    if (earlier === undefined && !(buffers instanceof Promise)) {
+      this.#show(message, buffers);
+      return;
+    }
+    const later = Promise.resolve(earlier)
+      .then(() => buffers)
+      .then((arrived) => this.#show(message, arrived))
+      // What is lost on the way was only news.
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#showing.get(taskId) === later) this.#showing.delete(taskId);
+      });
+    this.#showing.set(taskId, later);
+  }
+
+  #show({ type, taskId, payload }: Shown, buffers: readonly Uint8Array[]): void {
+    const task = this.#tasks.known(taskId);
+    if (task === undefined) return;
+    const value = this.#serializer.deserialize(payload, buffers);
+    if (type === "published") task.metadata.data = value;
+    else task.display(value as DisplayedOutput);
+  }
+
+  /** The buffers of a result could not be fetched. */
+  #lose(task: ClientTask, { engineId, engineUuid, outcome }: Result, error: Error): void {
+    const isEngines = outcome.places?.some((place) => place?.owner === engineUuid) ?? false;
+    const message = `the arrays in the result of engine ${engineId} were lost: ${error.message}`;
+    const place = { engineId, engineUuid, messageId: task.id };
+    const isGone = error instanceof ConnectionError && isEngines;
+    task.reject(isGone ? new EngineError(message, place, { cause: error }) : error);
+  }
+
+  #finish(task: ClientTask, { engineId, engineUuid, outcome }: Result, buffers: readonly Uint8Array[]): void {
+    const { metadata } = task;
+    metadata.engineId = engineId;
+    metadata.engineUuid = engineUuid;
+    if (outcome.started !== undefined) metadata.started = new Date(outcome.started);
+    if (outcome.completed !== undefined) metadata.completed = new Date(outcome.completed);
+    if (outcome.status !== "ok" || outcome.payload === undefined) {
+      const place = { engineId, engineUuid, messageId: task.id };
+      const error = outcome.error ?? { kind: "unknown", name: "Error", message: "the task failed without an error" };
+      task.reject(fromWireError(error, place), outcome.status === "aborted" ? "aborted" : "error");
+      return;
+    }
+    const byteLength = buffers.reduce((sum, buffer) => sum + buffer.byteLength, outcome.payload.byteLength);
+    try {
+      task.resolve(this.#serializer.deserialize(outcome.payload, buffers));
+      this.#tasks.keep(task, byteLength);
+    } catch (error) {
+      task.reject(
+        new SerializationError(
+          `the result of engine ${engineId} cannot be read: ${(error as Error).message}`,
+          undefined,
+          { cause: error },
+        ),
+      );
+    }
+  }
+}

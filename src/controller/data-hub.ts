@@ -1,0 +1,96 @@
+/** The controller's part of the data plane: passes requests and pieces on, and keeps account of who needs what. */
+
+import type { Connection } from "../channel/connection.ts";
+import type { CarriesBuffers, FreeBuffers } from "../protocol/data-messages.ts";
+import type { Message, WireError } from "../protocol/messages.ts";
+import { BufferLedger } from "./buffer-ledger.ts";
+
+export class DataHub {
+  readonly ledger: BufferLedger = new BufferLedger((owner, id, uses) => this.#free(owner, id, uses));
+  /** The connection of each client and engine. */
+  readonly #peers = new Map<string, Connection>();
+  #freed = new Map<string, { ids: number[]; uses: number[] }>();
+
+  addPeer(uuid: string, connection: Connection): void {
+    this.#peers.set(uuid, connection);
+  }
+
+  /** The connection has ended: what that process kept cannot be reached any more, and it needs nothing. */
+  removePeer(uuid: string, connection: Connection): void {
+    if (this.#peers.get(uuid) !== connection) return;
+    this.#peers.delete(uuid);
+    for (const holder of this.ledger.gone(uuid)) this.#peers.get(holder)?.send({ type: "ownerGone", owner: uuid });
+  }
+
+  /** Takes what a process sends for another one, or says of buffers; says whether it was that. */
+  message(sender: string, message: Message, buffers: readonly Uint8Array[]): boolean {
+    switch (message.type) {
+      case "fetchPiece":
+      case "locate":
+        this.#ask(sender, message.owner, { ...message, from: sender });
+        return true;
+      case "piece":
+      case "pieceRefused":
+      case "located":
+        this.#peers.get(message.to ?? "")?.send(message, buffers);
+        return true;
+      case "releaseBuffers":
+        for (const { owner, ids } of message.released) this.ledger.released(sender, owner, ids);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Handles a message; the buffers that it carries are there at least until that is done. */
+  during(sender: string, message: Message, handle: () => void): void {
+    const carrier: CarriesBuffers = message.type === "result" ? message.outcome : "places" in message ? message : {};
+    if (carrier.places === undefined) {
+      handle();
+      return;
+    }
+    this.ledger.arrive(sender, carrier);
+    try {
+      handle();
+    } finally {
+      this.ledger.drop(carrier);
+    }
+  }
+
+  #ask(sender: string, owner: string, question: Extract<Message, { requestId: number; owner: string }>): void {
+    const peer = this.#peers.get(owner);
+    if (peer !== undefined) {
+      peer.send(question);
+      return;
+    }
+    const { requestId } = question;
+    const error: WireError = {
+      kind: "connection",
+      name: "ConnectionError",
+      message: `the process that kept the bytes (${owner}) is gone`,
+    };
+    const answer: Message =
+      question.type === "locate" ? { type: "located", requestId } : { type: "pieceRefused", requestId, error };
+    this.#peers.get(sender)?.send(answer);
+  }
+
+  /** Together with what else is freed in this turn. */
+  #free(owner: string, id: number, uses: number): void {
+    if (this.#freed.size === 0) queueMicrotask(() => this.#sendFreed());
+    let freed = this.#freed.get(owner);
+    if (freed === undefined) {
+      freed = { ids: [], uses: [] };
+      this.#freed.set(owner, freed);
+    }
+    freed.ids.push(id);
+    freed.uses.push(uses);
+  }
+
+  #sendFreed(): void {
+    const freed = this.#freed;
+    this.#freed = new Map();
+    for (const [owner, buffers] of freed) {
+      this.#peers.get(owner)?.send({ type: "freeBuffers", ...buffers } satisfies FreeBuffers);
+    }
+  }
+}
