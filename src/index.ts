@@ -63,6 +63,8 @@ export {
   UnmetDependency,
 } from "./errors.ts";
 export { type ClosureOptions, closure } from "./functions/closure.ts";
+export { explain } from "./functions/explain.ts";
+export type { ExplainedName, Explanation, TravelsAs } from "./functions/explanation.ts";
 export { Reference, ref } from "./functions/references.ts";
 export { type DisplayValueOptions, display, publish } from "./functions/running-task.ts";
 export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";

@@ -27,7 +27,7 @@ export function sendCall<T>(
 ): AsyncResult<T> {
   const { label, track, signal } = flags;
   signal?.throwIfAborted();
-  const encode = (call: CallValue): EncodedCall => encodeCall(call, session.serializer);
+  const encode = (call: CallValue): EncodedCall => encodeCall(call, session.serializerFor(flags.modules));
   // All of them before the first is sent.
   const calls = "each" in order ? order.each.map(encode) : [encode(order)];
   const tracker = track ? trackSends() : undefined;

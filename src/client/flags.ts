@@ -1,5 +1,6 @@
 /** The flags of a view: how its calls are made. They never change; `with` makes a new view. */
 
+import type { ModuleMode } from "../functions/stand-ins.ts";
 import type { Session } from "./session.ts";
 import { checkTargets, type Shape, type ShapeOf, type Targets } from "./targets.ts";
 
@@ -14,6 +15,12 @@ export interface DirectFlags {
   readonly label?: string | undefined;
   /** Aborts the calls: tasks that have not started fail with TaskAborted. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How imports of local modules travel inside functions: `"value"` (the default) sends what is used of them,
+   * `"reference"` has the engines import them, which suits modules with state of their own. The engines then have to
+   * see the files. Packages and Node's modules are always imported by the engines.
+   */
+  readonly modules?: ModuleMode;
 }
 
 /** The shape of a view of shape `S` with the flags `F` over its own. */
@@ -29,6 +36,7 @@ export interface ResolvedFlags {
   readonly targets: Targets;
   readonly label: string | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly modules: ModuleMode;
 }
 
 const checks: { readonly [K in keyof ResolvedFlags]: (value: unknown, session: Session) => unknown } = {
@@ -40,6 +48,10 @@ const checks: { readonly [K in keyof ResolvedFlags]: (value: unknown, session: S
     if (value === undefined || value instanceof AbortSignal) return value;
     throw new TypeError(`flag signal must be an AbortSignal; given: ${String(value)}`);
   },
+  modules: (value) => {
+    if (value === "value" || value === "reference") return value;
+    throw new TypeError(`flag modules must be "value" or "reference"; given: ${String(value)}`);
+  },
 };
 
 export const defaultFlags: ResolvedFlags = {
@@ -48,6 +60,7 @@ export const defaultFlags: ResolvedFlags = {
   targets: "all",
   label: undefined,
   signal: undefined,
+  modules: "value",
 };
 
 /**

@@ -6,6 +6,7 @@ import { DataPlane } from "../channel/data/data-plane.ts";
 import type { Packer } from "../channel/data/packing.ts";
 import { ConnectionError } from "../errors.ts";
 import { createSerializer } from "../functions/serializer.ts";
+import type { ModuleMode } from "../functions/stand-ins.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { DataWay } from "../protocol/data-messages.ts";
 import type { EngineInfo, Message, Output } from "../protocol/messages.ts";
@@ -42,6 +43,7 @@ export interface SessionOptions {
 export class Session {
   readonly events: TypedEvents = new TypedEvents();
   readonly serializer: Serializer = createSerializer();
+  readonly #byReference: Serializer = createSerializer({ modules: "reference" });
   /** Results that have come and have not been fetched. */
   readonly cache: ResultCache = new ResultCache();
   readonly #directory: EngineDirectory = new EngineDirectory(this.events);
@@ -85,6 +87,11 @@ export class Session {
       },
     });
     return session;
+  }
+
+  /** The serializer for what is sent, by how local modules travel. */
+  serializerFor(modules: ModuleMode): Serializer {
+    return modules === "value" ? this.serializer : this.#byReference;
   }
 
   get link(): ControllerLink {

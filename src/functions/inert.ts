@@ -22,7 +22,8 @@ export const inertHandler: TypeHandler = {
   decode: (noun: string): object => new Proxy({}, { get: (_, key) => refuseUse(noun, key), set: () => false }),
 };
 
-function nounOf(value: object): string | undefined {
+/** How an object that stays behind is called; undefined for any other. */
+export function nounOf(value: object): string | undefined {
   return kinds.find(([type]) => Object.prototype.isPrototypeOf.call(type.prototype, value))?.[1];
 }
 

@@ -1,6 +1,7 @@
 /** The serializer that clients and engines use: values, and functions and references among them. */
 
 import { Serializer } from "../ndarray-transport/serializer.ts";
+import type { AnyHandler } from "../ndarray-transport/types.ts";
 import type { CaptureOptions } from "./capture.ts";
 import { builtinHandler, functionHandler, referenceHandler } from "./handlers.ts";
 import { inertHandler } from "./inert.ts";
@@ -14,7 +15,12 @@ import { moduleHandler } from "./module-reference.ts";
  * @param options how functions are taken apart; by default local modules travel by value
  */
 export function createSerializer(options: CaptureOptions = { modules: "value" }): Serializer {
-  return new Serializer([
+  return new Serializer(serializerHandlers(options));
+}
+
+/** The handlers of that serializer. */
+export function serializerHandlers(options: CaptureOptions): readonly AnyHandler[] {
+  return [
     functionHandler(options),
     referenceHandler,
     moduleHandler,
@@ -22,5 +28,5 @@ export function createSerializer(options: CaptureOptions = { modules: "value" })
     inertHandler,
     builtinHandler,
     instanceHandler,
-  ]);
+  ];
 }

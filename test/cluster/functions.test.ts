@@ -6,6 +6,8 @@ import ndarray from "ndarray";
 import { closure, RemoteError, ref, SerializationError } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { hypot, triple } from "../functions/fixtures/numbers.ts";
+// biome-ignore lint/correctness/useImportExtensions: a module in JavaScript, with its declarations beside it
+import { next } from "../functions/fixtures/stateful.mjs";
 import { failure, shareCluster } from "./shared-cluster.ts";
 
 declare const a: number;
@@ -302,6 +304,15 @@ describe("captured variables", () => {
     expect(await rc.at(0).apply(() => basename("/a/b"))).toBe("b");
     expect(await rc.at(0).apply(() => ndarray([1, 2, 3], [3]).pick(1).get())).toBe(2);
     expect(await rc.at(0).apply(() => triple(hypot(3, 4)))).toBe(15);
+  });
+
+  test("of local modules are copied each time, or imported once by each engine", async () => {
+    const one = shared.rc.at(0);
+    expect([await one.apply(() => next()), await one.apply(() => next())]).toEqual([1, 1]);
+    const byName = one.with({ modules: "reference" });
+    expect([await byName.apply(() => next()), await byName.apply(() => next())]).toEqual([1, 2]);
+    expect(await one.apply(closure(() => next(), {}, { modules: "reference" }))).toBe(3);
+    expect(() => one.with({ modules: "name" as never })).toThrow(/"value" or "reference"/);
   });
 
   test("are shared by the functions of one message", async () => {

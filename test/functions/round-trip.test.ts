@@ -83,6 +83,7 @@ describe("round trips", () => {
         expect(revived.name).toBe(name);
         expect(revived(x)).toBe(x + 1);
       }),
+      { numRuns: 30 },
     );
   });
 
