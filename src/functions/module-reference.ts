@@ -36,7 +36,8 @@ export const moduleHandler: TypeHandler = {
   test: (value) => value instanceof ModuleReference,
   encode: ({ specifier, exported, via, from }: ModuleReference): Payload => [specifier, exported, via, from],
   decode: ([specifier, exported, via, from]: Payload): unknown => {
-    const module = loaded.get(keyOf(specifier, from)) ?? load(specifier, via, from);
+    const imported = via === "import" ? loaded.get(keyOf(specifier, from)) : undefined;
+    const module = imported ?? load(specifier, via, from);
     return exportOf(module, exported, specifier);
   },
   prepare: (payload) => {

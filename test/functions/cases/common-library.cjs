@@ -1,0 +1,5 @@
+const eleven = 11;
+
+module.exports = {
+  multiply: (x) => eleven * x,
+};
