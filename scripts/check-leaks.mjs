@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 
 const patienceMs = 5000;
 const root = realpathSync(path.dirname(import.meta.dirname));
-const programs = ["controller/main.js", "engine/main.js", "engine/agent-main.js"].map((file) =>
+const programs = ["cli/main.js", "controller/main.js", "engine/main.js", "engine/agent-main.js"].map((file) =>
   path.join(root, "dist", file),
 );
 const runtimeDirectory = process.env.NDPARALLEL_DIR ?? path.join(os.tmpdir(), `ndparallel-${os.userInfo().uid}`);
