@@ -6,13 +6,13 @@ import type { NdArray } from "./ndarrays.ts";
 const MOST_DIMENSIONS = 64;
 
 /** Positions in `data`, in elements: of the first and the last one that an ndarray uses. */
-interface Span {
+export interface Span {
   readonly first: number;
   readonly last: number;
 }
 
 /** The first and last position that the elements occupy; for an array without elements, `last` is `first - 1`. */
-function spanOf(shape: readonly number[], stride: readonly number[], offset: number): Span {
+export function spanOf(shape: readonly number[], stride: readonly number[], offset: number): Span {
   if (shape.includes(0)) return { first: offset, last: offset - 1 };
   let first = offset;
   let last = offset;

@@ -7,8 +7,10 @@
 
 import { types } from "node:util";
 import { ReadOnlyError } from "../errors.ts";
+import { isCopyOnWrite } from "./copy-on-write.ts";
 import { allocate, bytesOf, dtypeOf, isTypedArray, type TypedArray } from "./dtypes.ts";
 import { copyRowMajor, isNdArray, makeNdArray, type NdArray, sizeOf } from "./ndarrays.ts";
+import { isArrayKind, isContainer, replaceArrays } from "./nested.ts";
 
 type Method = (this: object, ...args: never[]) => unknown;
 
@@ -98,14 +100,16 @@ export function markReadonly<T>(value: T): T {
  */
 export function isReadonly(array: unknown): boolean {
   if (typeof array !== "object" || array === null) return false;
-  return marked.has(array) || (isNdArray(array) && marked.has(array.data as unknown as object));
+  if (marked.has(array)) return true;
+  return isNdArray(array) && marked.has(array.data as unknown as object) && !isCopyOnWrite(array);
 }
 
 /**
  * `array` itself if it may be written, else a copy that may be: of the same class, dtype and shape. The copy of an
  * ndarray is in C order.
  *
- * @param array a typed array, Buffer, DataView, ArrayBuffer or ndarray
+ * @param array a typed array, Buffer, DataView, ArrayBuffer or ndarray; or plain objects, lists, Maps and Sets that hold
+ *   some, at any depth: what holds a read-only one is copied with it, all else stays the same
  * @throws TypeError when `array` is none of them
  *
  * @example
@@ -118,22 +122,19 @@ export function isReadonly(array: unknown): boolean {
  * ```
  */
 export function writable<T>(array: T): T {
-  if (!isArrayLike(array)) {
+  if (!isArrayKind(array) && !isContainer(array)) {
     const given = array === null ? "null" : typeof array;
     throw new TypeError(
       `writable(array): array must be a typed array, Buffer, DataView, ArrayBuffer or ndarray, not ${given}`,
     );
   }
-  return isReadonly(array) ? (copyOf(array) as T) : array;
+  return replaceArrays(array, (found) => (isReadonly(found) ? copyOf(found as ArrayKind) : found)) as T;
 }
 
 type ArrayKind = TypedArray | DataView | ArrayBufferLike | NdArray;
 
-function isArrayLike(value: unknown): value is ArrayKind {
-  return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || isNdArray(value);
-}
-
-function copyOf(array: ArrayKind): ArrayKind {
+/** A copy that may be written, of the same class, dtype and shape; that of an ndarray is in C order. */
+export function copyOf(array: ArrayKind): ArrayKind {
   if (Buffer.isBuffer(array)) return Buffer.from(array);
   if (isTypedArray(array)) return copyOfTypedArray(array);
   if (types.isDataView(array)) return new DataView(bytesOf(array).slice().buffer);
