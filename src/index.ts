@@ -72,6 +72,7 @@ export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";
 export type { NdArray } from "./ndarray-transport/ndarrays.ts";
 export { type Draft, produce } from "./ndarray-transport/produce.ts";
 export { isReadonly, writable } from "./ndarray-transport/readonly.ts";
+export { type RegisteredType, registerType, type TypeParts } from "./ndarray-transport/registry.ts";
 export { type SharedArrays, shared, type TypedArrays } from "./ndarray-transport/shared.ts";
 export type { WriteDetection } from "./ndarray-transport/write-guard/write-guard.ts";
 export type { PartitionOptions } from "./parallel-map/partition.ts";

@@ -1,6 +1,7 @@
 /** From a call to what is sent for it. */
 
 import { SerializationError } from "../errors.ts";
+import { type RegisteredType, registeredTypes, TypeDefinitions } from "../ndarray-transport/registry.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { CallValue, Operation } from "../protocol/calls.ts";
 
@@ -13,8 +14,12 @@ const CALL = "call";
 
 /** @throws SerializationError when a parameter cannot be sent; its path begins with the parameter's name: `args[0]`. */
 export function encodeCall(call: CallValue, serializer: Serializer): EncodedCall {
+  const types = typesToSend(serializer);
+  // The types first: they are read before the values that need them.
+  const { operation, ...parameters } = call;
+  const sent = types.length === 0 ? call : { operation, types: new TypeDefinitions(types), ...parameters };
   try {
-    return { operation: call.operation, ...serializer.serialize(call, CALL) };
+    return { operation, ...serializer.serialize(sent, CALL) };
   } catch (error) {
     if (!(error instanceof SerializationError)) throw error;
     const { message, path, cause } = error;
@@ -22,6 +27,35 @@ export function encodeCall(call: CallValue, serializer: Serializer): EncodedCall
       cause,
       refusal: error,
     });
+  }
+}
+
+/** Types whose functions can be sent, or not. */
+const sendable = new WeakMap<RegisteredType, boolean>();
+
+/** The types that are registered here. Those whose functions cannot travel stay; an engine may have its own. */
+function typesToSend(serializer: Serializer): readonly RegisteredType[] {
+  return registeredTypes().filter((type) => {
+    let isSendable = sendable.get(type);
+    if (isSendable === undefined) {
+      isSendable = canSend(type, serializer);
+      sendable.set(type, isSendable);
+    }
+    return isSendable;
+  });
+}
+
+function canSend(type: RegisteredType, serializer: Serializer): boolean {
+  try {
+    serializer.serialize(new TypeDefinitions([type]));
+    return true;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    process.emitWarning(
+      `the registered type "${type.name}" stays on this client, since its functions cannot be sent: ${reason}`,
+      "ParallelWarning",
+    );
+    return false;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The serializer that clients and engines use: values, and functions and references among them. */
 
+import { typeDefinitionsHandler } from "../ndarray-transport/registry.ts";
 import { Serializer } from "../ndarray-transport/serializer.ts";
 import type { AnyHandler } from "../ndarray-transport/types.ts";
 import type { CaptureOptions } from "./capture.ts";
@@ -21,6 +22,7 @@ export function createSerializer(options: CaptureOptions = { modules: "value" })
 /** The handlers of that serializer. */
 export function serializerHandlers(options: CaptureOptions): readonly AnyHandler[] {
   return [
+    typeDefinitionsHandler,
     functionHandler(options),
     referenceHandler,
     moduleHandler,

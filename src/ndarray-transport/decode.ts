@@ -15,7 +15,7 @@ import { makeNdArray, sizeOf } from "./ndarrays.ts";
 import { markReadonly } from "./readonly.ts";
 import type { Reception } from "./reception.ts";
 import { messageOf } from "./refusal.ts";
-import { registeredType } from "./registry.ts";
+import { registeredType, rememberType } from "./registry.ts";
 import { standardErrors } from "./standard-errors.ts";
 import type { AnyHandler } from "./types.ts";
 import { isSpecial, Kind, readSegment } from "./wire.ts";
@@ -232,6 +232,7 @@ export class Decoder {
       this.received(readMemory(memory as Parts, 0, this.buffers, this.reception)),
     );
     const value = putTogether(type.name, () => type.deserialize({ meta, buffers: buffers as ArrayBufferView[] }));
+    rememberType(value, type);
     this.objects[number] = value;
     return value;
   }

@@ -1,4 +1,9 @@
-/** The types that the user registered, by name. Every serializer of this process asks them. */
+/**
+ * The types that the user registered, by name, here or in a process that sent something. Every serializer of this
+ * process asks them.
+ */
+
+import type { TypeHandler } from "./types.ts";
 
 /** A value of a registered type, taken apart: `meta` is small and plain, `buffers` are its arrays. */
 export interface TypeParts<Meta = unknown, Buffers extends readonly ArrayBufferView[] = readonly ArrayBufferView[]> {
@@ -22,10 +27,29 @@ export interface RegisteredType<
   deserialize(parts: TypeParts<Meta, Buffers>): Value;
 }
 
-const types = new Map<string, RegisteredType>();
+interface Registry {
+  readonly own: Map<string, RegisteredType>;
+  /** Those that came from other processes, the newest first: each message brings its own functions and classes. */
+  readonly foreign: Map<string, RegisteredType[]>;
+  /** The type that put a value together. */
+  readonly origins: WeakMap<object, RegisteredType>;
+}
+
+/** One for the process, also if this module is loaded twice: a user's program may bring its own copy. */
+const REGISTRY = Symbol.for("ndparallel.types");
+const shared = globalThis as { [REGISTRY]?: Registry };
+shared[REGISTRY] ??= { own: new Map(), foreign: new Map(), origins: new WeakMap() };
+const { own, foreign, origins } = shared[REGISTRY];
+
+/** How many versions of a foreign type are asked about values of unknown origin. */
+const MOST_VERSIONS = 8;
 
 /**
- * Adds a type with out-of-band buffers, for this process.
+ * Adds a type with out-of-band buffers.
+ *
+ * On a client, its functions travel to the engines with the calls, so that engines read and send values of the type,
+ * too. On an engine (inside a task, by `await import("ndparallel")`) it adds a type that only engines have; a client that
+ * is to get values of it registers the same name.
  *
  * @param type its `name`, and the functions `test`, `serialize` and `deserialize`
  * @throws TypeError when a member is missing or of the wrong type, or when the name is taken
@@ -54,24 +78,62 @@ export function registerType<Value, Meta, Buffers extends readonly ArrayBufferVi
       throw new TypeError(`registerType(type): type.${member} of "${type.name}" must be a function`);
     }
   }
-  if (types.has(type.name)) {
+  const known = own.get(type.name);
+  if (known !== undefined && !isSameText(known, type as unknown as RegisteredType)) {
     throw new TypeError(`registerType(type): type.name "${type.name}" is registered already; choose another name`);
   }
-  types.set(type.name, type as unknown as RegisteredType);
+  own.set(type.name, type as unknown as RegisteredType);
+}
+
+/** Whether it is the same type once more, as when a cell of a notebook or a task runs again. */
+function isSameText(one: RegisteredType, other: RegisteredType): boolean {
+  return (["test", "serialize", "deserialize"] as const).every((name) => String(one[name]) === String(other[name]));
 }
 
 /** The types registered in this process, in the order of registration. */
 export function registeredTypes(): readonly RegisteredType[] {
-  return [...types.values()];
+  return [...own.values()];
 }
 
-/** The registered type of that name. */
+/** The registered type of that name: that of the message in hand before this process's own. */
 export function registeredType(name: string): RegisteredType | undefined {
-  return types.get(name);
+  return foreign.get(name)?.[0] ?? own.get(name);
 }
 
-/** The first registered type that says that `value` is one of its own. */
+/** The type that put `value` together, or the first that says that `value` is one of its own. */
 export function registeredTypeOf(value: object): RegisteredType | undefined {
-  for (const type of types.values()) if (type.test(value)) return type;
+  const origin = origins.get(value);
+  if (origin !== undefined) return origin;
+  for (const versions of foreign.values()) for (const type of versions) if (type.test(value)) return type;
+  for (const type of own.values()) if (type.test(value)) return type;
   return undefined;
 }
+
+/** Remembers which type put `value` together. */
+export function rememberType(value: unknown, type: RegisteredType): void {
+  if (typeof value === "object" && value !== null) origins.set(value, type);
+}
+
+/** Types on their way to another process. */
+export class TypeDefinitions {
+  readonly types: readonly RegisteredType[];
+
+  constructor(types: readonly RegisteredType[]) {
+    this.types = types;
+  }
+}
+
+/** How the types themselves travel: what is read registers them, before the values that need them are read. */
+export const typeDefinitionsHandler: TypeHandler = {
+  name: "types",
+  test: (value) => value instanceof TypeDefinitions,
+  encode: ({ types }: TypeDefinitions): RegisteredType[] =>
+    types.map(({ name, test, serialize, deserialize }) => ({ name, test, serialize, deserialize })),
+  decode: (types: readonly RegisteredType[]): TypeDefinitions => {
+    for (const type of types) {
+      const versions = foreign.get(type.name) ?? [];
+      foreign.set(type.name, [type, ...versions.slice(0, MOST_VERSIONS - 1)]);
+    }
+    return new TypeDefinitions(types);
+  },
+};

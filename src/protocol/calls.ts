@@ -27,5 +27,5 @@ export interface Calls {
 
 export type Operation = keyof Calls;
 
-/** One call, as it is serialized. */
-export type CallValue = { [O in Operation]: { readonly operation: O } & Calls[O] }[Operation];
+/** One call, as it is serialized. `types` are the registered types of the sender, for reading what follows. */
+export type CallValue = { [O in Operation]: { readonly operation: O; readonly types?: unknown } & Calls[O] }[Operation];

@@ -94,9 +94,16 @@ describe("registerType refuses", () => {
     expect(() => registerType({ ...matrixType, name } as never)).toThrow(/type\.name must be a string/);
   });
 
+  test("nothing when the same type comes again, as when a cell of a notebook is run again", () => {
+    const before = registeredTypes().length;
+    registerType({ ...matrixType });
+    expect(registeredTypes().length).toBe(before);
+  });
+
   test("a name that is taken", () => {
-    expect(() => registerType(matrixType)).toThrow(TypeError);
-    expect(() => registerType(matrixType)).toThrow(/"test\.matrix" is registered already/);
+    const other = { ...matrixType, test: () => false };
+    expect(() => registerType(other)).toThrow(TypeError);
+    expect(() => registerType(other)).toThrow(/"test\.matrix" is registered already/);
   });
 });
 
