@@ -213,6 +213,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
   /** Resolves once {@link sent}. @throws TimeoutError */
   async waitForSend(wait: Wait = {}): Promise<void> {
     checkWait(wait);
+    this.#tracker.urge();
     if (!this.#tracker.done) await within(this.#tracker.promise, wait, "waiting for the send");
   }
 

@@ -5,7 +5,7 @@ import type { Assembly } from "./assembly.ts";
 import { AsyncResult } from "./async-result.ts";
 import { type EncodedCall, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
-import { trackSends } from "./send-tracker.ts";
+import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { ClientTask } from "./task.ts";
 
@@ -30,14 +30,18 @@ export function sendCall<T>(
   const encode = (call: CallValue): EncodedCall => encodeCall(call, session.serializerFor(flags.modules));
   // All of them before the first is sent.
   const calls = "each" in order ? order.each.map(encode) : [encode(order)];
-  const tracker = track ? trackSends() : undefined;
-  const packer = session.plane.packer(tracker?.onSent);
+  const tracker = track ? new CallTracker() : undefined;
+  const packer = session.plane.packer(tracker);
   const tasks = calls.flatMap((call, index) => {
     const engineIds = "each" in order ? [targets[index] as number] : targets;
-    return session.submit({ call, packer, engineIds, label, onSent: tracker?.onSent });
+    return session.submit({ call, packer, engineIds, label, onSent: tracker && (() => tracker.onSent()) });
   });
-  tracker?.expect(calls.length + packer.borrowed);
-  if (tracker !== undefined) whenAllSettled(tasks, tracker.finish);
+  tracker?.expect({
+    sends: calls.length + packer.borrowed,
+    lent: packer.lent.length,
+    reclaim: () => session.plane.reclaim(packer.lent),
+  });
+  if (tracker !== undefined) whenAllSettled(tasks, () => tracker.finish());
   if (signal !== undefined) abortOn(signal, session, tasks);
   return new AsyncResult<T>({ session, tasks, assembly, tracker });
 }

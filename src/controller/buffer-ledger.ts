@@ -10,6 +10,8 @@ interface Entry {
   readonly id: number;
   /** How often its owner has sent a descriptor of it. */
   uses: number;
+  /** Its owner wants to write to it: receivers are to make themselves independent of his memory. */
+  isReclaimed: boolean;
   /** How many hold it: messages in hand, tasks, records, and receivers as often as they were sent a descriptor. */
   holds: number;
 }
@@ -17,13 +19,18 @@ interface Entry {
 /** Tells an owner that nobody needs a buffer, of which so many descriptors had come from it. */
 export type Free = (owner: string, id: number, uses: number) => void;
 
+/** Asks a receiver to make itself independent of the memory of a buffer. */
+export type Reclaim = (receiver: string, owner: string, id: number) => void;
+
 export class BufferLedger {
   readonly #free: Free;
+  readonly #reclaim: Reclaim;
   readonly #byOwner = new Map<string, Map<number, Entry>>();
   readonly #byReceiver = new Map<string, Map<Entry, number>>();
 
-  constructor(free: Free) {
+  constructor(free: Free, reclaim: Reclaim = () => undefined) {
     this.#free = free;
+    this.#reclaim = reclaim;
   }
 
   /** How many buffers somebody needs. */
@@ -71,6 +78,7 @@ export class BufferLedger {
       }
       received.set(entry, (received.get(entry) ?? 0) + 1);
       entry.holds++;
+      if (entry.isReclaimed) this.#reclaim(receiver, entry.owner, entry.id);
     }
   }
 
@@ -87,6 +95,17 @@ export class BufferLedger {
       this.#letGo(entry, 1);
     }
     if (received?.size === 0) this.#byReceiver.delete(receiver);
+  }
+
+  /** The owner wants to write to these buffers, now and when they are delivered later. */
+  reclaim(owner: string, ids: readonly number[]): void {
+    const entries = ids.flatMap((id) => this.#byOwner.get(owner)?.get(id) ?? []);
+    for (const entry of entries) {
+      entry.isReclaimed = true;
+      for (const [receiver, received] of this.#byReceiver) {
+        if (received.has(entry)) this.#reclaim(receiver, owner, entry.id);
+      }
+    }
   }
 
   /** A process has ended. Gives those that hold buffers of it. */
@@ -116,7 +135,7 @@ export class BufferLedger {
     }
     let entry = entries.get(id);
     if (entry === undefined) {
-      entry = { owner, id, uses: 0, holds: 0 };
+      entry = { owner, id, uses: 0, isReclaimed: false, holds: 0 };
       entries.set(id, entry);
     }
     return entry;

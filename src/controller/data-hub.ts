@@ -6,7 +6,12 @@ import type { Message, WireError } from "../protocol/messages.ts";
 import { BufferLedger } from "./buffer-ledger.ts";
 
 export class DataHub {
-  readonly ledger: BufferLedger = new BufferLedger((owner, id, uses) => this.#free(owner, id, uses));
+  readonly ledger: BufferLedger = new BufferLedger(
+    (owner, id, uses) => this.#free(owner, id, uses),
+    // After the message in hand, which may be what brings the buffer there.
+    (receiver, owner, id) =>
+      queueMicrotask(() => this.#peers.get(receiver)?.send({ type: "reclaimBuffers", owner, ids: [id] })),
+  );
   /** The connection of each client and engine. */
   readonly #peers = new Map<string, Connection>();
   #freed = new Map<string, { ids: number[]; uses: number[] }>();
@@ -36,6 +41,9 @@ export class DataHub {
         return true;
       case "releaseBuffers":
         for (const { owner, ids } of message.released) this.ledger.released(sender, owner, ids);
+        return true;
+      case "reclaimBuffers":
+        this.ledger.reclaim(sender, message.ids);
         return true;
       default:
         return false;

@@ -6,6 +6,7 @@
  * process named by `owner` or `to`, with the sender's name in `from`.
  */
 
+import type { SliceDescriptor } from "../ndarray-transport/segments/descriptor.ts";
 import type { WireError } from "./wire-error.ts";
 
 /** How the bytes of large buffers travel: one way, or the first that works of shared memory, direct and relay. */
@@ -22,6 +23,8 @@ export interface BufferDescriptor {
   /** Where in the owner's buffer the bytes begin. */
   readonly offset: number;
   readonly byteLength: number;
+  /** Where these bytes lie in shared memory, for processes of the owner's host. */
+  readonly shared?: SliceDescriptor | undefined;
   /** A name for these very bytes: who has bytes of that name need not fetch them again. */
   readonly key?: string | undefined;
 }
@@ -90,6 +93,16 @@ export interface FreeBuffers {
   readonly uses: readonly number[];
 }
 
+/**
+ * An owner to the controller, and on to those who hold its buffers: he wants to write to them, so they are to be made
+ * independent of his memory, and released.
+ */
+export interface ReclaimBuffers {
+  readonly type: "reclaimBuffers";
+  readonly owner: string;
+  readonly ids: readonly number[];
+}
+
 /** The controller to those who hold buffers of a process: it is gone. */
 export interface OwnerGone {
   readonly type: "ownerGone";
@@ -104,4 +117,5 @@ export type DataMessage =
   | Located
   | ReleaseBuffers
   | FreeBuffers
+  | ReclaimBuffers
   | OwnerGone;

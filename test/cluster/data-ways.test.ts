@@ -9,7 +9,7 @@ import { failureWithin, freeze, pidsOf, rejectionWithin, until, useSandbox } fro
 
 useSandbox("file");
 
-const WAYS: readonly DataWay[] = ["direct", "relay", "auto"];
+const WAYS: readonly DataWay[] = ["shared", "direct", "relay", "auto"];
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const echo = <T>(value: T): T => value;

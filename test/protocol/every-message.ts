@@ -21,6 +21,13 @@ const PLACES: BufferPlaces = [
   { owner: "e-3", id: 12, offset: 0, byteLength: 2 ** 34 },
   null,
   { owner: "c-1", id: 0, offset: 64, byteLength: 65_536, key: "sha" },
+  {
+    owner: "c-1",
+    id: 1,
+    offset: 4096,
+    byteLength: 65_536,
+    shared: { pid: 4711, fd: 30, inode: 2 ** 40, offset: 8192, byteLength: 65_536, generation: 2 ** 51 + 1 },
+  },
 ];
 
 /** At least one example of each type; the compiler sees to it that none is missing. */
@@ -160,6 +167,7 @@ export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Messa
   ],
   releaseBuffers: [{ type: "releaseBuffers", released: [{ owner: "c-1", ids: [0, 1, 1, 2 ** 40] }] }],
   freeBuffers: [{ type: "freeBuffers", ids: [0, 5], uses: [1, 300] }],
+  reclaimBuffers: [{ type: "reclaimBuffers", owner: "c-1", ids: [0, 7] }],
   ownerGone: [{ type: "ownerGone", owner: "e-1" }],
   engineExited: [{ type: "engineExited", uuid: "e-1", engineSet: "set-1", reason: "its process exited with code 1" }],
 };

@@ -4,16 +4,18 @@
  */
 
 import { ConnectionError } from "../../errors.ts";
+import { isSharedMemoryAvailable } from "../../ndarray-transport/segments/system-calls.ts";
 import type { CarriesBuffers, DataWay } from "../../protocol/data-messages.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { DataEndpoint } from "./data-endpoint.ts";
 import { KeyedCache } from "./keyed-cache.ts";
 import { Origins } from "./origins.ts";
 import { OwnedBuffers } from "./owned-buffers.ts";
-import { Packer } from "./packing.ts";
+import { type BorrowListener, Packer } from "./packing.ts";
 import { PieceRequests } from "./piece-route.ts";
 import { PieceServer, type Send } from "./piece-server.ts";
 import { type Incoming, Receiver } from "./receiving.ts";
+import { SharedWay } from "./shared-way.ts";
 import { DirectWay, RelayWay, type Way } from "./ways.ts";
 
 export interface DataPlaneOptions {
@@ -37,9 +39,12 @@ export class DataPlane {
   readonly #requests = new PieceRequests();
   readonly #server: PieceServer;
   readonly #endpoint: DataEndpoint;
+  readonly #shared: SharedWay | undefined;
   readonly #direct: DirectWay | undefined;
   readonly #ways: readonly Way[];
   readonly #receiver: Receiver;
+  /** The processes that have ended and whose buffers are still used here. */
+  readonly #gone = new Set<string>();
 
   constructor(options: DataPlaneOptions) {
     const { uuid, way, key, host, send } = options;
@@ -48,8 +53,12 @@ export class DataPlane {
     this.#server = new PieceServer(this.#owned);
     this.#endpoint = new DataEndpoint({ host, key, server: this.#server });
     const takes = (name: DataWay): boolean => way === "auto" || way === name;
+    if (takes("shared") && isSharedMemoryAvailable()) {
+      this.#shared = new SharedWay((descriptor) => this.#receiver.release(descriptor));
+    }
     if (takes("direct")) this.#direct = new DirectWay({ key, requests: this.#requests, send });
     this.#ways = [
+      ...(this.#shared === undefined ? [] : [this.#shared]),
       ...(this.#direct === undefined ? [] : [this.#direct]),
       ...(takes("relay") ? [new RelayWay(this.#requests, send)] : []),
     ];
@@ -68,10 +77,22 @@ export class DataPlane {
     return this.#owned;
   }
 
-  /** For the values of one call; `onReleased`: see {@link Packer}. */
-  packer(onReleased?: () => void): Packer {
-    const { isSnapshot } = this.#options;
-    return new Packer({ owned: this.#owned, origins: this.#origins, isSnapshot }, onReleased);
+  /** For the values of one call; `listener` hears of those buffers of the user's that are not copied. */
+  packer(listener?: BorrowListener): Packer {
+    const options = {
+      owned: this.#owned,
+      origins: this.#origins,
+      isGone: (uuid: string) => this.#gone.has(uuid),
+      usesShared: this.#shared !== undefined,
+      isSnapshot: this.#options.isSnapshot,
+    };
+    return new Packer(options, listener);
+  }
+
+  /** Asks those who use these buffers of this process to make themselves independent of its memory. */
+  reclaim(ids: readonly number[]): void {
+    const kept = ids.filter((id) => this.#owned.get(id) !== undefined);
+    if (kept.length > 0) this.#options.send({ type: "reclaimBuffers", owner: this.#options.uuid, ids: kept });
   }
 
   /** The buffers of a message that arrived; `inline` came with it. @throws MalformedPacket */
@@ -105,7 +126,11 @@ export class DataPlane {
       case "freeBuffers":
         this.#owned.free(message);
         return true;
+      case "reclaimBuffers":
+        for (const id of message.ids) this.#shared?.reclaim(message.owner, id);
+        return true;
       case "ownerGone": {
+        this.#gone.add(message.owner);
         const error = new ConnectionError(`the process that kept the bytes (${message.owner}) is gone`);
         for (const way of this.#ways) way.gone(message.owner, error);
         return true;

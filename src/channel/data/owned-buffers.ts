@@ -1,35 +1,36 @@
 /** The buffers that this process keeps for others: under a number, until the controller says that nobody needs them. */
 
 import { SerializationError } from "../../errors.ts";
+import { partOf, type SliceDescriptor } from "../../ndarray-transport/segments/descriptor.ts";
 import type { BufferDescriptor, FetchPiece, FreeBuffers } from "../../protocol/data-messages.ts";
 
-/** How a buffer is kept. */
+/** What is kept, and how. */
 export interface Keeping {
+  /** The bytes; asked for when somebody fetches them. */
+  readonly bytes: () => Uint8Array;
+  readonly byteLength: number;
+  /** Where they lie in shared memory. */
+  readonly shared?: SliceDescriptor | undefined;
   /** The memory is the user's, who may write to it, or detach it, once it is no longer needed. */
   readonly isBorrowed: boolean;
   readonly key?: string | undefined;
-  /** Called once, when the buffer is let go. */
-  readonly onFree?: (() => void) | undefined;
+  /** Called once, when the buffer is let go; `isAbandoned`: without knowing whether others still use it. */
+  readonly onFree?: ((isAbandoned: boolean) => void) | undefined;
 }
 
 export class OwnedBuffer {
   readonly id: number;
-  readonly bytes: Uint8Array;
-  readonly byteLength: number;
   readonly keeping: Keeping;
   /** How many descriptors were sent of which the controller has not said that they are done with. */
   uses = 0;
 
-  constructor(id: number, bytes: Uint8Array, keeping: Keeping) {
+  constructor(id: number, keeping: Keeping) {
     this.id = id;
-    this.bytes = bytes;
-    this.byteLength = bytes.byteLength;
     this.keeping = keeping;
   }
 
-  /** Whether the memory is no longer what it was: a view of detached or shrunk memory has no length. */
-  get isLost(): boolean {
-    return this.bytes.byteLength !== this.byteLength;
+  get byteLength(): number {
+    return this.keeping.byteLength;
   }
 }
 
@@ -54,8 +55,8 @@ export class OwnedBuffers {
     return this.#byteLength;
   }
 
-  add(bytes: Uint8Array, keeping: Keeping): OwnedBuffer {
-    const owned = new OwnedBuffer(this.#nextId++, bytes, keeping);
+  add(keeping: Keeping): OwnedBuffer {
+    const owned = new OwnedBuffer(this.#nextId++, keeping);
     this.#byId.set(owned.id, owned);
     if (keeping.key !== undefined) this.#byKey.set(keeping.key, owned);
     this.#byteLength += owned.byteLength;
@@ -73,9 +74,16 @@ export class OwnedBuffers {
   /** A descriptor of some of the bytes, to be sent once. */
   describe(owned: OwnedBuffer, offset = 0, byteLength: number = owned.byteLength): BufferDescriptor {
     owned.uses++;
-    const { key } = owned.keeping;
+    const { key, shared } = owned.keeping;
     const isWhole = byteLength === owned.byteLength;
-    return { owner: this.#uuid, id: owned.id, offset, byteLength, ...(key !== undefined && isWhole ? { key } : {}) };
+    return {
+      owner: this.#uuid,
+      id: owned.id,
+      offset,
+      byteLength,
+      ...(shared === undefined ? {} : { shared: partOf(shared, offset, byteLength) }),
+      ...(key !== undefined && isWhole ? { key } : {}),
+    };
   }
 
   /** Lets go of the buffers of which no descriptor is under way that the controller had not seen yet. */
@@ -95,7 +103,9 @@ export class OwnedBuffers {
   bytesOf({ id, offset, byteLength }: FetchPiece): { readonly bytes: Uint8Array; readonly isBorrowed: boolean } {
     const owned = this.#byId.get(id);
     if (owned === undefined) throw new SerializationError(`buffer ${id} is not kept any more`);
-    if (owned.isLost) {
+    const bytes = owned.keeping.bytes();
+    // A view of memory that was detached or shrunk has no length.
+    if (bytes.byteLength !== owned.byteLength) {
       throw new SerializationError(
         `an array of ${owned.byteLength} bytes was transferred (detached) or resized before it had been sent; ` +
           "wait for the result, or for waitForSend() with the flag track, before you do that",
@@ -106,19 +116,19 @@ export class OwnedBuffers {
         `buffer ${id} has ${owned.byteLength} bytes; asked for: ${byteLength} from ${offset}`,
       );
     }
-    return { bytes: owned.bytes.subarray(offset, offset + byteLength), isBorrowed: owned.keeping.isBorrowed };
+    return { bytes: bytes.subarray(offset, offset + byteLength), isBorrowed: owned.keeping.isBorrowed };
   }
 
-  /** Lets go of everything. */
+  /** Lets go of everything, though others may use it. */
   clear(): void {
-    for (const owned of [...this.#byId.values()]) this.#remove(owned);
+    for (const owned of [...this.#byId.values()]) this.#remove(owned, true);
   }
 
-  #remove(owned: OwnedBuffer): void {
+  #remove(owned: OwnedBuffer, isAbandoned = false): void {
     this.#byId.delete(owned.id);
     const { key, onFree } = owned.keeping;
     if (key !== undefined && this.#byKey.get(key) === owned) this.#byKey.delete(key);
     this.#byteLength -= owned.byteLength;
-    onFree?.();
+    onFree?.(isAbandoned);
   }
 }

@@ -1,10 +1,11 @@
 /** Makes descriptors of the large buffers that leave this process. */
 
-import type { Serialized } from "../../ndarray-transport/serializer.ts";
-import { INLINE_LIMIT } from "../../ndarray-transport/serializer.ts";
-import type { BufferDescriptor, BufferPlaces, CarriesBuffers } from "../../protocol/data-messages.ts";
+import { sliceOf } from "../../ndarray-transport/segments/slices.ts";
+import { INLINE_LIMIT, type Serialized } from "../../ndarray-transport/serializer.ts";
+import type { BufferDescriptor, CarriesBuffers } from "../../protocol/data-messages.ts";
 import type { Origins } from "./origins.ts";
-import type { OwnedBuffer, OwnedBuffers } from "./owned-buffers.ts";
+import type { Keeping, OwnedBuffer, OwnedBuffers } from "./owned-buffers.ts";
+import { copyToShared, keepingOf } from "./shared-way.ts";
 
 /** What a message gets: the places of all buffers, and the small ones themselves. */
 export interface Packed {
@@ -22,8 +23,20 @@ export interface Packable {
 export interface PackerOptions {
   readonly owned: OwnedBuffers;
   readonly origins: Origins;
-  /** Copies what is sent at once, so that it cannot change any more. Otherwise the memory is borrowed. */
+  /** Whether a process has ended, so that nothing can be got from it any more. */
+  readonly isGone: (uuid: string) => boolean;
+  /** Whether what is sent is copied into shared memory, where there is some. */
+  readonly usesShared: boolean;
+  /** Copies what is sent in any case, so that it cannot change any more. Otherwise the memory is borrowed. */
   readonly isSnapshot: boolean;
+}
+
+/** What the sender wants to know of memory of his that is borrowed. */
+export interface BorrowListener {
+  /** A borrowed buffer is no longer read. */
+  onReleased(): void;
+  /** A lent array is no longer used by anybody else. */
+  onReturned(): void;
 }
 
 const NOTHING: CarriesBuffers = {};
@@ -31,65 +44,114 @@ const NOTHING: CarriesBuffers = {};
 /** Packs the values of one call, all at one moment: what several of them have in common is kept once. */
 export class Packer {
   readonly #options: PackerOptions;
+  readonly #listener: BorrowListener | undefined;
   readonly #kept = new Map<ArrayBufferLike, { readonly whole: Uint8Array; readonly owned: OwnedBuffer }[]>();
-  readonly #onReleased: (() => void) | undefined;
+  readonly #lent: number[] = [];
   #borrowed = 0;
 
-  /** `onReleased` is called for each borrowed buffer that is no longer needed; see {@link borrowed}. */
-  constructor(options: PackerOptions, onReleased?: () => void) {
+  constructor(options: PackerOptions, listener?: BorrowListener) {
     this.#options = options;
-    this.#onReleased = onReleased;
+    this.#listener = listener;
   }
 
-  /** How many of the user's buffers were borrowed. */
+  /** How many buffers were borrowed, until they were read. */
   get borrowed(): number {
     return this.#borrowed;
   }
 
+  /** Ids of the user's shared arrays that were lent: receivers see what is written, as long as they use them. */
+  get lent(): readonly number[] {
+    return this.#lent;
+  }
+
   pack({ buffers, keys }: Packable): Packed {
-    if (buffers.length === 0) return { carrier: NOTHING, inline: buffers };
+    if (buffers.every(({ byteLength }) => byteLength < INLINE_LIMIT)) return { carrier: NOTHING, inline: buffers };
+    this.#copyTogether(buffers, keys);
     const inline: Uint8Array[] = [];
-    const places: BufferPlaces = buffers.map((bytes, index) => {
+    const places = buffers.map((bytes, index) => {
       if (bytes.byteLength >= INLINE_LIMIT) return this.#describe(bytes, keys?.[index]);
       inline.push(bytes);
       return null;
     });
-    return inline.length === buffers.length ? { carrier: NOTHING, inline } : { carrier: { places }, inline };
+    return { carrier: { places }, inline };
+  }
+
+  /** Copies what lies in ordinary memory into shared memory, all of one value at once. */
+  #copyTogether(buffers: readonly Uint8Array[], keys: Serialized["keys"]): void {
+    const { owned, usesShared } = this.#options;
+    if (!usesShared) return;
+    const chosen: { readonly bytes: Uint8Array; readonly key: string | undefined }[] = [];
+    for (const [index, bytes] of buffers.entries()) {
+      const key = keys?.[index];
+      const isKnown = (key !== undefined && owned.byKey(key) !== undefined) || this.#keptOf(bytes) !== undefined;
+      if (bytes.byteLength < INLINE_LIMIT || isKnown || sliceOf(bytes) !== undefined) continue;
+      if (chosen.some((other) => isSame(other.bytes, bytes))) continue;
+      chosen.push({ bytes, key });
+    }
+    if (chosen.length === 0) return;
+    const slices = copyToShared(chosen.map(({ bytes }) => bytes));
+    if (slices === undefined) return;
+    for (const [index, { bytes, key }] of chosen.entries()) {
+      const slice = slices[index];
+      if (slice !== undefined) this.#keep(bytes, { ...keepingOf(slice), key });
+    }
   }
 
   #describe(bytes: Uint8Array, key: string | undefined): BufferDescriptor {
-    const { owned, origins } = this.#options;
+    const { owned, origins, isGone } = this.#options;
     const known = key === undefined ? undefined : owned.byKey(key);
-    if (known?.isLost === false) return owned.describe(known);
+    if (known !== undefined) return owned.describe(known);
+    const kept = this.#keptOf(bytes);
+    if (kept !== undefined) return owned.describe(kept);
+    const shared = sliceOf(bytes);
     const origin = origins.of(bytes);
-    if (origin !== undefined) {
+    if (origin?.descriptor !== undefined && shared !== undefined && shared.slice === undefined) {
       const { descriptor, offset } = origin;
-      if (descriptor !== undefined) {
-        return { ...descriptor, offset: descriptor.offset + offset, byteLength: bytes.byteLength };
-      }
-      return this.#keep(origin.bytes, bytes, () => owned.add(origin.bytes, { isBorrowed: true }));
+      const passedOn = { offset: descriptor.offset + offset, byteLength: bytes.byteLength, shared: shared.descriptor };
+      if (!isGone(descriptor.owner)) return { owner: descriptor.owner, id: descriptor.id, ...passedOn };
     }
-    return this.#keep(bytes, bytes, () => this.#take(bytes, key));
+    if (shared?.slice !== undefined)
+      return owned.describe(this.#lend(bytes, keepingOf(shared.slice.retain(), shared.descriptor)));
+    return owned.describe(this.#keep(bytes, this.#keepingOf(bytes, key, origin !== undefined)));
   }
 
-  /** A descriptor of `part` of what is kept of `whole`, which `take` keeps unless that has been done. */
-  #keep(whole: Uint8Array, part: Uint8Array, take: () => OwnedBuffer): BufferDescriptor {
-    const inSameMemory = this.#kept.get(whole.buffer) ?? [];
-    let kept = inSameMemory.find(
-      (other) => other.whole.byteOffset === whole.byteOffset && other.whole.byteLength === whole.byteLength,
-    );
-    if (kept === undefined) {
-      kept = { whole, owned: take() };
-      this.#kept.set(whole.buffer, [...inSameMemory, kept]);
-    }
-    return this.#options.owned.describe(kept.owned, part.byteOffset - whole.byteOffset, part.byteLength);
+  /** Memory that is shared already: the user's own, or what was made independent of its sender. */
+  #lend(bytes: Uint8Array, keeping: Keeping): OwnedBuffer {
+    const lent = this.#keep(bytes, {
+      ...keeping,
+      bytes: () => bytes,
+      onFree: (isAbandoned) => {
+        keeping.onFree?.(isAbandoned);
+        this.#listener?.onReturned();
+      },
+    });
+    this.#lent.push(lent.id);
+    return lent;
   }
 
-  #take(bytes: Uint8Array, key: string | undefined): OwnedBuffer {
-    const { owned, isSnapshot } = this.#options;
+  #keepingOf(bytes: Uint8Array, key: string | undefined, isReceived: boolean): Keeping {
+    const { byteLength } = bytes;
     // What has a key may be used again later, when the user has long written to it.
-    if (isSnapshot || key !== undefined) return owned.add(new Uint8Array(bytes), { isBorrowed: false, key });
+    if (key !== undefined || (this.#options.isSnapshot && !isReceived)) {
+      const copy = new Uint8Array(bytes);
+      return { bytes: () => copy, byteLength, isBorrowed: false, key };
+    }
+    if (isReceived) return { bytes: () => bytes, byteLength, isBorrowed: true };
     this.#borrowed++;
-    return owned.add(bytes, { isBorrowed: true, onFree: this.#onReleased });
+    return { bytes: () => bytes, byteLength, isBorrowed: true, onFree: () => this.#listener?.onReleased() };
   }
+
+  #keep(whole: Uint8Array, keeping: Keeping): OwnedBuffer {
+    const owned = this.#options.owned.add(keeping);
+    this.#kept.set(whole.buffer, [...(this.#kept.get(whole.buffer) ?? []), { whole, owned }]);
+    return owned;
+  }
+
+  #keptOf(bytes: Uint8Array): OwnedBuffer | undefined {
+    return this.#kept.get(bytes.buffer)?.find(({ whole }) => isSame(whole, bytes))?.owned;
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.byteLength === b.byteLength;
 }

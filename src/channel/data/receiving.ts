@@ -61,7 +61,7 @@ export class Receiver {
 
   /** Lets go of buffers that were announced and will not be used. */
   refuse({ places }: CarriesBuffers): void {
-    for (const place of places ?? []) if (place !== null) this.#release(place);
+    for (const place of places ?? []) if (place !== null) this.release(place);
   }
 
   #obtain(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
@@ -69,7 +69,7 @@ export class Receiver {
     const { cache } = this.#options;
     const cached = key === undefined ? undefined : cache.get(key, byteLength);
     if (cached !== undefined) {
-      this.#release(descriptor);
+      this.release(descriptor);
       return cached;
     }
     const bytes = this.#fetch(descriptor, signal);
@@ -78,7 +78,7 @@ export class Receiver {
 
   #fetch(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
     const failed = (error: unknown): never => {
-      this.#release(descriptor);
+      this.release(descriptor);
       throw error instanceof NoRoute ? new ConnectionError(error.message, { cause: error }) : error;
     };
     const arrived = (obtained: Obtained): Uint8Array => this.#arrived(descriptor, obtained);
@@ -93,9 +93,9 @@ export class Receiver {
     }
   }
 
-  /** What this process keeps for others itself, if it is in memory that nobody writes to. */
-  #ownBytes({ owner, id, offset, byteLength }: BufferDescriptor): Obtained | undefined {
-    if (owner !== this.#options.uuid) return undefined;
+  /** What this process keeps for others itself, unless it is better mapped. */
+  #ownBytes({ owner, id, offset, byteLength, shared }: BufferDescriptor): Obtained | undefined {
+    if (owner !== this.#options.uuid || shared !== undefined) return undefined;
     const { bytes, isBorrowed } = this.#options.owned.bytesOf({
       type: "fetchPiece",
       requestId: 0,
@@ -110,15 +110,15 @@ export class Receiver {
   #arrived(descriptor: BufferDescriptor, { bytes, isOwn }: Obtained): Uint8Array {
     if (isOwn) {
       this.#options.origins.add({ bytes });
-      this.#release(descriptor);
+      this.release(descriptor);
     } else {
       this.#options.origins.add({ bytes, descriptor });
     }
     return bytes;
   }
 
-  /** Tells the controller, together with what else is released in this turn. */
-  #release({ owner, id }: BufferDescriptor): void {
+  /** Tells the controller that a buffer is no longer needed, together with what else is released in this turn. */
+  release({ owner, id }: BufferDescriptor): void {
     if (this.#released.size === 0) queueMicrotask(() => this.#sendReleased());
     const ids = this.#released.get(owner);
     if (ids === undefined) this.#released.set(owner, [id]);

@@ -62,6 +62,12 @@ export class SegmentSlice {
     if (this.#segment.holders === 0) this.#released(this.#segment);
   }
 
+  /** {@link release}; others may look at the memory for as long as they like, so it is not used again. */
+  abandon(): void {
+    this.#segment.isAbandoned = true;
+    this.release();
+  }
+
   /**
    * The bytes themselves, shared and writable, without a copy. They count as a holder only if the caller retains the
    * slice for as long as anything lies over them.
@@ -182,6 +188,10 @@ export class SegmentPool {
 
   #keep(segment: Segment): void {
     this.#busyBytes -= segment.capacity;
+    if (segment.isAbandoned) {
+      segment.leave();
+      return;
+    }
     this.#idleBytes += segment.capacity;
     this.#idle.push({ segment, since: performance.now() });
     this.#freeIdle(this.#idleLimit, MOST_IDLE);

@@ -18,6 +18,8 @@ export class Segment {
   readonly capacity: number;
   /** How many slices and arrays of it are in use. */
   holders = 0;
+  /** Whether others may have it mapped whose end is not heard of. */
+  isAbandoned = false;
   readonly #calls: SystemCalls;
   readonly #fd: number;
   readonly #inode: number;
@@ -94,6 +96,15 @@ export class Segment {
       byteLength,
       generation: this.#generation,
     };
+  }
+
+  /** Lets go of it here; what others have mapped of it stays as it is. */
+  leave(): void {
+    const size = this.capacity + this.#calls.pageSize;
+    this.#data = undefined;
+    if (this.#address !== undefined) this.#calls.unmap(this.#address, size);
+    this.#address = undefined;
+    closeSync(this.#fd);
   }
 
   /** Gives the memory back to the system, also where others keep an unused mapping of it. */
