@@ -93,7 +93,7 @@ export async function expectLines(
 ): Promise<void> {
   const { code, output, lines } = await runProgram(project, command, env);
   const wrong = lines
-    .filter(({ ok, got }) => !ok && !NOT_YET.test(got))
+    .filter(({ ok }) => !ok)
     .map(({ name, got, expected }) => `${name}: ${got} instead of ${expected}`);
   expect(wrong, "cases that gave something else").toEqual([]);
   expect(
@@ -102,9 +102,6 @@ export async function expectLines(
   ).toEqual(caseNames(...files));
   expect(code, output).toBe(0);
 }
-
-/** What is refused as long as captured variables and imports stay behind. */
-const NOT_YET = /^SerializationError: .* cannot travel: it (captured|uses)|Cannot find (package|module) 'polygon'/;
 
 /** Expects that no process of the clusters of these projects is left, waiting for their end, at most 5 s. */
 export async function expectNoProcesses(project: Project): Promise<void> {
