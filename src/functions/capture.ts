@@ -13,10 +13,12 @@ import type { Steps } from "../ndarray-transport/types.ts";
 import { analyseSource, expressionOf, type FreeName, type ReadableSource } from "./analysis.ts";
 import { builtinPath } from "./builtins.ts";
 import { SUPER_CLASS } from "./class-definition.ts";
+import { isRequire } from "./commonjs.ts";
 import { isHelper } from "./helpers.ts";
 import { importedValue } from "./imported-values.ts";
 import { readBinding } from "./inspector.ts";
 import { emptyCopy } from "./lowered-privates.ts";
+import { readProperties } from "./properties.ts";
 import { nameOf, refuse, refuseVariable } from "./refusals.ts";
 import { moduleOf } from "./scripts.ts";
 import { isSame, type ModuleMode, type StandIn, standInOf } from "./stand-ins.ts";
@@ -26,7 +28,8 @@ import { type AnyFunction, type FunctionBody, type FunctionHead, receivedForm } 
 /** Not `fn.toString()`, which a class can replace by a static method. */
 const toSource = Function.prototype.toString;
 
-const NO_SOURCE = "is a native function that has no name under which an engine finds it; wrap it in a function";
+const NO_SOURCE =
+  "is a native function that has no name under which an engine finds it; import it inside the function, or call it here";
 const UNREADABLE = "has a source text that cannot be read; write it as an ordinary function";
 const IS_PROXY = "is a Proxy of a function, whose handler cannot be read; send the function that it wraps";
 
@@ -107,18 +110,17 @@ function boundForm(fn: AnyFunction): CapturedFunction {
   return { head: { code, name: nameOf(fn), strict: true, eager }, body: properties(fn), runsCode: false };
 }
 
-/** What somebody put on a function, static fields included. */
-function properties(fn: AnyFunction): Pick<FunctionBody, "own" | "prototype"> {
-  const own = enumerable(fn);
+/** What somebody put on a function and its prototype, static fields included. */
+function properties(fn: AnyFunction): FunctionBody {
+  const own = readProperties(fn);
   const prototype = Object.getOwnPropertyDescriptor(fn, "prototype")?.value as object | undefined;
-  const added = typeof prototype === "object" && prototype !== null ? enumerable(prototype) : undefined;
-  return { ...(own && { own }), ...(added && { prototype: added }) };
-}
-
-function enumerable(object: object): Record<string, unknown> | undefined {
-  const keys = Object.keys(object);
-  if (keys.length === 0) return undefined;
-  return Object.fromEntries(keys.map((key) => [key, Reflect.get(object, key) as unknown]));
+  const added = typeof prototype === "object" && prototype !== null ? readProperties(prototype) : undefined;
+  return {
+    ...(own.values && { own: own.values }),
+    ...(own.accessors && { ownAccessors: own.accessors }),
+    ...(added?.values && { prototype: added.values }),
+    ...(added?.accessors && { prototypeAccessors: added.accessors }),
+  };
 }
 
 /** Only of plain functions can it be told: reading their `caller` throws if they are strict. Others count as strict. */
@@ -199,7 +201,7 @@ class Capture {
       this.put(freeName, isSame(value, this.original) ? this.fn : value);
       return;
     }
-    if (isHelper(name) && name !== "require") {
+    if (isHelper(name)) {
       this.helpers.push(name);
       return;
     }
@@ -233,7 +235,7 @@ class Capture {
     }
     if (this.builtin) return;
     if (isSame(value, this.original)) this.put(freeName, this.fn);
-    else if (name === "require" && isRequire(value)) this.helpers.push(name);
+    else if (isRequire(value)) this.put(freeName, value);
     else if (name in globalThis && value === Reflect.get(globalThis, name)) this.late.push(name);
     else this.put(freeName, emptyCopy(this.original, name, value) ?? this.imported(freeName, value));
   }
@@ -246,8 +248,4 @@ class Capture {
     if (isEager) this.eager[name] = value;
     else this.captures[name] = value;
   }
-}
-
-function isRequire(value: unknown): boolean {
-  return typeof value === "function" && "resolve" in value && "cache" in value;
 }

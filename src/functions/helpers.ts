@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { importFrom, requireFrom } from "./import-module.ts";
+import { importFrom } from "./import-module.ts";
 
 /** What `import(…)` becomes in the text of a function that travels. */
 export const IMPORT_HELPER = "__ndparallel_import__";
@@ -22,7 +22,6 @@ const makers: Readonly<Record<string, (from: string) => unknown>> = {
   __vite_ssr_dynamic_import__: importerIn,
   __vite_ssr_import_meta__: importMetaIn,
   __name: () => nameFunction,
-  require: requireIn,
   __toESM: () => asNamespace,
   __importStar: () => asNamespace,
   _interop_require_wildcard: () => asNamespace,
@@ -33,7 +32,7 @@ const makers: Readonly<Record<string, (from: string) => unknown>> = {
 /** Istanbul's counters: `cov_1a2b3c().s[0]++`. */
 const COVERAGE_COUNTER = /^cov_[0-9a-z]{6,}$/;
 
-/** Whether the engine supplies `name`. `require` only counts if the client's value is a module's `require`. */
+/** Whether the engine supplies `name`. */
 export function isHelper(name: string): boolean {
   return Object.hasOwn(makers, name) || COVERAGE_COUNTER.test(name);
 }
@@ -42,11 +41,6 @@ export function isHelper(name: string): boolean {
 export function makeHelper(name: string, from: string | undefined): unknown {
   const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
   return make ? make(from ?? process.cwd()) : () => coverageSink;
-}
-
-function requireIn(from: string): unknown {
-  const { resolve, cache } = createRequire(join(from, "_.js"));
-  return Object.assign((specifier: string) => requireFrom(specifier, from), { resolve, cache });
 }
 
 function importerIn(from: string): (specifier: string, options?: ImportCallOptions) => Promise<unknown> {

@@ -56,10 +56,13 @@ function visitStatement(node: AnyNode, bindings: Map<string, ImportBinding>): vo
     case "BlockStatement":
       for (const statement of node.body) visitStatement(statement, bindings);
       break;
-    case "ExpressionStatement":
-      // vite runs a module as the body of a function.
-      if (isFunction(node.expression)) visitStatement(node.expression.body, bindings);
+    case "ExpressionStatement": {
+      // vite runs a module as the body of a function, tsx as one that calls itself.
+      const { expression } = node;
+      const wrapper = expression.type === "CallExpression" ? expression.callee : expression;
+      if (wrapper.type !== "Super" && isFunction(wrapper)) visitStatement(wrapper.body, bindings);
       break;
+    }
   }
 }
 

@@ -64,7 +64,7 @@ function isElsewhere(fn: AnyFunction, value: AnyFunction): boolean {
 }
 
 function isModuleLike(fn: AnyFunction, value: object): boolean {
-  if (types.isModuleNamespaceObject(value) || Object.hasOwn(value, "__esModule")) return true;
+  if (isModuleObject(value)) return true;
   if (Array.isArray(value) || ArrayBuffer.isView(value) || types.isMap(value) || types.isSet(value)) return false;
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype !== Object.prototype && prototype !== null) {
@@ -83,13 +83,16 @@ function isModuleLike(fn: AnyFunction, value: object): boolean {
   return false;
 }
 
+/** Namespaces, and what compilers make of them; esbuild's of a module that exports a function has the prototype of one. */
+function isModuleObject(value: object): boolean {
+  if (types.isModuleNamespaceObject(value) || Object.hasOwn(value, "__esModule")) return true;
+  return Object.getPrototypeOf(value) === Function.prototype;
+}
+
 /** A local module is an object of the exports that are used, or of all. */
 function localValue({ members, name }: FreeName, value: unknown): unknown {
-  const isModule =
-    types.isModuleNamespaceObject(value) ||
-    COMPILED_IMPORT.test(name) ||
-    (typeof value === "object" && value !== null && Object.hasOwn(value, "__esModule"));
-  if (!isModule || typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null) return value;
+  if (!isModuleObject(value) && !COMPILED_IMPORT.test(name)) return value;
   const keys = members ?? Object.keys(value);
   return Object.fromEntries(keys.filter((key) => key in value).map((key) => [key, Reflect.get(value, key) as unknown]));
 }

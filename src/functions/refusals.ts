@@ -87,7 +87,9 @@ const PARTS: Readonly<Record<string, string>> = {
   captures: "captured variable",
   eager: "captured variable",
   own: "its property",
+  ownAccessors: "its accessor",
   prototype: "its prototype's property",
+  prototypeAccessors: "its prototype's accessor",
 };
 
 const PLACES: Readonly<Record<string, string>> = {

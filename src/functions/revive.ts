@@ -6,6 +6,7 @@
 import { compileFunction } from "node:vm";
 import { BoundedCache } from "./bounded-cache.ts";
 import { makeHelper } from "./helpers.ts";
+import { addProperties } from "./properties.ts";
 import { type AnyFunction, type FunctionBody, type FunctionHead, receivedForm, rememberForm } from "./wire.ts";
 
 /** What a factory gives: the function, and how its cells are written and read. */
@@ -36,10 +37,11 @@ export function beginFunction(head: FunctionHead): { value: AnyFunction; complet
       return Object.fromEntries(cells.map((name, i) => [name, values[i]]));
     },
   });
-  const complete = ({ captures, own, prototype }: FunctionBody): void => {
+  const complete = (body: FunctionBody): void => {
+    const { captures } = body;
     if (captures) write(cells.map((name) => captures[name]));
-    if (own) define(fn, own);
-    if (prototype) define(fn.prototype as object, prototype);
+    addProperties(fn, body.own, body.ownAccessors);
+    addProperties(fn.prototype as object, body.prototype, body.prototypeAccessors);
   };
   return { value: fn, complete };
 }
@@ -86,12 +88,6 @@ function factoryOf(head: FunctionHead, helpers: readonly string[]): Factory {
     factories.set(key, factory);
   }
   return factory;
-}
-
-function define(target: object, properties: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(properties)) {
-    Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
-  }
 }
 
 /** An arrow function got its name from the variable it was assigned to, which its text does not hold. */

@@ -4,6 +4,7 @@ import { typeDefinitionsHandler } from "../ndarray-transport/registry.ts";
 import { Serializer } from "../ndarray-transport/serializer.ts";
 import type { AnyHandler } from "../ndarray-transport/types.ts";
 import type { CaptureOptions } from "./capture.ts";
+import { commonjsModuleHandler, requireHandler } from "./commonjs.ts";
 import { builtinHandler, functionHandler, referenceHandler } from "./handlers.ts";
 import { inertHandler } from "./inert.ts";
 import { instanceHandler } from "./instances.ts";
@@ -23,7 +24,9 @@ export function createSerializer(options: CaptureOptions = { modules: "value" })
 export function serializerHandlers(options: CaptureOptions): readonly AnyHandler[] {
   return [
     typeDefinitionsHandler,
+    requireHandler,
     functionHandler(options),
+    commonjsModuleHandler,
     referenceHandler,
     moduleHandler,
     weakCollectionHandler,

@@ -33,8 +33,10 @@ export interface FunctionBody {
   readonly captures?: Readonly<Record<string, unknown>>;
   /** Its own enumerable properties; of a class, the static fields. */
   readonly own?: Readonly<Record<string, unknown>>;
+  readonly ownAccessors?: Readonly<Record<string, readonly [get: unknown, set: unknown]>>;
   /** What was added to its `prototype`. */
   readonly prototype?: Readonly<Record<string, unknown>>;
+  readonly prototypeAccessors?: Readonly<Record<string, readonly [get: unknown, set: unknown]>>;
 }
 
 /** A received function: how it was made, and the values that its cells have now. */

@@ -410,7 +410,7 @@ describe("a function that cannot travel", () => {
       ],
       ["proxy", 'captured variable "proxy" is a Proxy, whose handler cannot be read; send the object behind it'],
       ["proxyOfFunction", "is a Proxy of a function, whose handler cannot be read; send the function that it wraps"],
-      ["native", "is a native function that has no name under which an engine finds it; wrap it in a function"],
+      ["native", "is a native function that has no name under which an engine finds it; import it inside the function, or call it here"],
       ["capturedNative", 'captured variable "native" is a native function that has no name'],
       ["symbol", 'captured variable "symbol" is a symbol, which means nothing in another process; send a string'],
       ["nested", 'captured variable "nested" → .list → [0] → .map → .get("key") is a Promise; await it'],
