@@ -291,13 +291,13 @@ describe("classes", () => {
 
   it("have instances, which are the same object wherever they are met", () => {
     const square = new Square(4);
+    const frozen = Object.freeze(new Square(5));
     const revived = roundTrip((other: Square) => [
       square.area(),
       square instanceof Square,
       other === square,
       Object.isFrozen(frozen),
     ]);
-    const frozen = Object.freeze(new Square(5));
     expect(revived(square)).toEqual([16, true, false, true]);
     const [fn, argument] = roundTrip([(other: Square) => other === square && other.area(), square] as const);
     expect(fn(argument)).toBe(16);
@@ -410,7 +410,10 @@ describe("a function that cannot travel", () => {
       ],
       ["proxy", 'captured variable "proxy" is a Proxy, whose handler cannot be read; send the object behind it'],
       ["proxyOfFunction", "is a Proxy of a function, whose handler cannot be read; send the function that it wraps"],
-      ["native", "is a native function that has no name under which an engine finds it; import it inside the function, or call it here"],
+      [
+        "native",
+        "is a native function that has no name under which an engine finds it; import it inside the function, or call it here",
+      ],
       ["capturedNative", 'captured variable "native" is a native function that has no name'],
       ["symbol", 'captured variable "symbol" is a symbol, which means nothing in another process; send a string'],
       ["nested", 'captured variable "nested" → .list → [0] → .map → .get("key") is a Promise; await it'],

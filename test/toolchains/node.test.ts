@@ -3,8 +3,8 @@
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { compileWithTsc } from "./compile.ts";
-import { expectCases, expectLines, expectNoProcesses, runProgram, start } from "./program.ts";
-import { nodeOrSkip } from "./tools.ts";
+import { expectCases, expectLines, expectNoProcesses, runInRepository, runProgram, start } from "./program.ts";
+import { nodeOrSkip, toolOrSkip } from "./tools.ts";
 import { useWorkspace } from "./workspace.ts";
 
 const workspace = useWorkspace();
@@ -38,6 +38,18 @@ describe("Node", () => {
     await expectLines(project, erasable, visitor).finally(() => owner.stdin.end());
     expect(await ended).toEqual([0, null]);
     await expectNoProcesses(project);
+  });
+});
+
+describe("the tests of functions, all of them", () => {
+  const others = versions.filter((major) => !process.versions.node.startsWith(`${major}.`));
+  const files = ["functions", "cluster/functions.test.ts", "cluster/decorators.test.ts"];
+
+  test.for(others)("on Node %s", async (major, context) => {
+    const vitest = toolOrSkip(context, "vitest/vitest.mjs");
+    const command = [nodeOrSkip(context, major), vitest, "run", ...files.map((file) => `test/${file}`)] as const;
+    const { code, output } = await runInRepository([...command], { NDPARALLEL_SKIP_BUILD: "1" });
+    expect(code, output).toBe(0);
   });
 });
 

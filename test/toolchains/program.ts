@@ -4,6 +4,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { expect } from "vitest";
+import { root } from "../run-typescript.ts";
 import { caseNames, type Project } from "./workspace.ts";
 
 /** What a program left: how it ended, all it printed, and a line for each case. */
@@ -20,7 +21,8 @@ export interface CaseLine {
   readonly expected: string;
 }
 
-const TIME_LIMIT_MS = 120_000;
+/** What a program may take, and how it is ended then. */
+const LIMITS = { timeout: 240_000, killSignal: "SIGKILL" } as const;
 
 /** Runs a program in the project's folder, the first of `command` being Node unless it is a path. */
 export async function runProgram(
@@ -30,7 +32,22 @@ export async function runProgram(
 ): Promise<Outcome> {
   const results = resultsOf(project);
   rmSync(results, { force: true });
-  const child = start(project, command, env);
+  const { code, output } = await ending(start(project, command, env));
+  const lines = existsSync(results) ? readFileSync(results, "utf8").trimEnd().split("\n") : [];
+  return { code, output, lines: lines.map((line) => JSON.parse(line) as CaseLine) };
+}
+
+/** Runs a program of the repository, in its folder. */
+export function runInRepository(
+  command: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Omit<Outcome, "lines">> {
+  const [file, ...args] = command;
+  return ending(spawn(file, args, { cwd: root, env: { ...ownEnvironment(), ...env }, ...LIMITS }));
+}
+
+/** Closes the program's input and waits for its end. */
+async function ending(child: ChildProcessWithoutNullStreams): Promise<Omit<Outcome, "lines">> {
   child.stdin.end();
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -42,8 +59,7 @@ export async function runProgram(
     child.on("error", reject);
     child.on("close", resolve);
   });
-  const lines = existsSync(results) ? readFileSync(results, "utf8").trimEnd().split("\n") : [];
-  return { code, output, lines: lines.map((line) => JSON.parse(line) as CaseLine) };
+  return { code, output };
 }
 
 /** Starts a program in the project's folder, its input being open. */
@@ -56,8 +72,7 @@ export function start(
   return spawn(file, args, {
     cwd: project.folder,
     env: { ...ownEnvironment(), RESULTS: resultsOf(project), ENGINE_FOLDER: project.engineFolder, ...env },
-    timeout: TIME_LIMIT_MS,
-    killSignal: "SIGKILL",
+    ...LIMITS,
   });
 }
 
@@ -68,7 +83,10 @@ function resultsOf(project: Project): string {
 /** The environment without what this test run put there. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(VITEST|NODE_OPTIONS|NODE_V8_COVERAGE|NODE_ENV|DEV|PROD|TEST|MODE|SSR|BASE_URL)/.test(name),
+    ([name]) =>
+      !/^(NDPARALLEL_TEST_REPORT|VITEST|NODE_OPTIONS|NODE_V8_COVERAGE|NODE_ENV|DEV|PROD|TEST|MODE|SSR|BASE_URL)/.test(
+        name,
+      ),
   );
   return Object.fromEntries(kept);
 }

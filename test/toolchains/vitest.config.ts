@@ -9,7 +9,7 @@ export default defineConfig({
     ...base.test,
     include: ["test/toolchains/*.test.ts"],
     exclude: [],
-    testTimeout: 120_000,
+    testTimeout: 240_000,
     hookTimeout: 60_000,
   },
 });
