@@ -201,7 +201,9 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     for await (const index of this.#ordered ? inOrder(this.tasks) : asTheyArrive(this.tasks)) {
       const task = this.tasks[index] as ClientTask;
       if (task.error !== undefined && !this.#returnExceptions) throw task.error;
-      yield* itemsWithErrors(this.assembly, task, index) as ItemOf<T>[];
+      const items =
+        task.error === undefined ? this.assembly.items(task.value, index) : itemsWithErrors(this.assembly, task, index);
+      yield* items as Iterable<ItemOf<T>>;
     }
   }
 
