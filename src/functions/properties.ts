@@ -4,9 +4,15 @@
  */
 
 type Values = Readonly<Record<string, unknown>>;
-type Accessors = Readonly<Record<string, readonly [get: unknown, set: unknown]>>;
+type Accessors = Readonly<Record<string, Accessor>>;
 
-/** Values, and accessors as pairs of getter and setter, by key. Symbols of the language have keys like `@@iterator`. */
+/** A getter and a setter, as far as there are any. */
+export interface Accessor {
+  readonly get?: unknown;
+  readonly set?: unknown;
+}
+
+/** Values and accessors by key. Symbols of the language have keys like `@@iterator`. */
 export interface AddedProperties {
   readonly values: Values | undefined;
   readonly accessors: Accessors | undefined;
@@ -15,13 +21,14 @@ export interface AddedProperties {
 /** The enumerable properties of `object`; those keyed by a symbol that somebody made do not travel. */
 export function readProperties(object: object): AddedProperties {
   const values: Record<string, unknown> = {};
-  const accessors: Record<string, [unknown, unknown]> = {};
+  const accessors: Record<string, Accessor> = {};
   for (const key of Reflect.ownKeys(object)) {
     const property = Object.getOwnPropertyDescriptor(object, key);
     const name = nameOfKey(key);
     if (!property?.enumerable || name === undefined) continue;
-    if (property.get || property.set) accessors[name] = [property.get, property.set];
-    else values[name] = property.value;
+    const { get, set, value } = property;
+    if (get || set) accessors[name] = { ...(get && { get }), ...(set && { set }) };
+    else values[name] = value;
   }
   return { values: unlessEmpty(values), accessors: unlessEmpty(accessors) };
 }
@@ -35,9 +42,12 @@ export function addProperties(object: object, values: Values | undefined, access
   for (const [name, value] of Object.entries(values ?? {})) {
     Object.defineProperty(object, keyOfName(name), { value, writable: true, enumerable: true, configurable: true });
   }
-  for (const [name, [get, set]] of Object.entries(accessors ?? {})) {
-    const accessor = { get: get as () => unknown, set: set as (value: unknown) => void };
-    Object.defineProperty(object, keyOfName(name), { ...accessor, enumerable: true, configurable: true });
+  for (const [name, accessor] of Object.entries(accessors ?? {})) {
+    Object.defineProperty(object, keyOfName(name), {
+      ...(accessor as PropertyDescriptor),
+      enumerable: true,
+      configurable: true,
+    });
   }
 }
 

@@ -2,6 +2,8 @@
  * The form in which a function travels, and the memory of which received function came in which form.
  */
 
+import type { Accessor } from "./properties.ts";
+
 /** Anything that `typeof` calls a function, classes included. */
 export type AnyFunction = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
 
@@ -33,10 +35,10 @@ export interface FunctionBody {
   readonly captures?: Readonly<Record<string, unknown>>;
   /** Its own enumerable properties; of a class, the static fields. */
   readonly own?: Readonly<Record<string, unknown>>;
-  readonly ownAccessors?: Readonly<Record<string, readonly [get: unknown, set: unknown]>>;
+  readonly ownAccessors?: Readonly<Record<string, Accessor>>;
   /** What was added to its `prototype`. */
   readonly prototype?: Readonly<Record<string, unknown>>;
-  readonly prototypeAccessors?: Readonly<Record<string, readonly [get: unknown, set: unknown]>>;
+  readonly prototypeAccessors?: Readonly<Record<string, Accessor>>;
 }
 
 /** A received function: how it was made, and the values that its cells have now. */

@@ -7,8 +7,8 @@ import { toolOrSkip, urlOrSkip } from "./tools.ts";
 import { useWorkspace } from "./workspace.ts";
 
 const workspace = useWorkspace();
-const esm = ["common", "enums", "import-meta"];
-const commonjs = ["common", "enums", "commonjs"];
+const esm = ["common", "enums", "disposables", "import-meta"];
+const commonjs = ["common", "enums", "disposables", "commonjs"];
 
 describe("tsx", () => {
   test("in a package of type module", async (context) => {

@@ -43,13 +43,53 @@ describe("Node", () => {
 
 describe("the tests of functions, all of them", () => {
   const others = versions.filter((major) => !process.versions.node.startsWith(`${major}.`));
-  const files = ["functions", "cluster/functions.test.ts", "cluster/decorators.test.ts"];
+  const files = [
+    "functions",
+    "cluster/functions.test.ts",
+    "cluster/function-cases.test.ts",
+    "cluster/decorators.test.ts",
+  ];
 
   test.for(others)("on Node %s", async (major, context) => {
     const vitest = toolOrSkip(context, "vitest/vitest.mjs");
     const command = [nodeOrSkip(context, major), vitest, "run", ...files.map((file) => `test/${file}`)] as const;
     const { code, output } = await runInRepository([...command], { NDPARALLEL_SKIP_BUILD: "1" });
     expect(code, output).toBe(0);
+  });
+});
+
+describe("flags of Node", () => {
+  const flags: readonly (readonly [string, string[], Record<string, string>])[] = [
+    ["--enable-source-maps", ["--enable-source-maps"], {}],
+    ["--inspect", ["--inspect=127.0.0.1:0"], {}],
+    ["NODE_V8_COVERAGE", [], { NODE_V8_COVERAGE: "coverage" }],
+  ];
+  test.for(flags)("%s", async ([name, options, env], context) => {
+    const project = workspace.project(`flag ${name}`, "module");
+    await compileWithTsc(context, project, "main-erasable", { target: "es2023", sourceMap: true });
+    await expectCases(project, erasable, ["node", ...options, project.file("out/main-erasable.js")], env);
+  });
+
+  test.for([
+    ["commonjs", 'const { Cluster } = require("ndparallel"); const { basename } = require("node:path");'],
+    ["module", 'import { Cluster } from "ndparallel"; import { basename } from "node:path";'],
+  ] as const)("--eval, %s", async ([type, imports]) => {
+    const project = workspace.project(`eval ${type}`, type);
+    const program = `${imports}
+      const rate = 3;
+      const scale = (x) => x * rate;
+      async function main() {
+        const cluster = await Cluster.start({ engines: 1 });
+        const client = await cluster.connect();
+        console.log(JSON.stringify(await client.at(0).apply((x) => [scale(x), basename("/a/b")], 2)));
+        client.close();
+        await cluster.stop();
+      }
+      main();`;
+    const { code, output } = await runProgram(project, ["node", `--input-type=${type}`, "--eval", program]);
+    expect(output.trim().split("\n").at(-1)).toBe('[6,"b"]');
+    expect(code, output).toBe(0);
+    await expectNoProcesses(project);
   });
 });
 
@@ -68,7 +108,11 @@ describe("types stripped by Node", () => {
 
   test.for([22, 24])("%s, enums transformed", async (major, context) => {
     const project = workspace.project(`transform types ${major}`, "module");
-    const command = [nodeOrSkip(context, major), "--experimental-transform-types", project.file("src/main.ts")];
+    const command = [
+      nodeOrSkip(context, major),
+      "--experimental-transform-types",
+      project.file("src/main-transformed.ts"),
+    ];
     await expectCases(project, ["common", "enums", "import-meta"], command);
   });
 });

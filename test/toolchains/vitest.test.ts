@@ -7,7 +7,7 @@ import { toolOrSkip } from "./tools.ts";
 import { type Project, useWorkspace } from "./workspace.ts";
 
 const workspace = useWorkspace();
-const esm = ["common", "enums", "import-meta"];
+const esm = ["common", "enums", "disposables", "import-meta"];
 
 function makeProject(name: string, options: object): Project {
   const config = { include: ["src/vitest-cases.ts"], globalSetup: "src/vitest-setup.ts", ...options };
