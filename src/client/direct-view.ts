@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { TypedArray } from "../ndarray-transport/dtypes.ts";
 import type { NdArray } from "../ndarray-transport/ndarrays.ts";
-import { type JoinOptions, join } from "../parallel-map/join.ts";
+import { type JoinOptions, joinReceived } from "../parallel-map/join.ts";
 import { partition } from "../parallel-map/partition.ts";
 import { sequenceLength, toSequence } from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
@@ -185,7 +185,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
     return this.#return(() =>
       this.#send<Named>(
         { operation: "pull", names: checkName(name) },
-        { single: this.#single, assemble: (values) => join(values, options), items: (value) => [value] },
+        { single: this.#single, assemble: (values) => joinReceived(values, options), items: (value) => [value] },
       ),
     );
   }

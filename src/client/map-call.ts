@@ -1,6 +1,7 @@
 /** One map over partitions: planned, sent as one task for each engine, and joined in one output. */
 
-import { join } from "../parallel-map/join.ts";
+import { readonlyWhole } from "../ndarray-transport/reception.ts";
+import { joinReceived } from "../parallel-map/join.ts";
 import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
 import { blockRanges } from "../parallel-map/plan.ts";
 import { elementsOf, isSequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
@@ -30,7 +31,7 @@ export function planMap(fn: unknown, sequences: readonly unknown[], engines: num
   const assemble = (values: readonly unknown[]): unknown => {
     const joined = new MapOutput(output, length);
     for (const [index, value] of values.entries()) joined.write((ranges[index] as { start: number }).start, value);
-    return joined.finish();
+    return readonlyWhole(joined.finish());
   };
   const counts = ranges.map((range) => range.stop - range.start);
   return { each, assembly: { single, assemble, items: (value) => elementsOf(value as never), counts } };
@@ -62,7 +63,7 @@ export function planParts(fn: unknown, args: readonly unknown[], engines: number
     return { operation: "apply", fn, args: parts };
   });
   const assemble = (values: readonly unknown[]): unknown =>
-    values.length === 0 ? sliceSequence(first, { start: 0, stop: 0 }) : join(values);
+    values.length === 0 ? readonlyWhole(sliceSequence(first, { start: 0, stop: 0 })) : joinReceived(values);
   return {
     each,
     assembly: { single, assemble, items: (value) => (isSequence(value) ? elementsOf(value as never) : [value]) },

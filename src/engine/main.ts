@@ -10,6 +10,7 @@ import { connect } from "../channel/connector.ts";
 import { DataPlane } from "../channel/data/data-plane.ts";
 import { explainReferenceError } from "../functions/revive.ts";
 import { createSerializer } from "../functions/serializer.ts";
+import { acceptImmutableSources } from "../ndarray-transport/segments/immutable.ts";
 import { type WriteDetection, WriteGuard, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
 import type { Message, Welcome } from "../protocol/messages.ts";
 import { setSurroundingEngine } from "../protocol/within-engine.ts";
@@ -35,6 +36,7 @@ for (const event of ["unhandledRejection", "uncaughtException"] as const) {
   });
 }
 
+acceptImmutableSources();
 await run();
 
 async function run(): Promise<void> {

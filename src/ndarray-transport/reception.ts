@@ -1,7 +1,10 @@
 /** In what memory received bytes end up, so that writes to them are refused, or noticed. */
 
+import { constructorOf, dtypeOf, isTypedArray, type TypedArray } from "./dtypes.ts";
+import { isNdArray, makeNdArray } from "./ndarrays.ts";
+import { markReadonly } from "./readonly.ts";
 import { hasImmutable, immutable } from "./segments/immutable.ts";
-import { isMapped } from "./segments/slices.ts";
+import { isMapped, isOwned } from "./segments/slices.ts";
 import type { Memory } from "./types.ts";
 import { residentCopy } from "./write-guard/resident-memory.ts";
 
@@ -55,4 +58,26 @@ export function keepReceived(bytes: Uint8Array, { readonly, resident }: Receptio
     immutables.set(made, made);
   }
   return new Uint8Array(made, byteOffset, byteLength);
+}
+
+/**
+ * What this process joined from received parts is received, too: it is read-only.
+ *
+ * @param whole memory that nothing else uses, if it is an array; anything else comes back as it is
+ */
+export function readonlyWhole(whole: unknown): unknown {
+  if (isTypedArray(whole)) return markReadonly(immutableArray(whole));
+  if (isNdArray(whole) && isTypedArray(whole.data)) {
+    return markReadonly(makeNdArray(immutableArray(whole.data), whole.shape, whole.stride, whole.offset));
+  }
+  return markReadonly(whole);
+}
+
+function immutableArray(array: TypedArray): TypedArray {
+  const { buffer, byteLength } = array;
+  const canBe = hasImmutable() && buffer instanceof ArrayBuffer && !immutables.has(buffer) && !isOwned(buffer);
+  if (!canBe || byteLength === 0 || byteLength !== buffer.byteLength) return array;
+  const made = immutable(buffer);
+  immutables.set(made, made);
+  return Buffer.isBuffer(array) ? Buffer.from(made) : new (constructorOf(dtypeOf(array)))(made);
 }

@@ -2,6 +2,7 @@
 
 import { isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray, sizeOf } from "../ndarray-transport/ndarrays.ts";
+import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
 import { allocateLike, type PartitionOptions } from "./partition.ts";
 import { checkDistribution, type Distribution, type Placement, placements } from "./plan.ts";
@@ -33,6 +34,11 @@ export function join(parts: readonly unknown[], options: JoinOptions = {}): unkn
   checkFirstAxis(parts, axis);
   if (parts.length > 0 && parts.every(isTypedArray)) return joinTypedArrays(parts, dist);
   return joinItems(parts, dist);
+}
+
+/** Joins parts that were received: as {@link join}, but the whole is read-only as they are. */
+export function joinReceived(parts: readonly unknown[], options?: JoinOptions): unknown {
+  return readonlyWhole(join(parts, options));
 }
 
 function joinTypedArrays(parts: readonly TypedArray[], dist: Distribution): TypedArray {

@@ -1,7 +1,7 @@
 /** Arrays over the wire: every element type, size, layout and depth comes through bit for bit, and is read-only. */
 
 import ndarray from "ndarray";
-import { isReadonly, type NdArray, ReadOnlyError, RemoteError, type TypedArray, writable } from "ndparallel";
+import { isReadonly, type NdArray, parallel, ReadOnlyError, RemoteError, type TypedArray, writable } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import {
   type ArrayClass,
@@ -264,6 +264,27 @@ describe("read-only", () => {
     own.set(0, 0, 100);
     expect(own.get(0, 0)).toBe(100);
     expectSameNdArray(received, matrix);
+  });
+
+  test("what the client joins from the engines' parts is received, too", async () => {
+    const array = counting(1000);
+    await shared.all.scatter("part", array);
+    const matrix = ndarray(new Float64Array(12), [4, 3]);
+    const joined: (Float64Array | NdArray)[] = [
+      (await shared.all.gather("part")) as Float64Array,
+      await shared.all.map((x: number) => x + 1, array),
+      await shared.all.map((row: NdArray) => row, matrix as NdArray),
+      await parallel(shared.all)((x: Float64Array) => x.map((item) => item * 2))(array),
+      await parallel(shared.all)((x: Float64Array) => x.slice())(new Float64Array(0)),
+    ];
+    for (const whole of joined) {
+      expect(isReadonly(whole)).toBe(true);
+      const set = whole.set as (...values: unknown[]) => unknown;
+      expect(() => set.call(whole, 0, 0, 0)).toThrow(ReadOnlyError);
+      expect(isReadonly(writable(whole))).toBe(false);
+    }
+    expect(isReadonly(array)).toBe(false);
+    array.fill(3);
   });
 
   test("what was never sent, or was sent from here, may be written", async () => {

@@ -88,6 +88,11 @@ export function privatize(buffer: ArrayBufferLike): void {
   received.get(buffer)?.makeOwn(segmentPool);
 }
 
+/** Whether `buffer` is shared memory of this process. */
+export function isOwned(buffer: ArrayBufferLike): boolean {
+  return owned.has(buffer);
+}
+
 /** Whether `buffer` was received through shared memory, so that {@link takeMappedChanges} tells what is written to it. */
 export function isMapped(buffer: ArrayBufferLike): boolean {
   return received.has(buffer);
