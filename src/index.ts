@@ -3,6 +3,7 @@
 export type { ReturnWhen } from "./client/arrivals.ts";
 export { AsyncHubResult } from "./client/async-hub-result.ts";
 export { AsyncResult, type GetOptions, type ItemOf, type WaitOutcome } from "./client/async-result.ts";
+export type { BalancedFlags, RetryPolicy } from "./client/balanced-flags.ts";
 export type { PerTarget } from "./client/call-description.ts";
 export { Client } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/connection-file.ts";
@@ -13,8 +14,11 @@ export type {
   RemoteDecorator,
   RemoteFunction,
 } from "./client/decorator-types.ts";
-export { DirectView, type ExecuteOptions, type ScatterOptions } from "./client/direct-view.ts";
+export { Dependency, type DependencyInput, type DependencyJob, type DependencyOptions } from "./client/dependency.ts";
+export type { ExecuteOptions, ScatterOptions } from "./client/direct-options.ts";
+export { DirectView } from "./client/direct-view.ts";
 export type { DisplayOptions, GroupBy } from "./client/display-outputs.ts";
+export { engineClient, isOnEngine } from "./client/engine-client.ts";
 export type { ClientEvents } from "./client/events.ts";
 export type { ConnectOptions } from "./client/find-cluster.ts";
 export type { DirectFlags } from "./client/flags.ts";
@@ -26,7 +30,8 @@ export type {
   ResultStatus,
 } from "./client/hub-client.ts";
 export type { Job, TaskName } from "./client/jobs.ts";
-export type { ElementOf, ElementsOf, MapResult, SequenceInput } from "./client/map-types.ts";
+export { LoadBalancedView } from "./client/load-balanced-view.ts";
+export type { ElementOf, ElementsOf, ImapInput, MapResult, SequenceInput } from "./client/map-types.ts";
 export type { DisplayedOutput, Metadata } from "./client/metadata.ts";
 export type { OutputStream, StreamOptions } from "./client/output-stream.ts";
 export type { InteractiveOptions } from "./client/progress.ts";
@@ -35,10 +40,11 @@ export type { Shape, ShapeOf, Targets } from "./client/targets.ts";
 export type { AbortOptions, OutputChunk } from "./client/task.ts";
 export type { ResultName } from "./client/task-client.ts";
 export type { Operand, Operators, RecordExtras, RecordKey, TaskQuery, TaskRecord } from "./client/task-records.ts";
+export { Timeline, type TimelineSpan } from "./client/timeline.ts";
 export type { DateChoice, TimeStamp } from "./client/timing.ts";
 export type { Wait } from "./client/waiting.ts";
 export { Cluster, type ClusterJson } from "./cluster/cluster.ts";
-export type { ClusterOptions, LauncherName } from "./cluster/cluster-options.ts";
+export type { ClusterOptions, ControllerOptions, LauncherName } from "./cluster/cluster-options.ts";
 export type { ClusterSummary } from "./cluster/discovery.ts";
 export {
   CompositeError,
@@ -79,5 +85,8 @@ export type { PartitionOptions } from "./parallel-map/partition.ts";
 export type { Distribution } from "./parallel-map/plan.ts";
 export type { DataWay } from "./protocol/data-messages.ts";
 export type { ControllerStatus, EngineInfo } from "./protocol/messages.ts";
+export type { HeartbeatPolicy, RestartPolicy } from "./protocol/policies.ts";
+export type { SchemeName } from "./protocol/schemes.ts";
 export { asParallel, asRemote, parallel, remote } from "./remote/decorators.ts";
-export type { ViewSource } from "./remote/view-source.ts";
+export { depend, requires } from "./remote/depend.ts";
+export type { BalancedViewSource, ViewSource } from "./remote/view-source.ts";

@@ -1,27 +1,40 @@
 /** The order in which the tasks of a call are looked at while they arrive. */
 
+import type { Growth } from "./growth.ts";
 import type { ClientTask } from "./task.ts";
 
 /** The index of each task in turn, once it has settled. */
-export async function* inOrder(tasks: readonly ClientTask[]): AsyncGenerator<number, void, undefined> {
-  for (const [index, task] of tasks.entries()) {
+export async function* inOrder(tasks: readonly ClientTask[], growth?: Growth): AsyncGenerator<number, void, undefined> {
+  for (let index = 0; ; index++) {
+    while (index >= tasks.length) {
+      if (growth === undefined || growth.isComplete) return;
+      await new Promise<void>((resolve) => growth.onChange(resolve));
+    }
+    const task = tasks[index] as ClientTask;
     if (!task.settled) await new Promise<unknown>((resolve) => task.whenSettled(resolve));
     yield index;
   }
 }
 
 /** The index of each task, first the one that settles first. */
-export async function* asTheyArrive(tasks: readonly ClientTask[]): AsyncGenerator<number, void, undefined> {
+export async function* asTheyArrive(
+  tasks: readonly ClientTask[],
+  growth?: Growth,
+): AsyncGenerator<number, void, undefined> {
   const arrived: number[] = [];
   let wake: (() => void) | undefined;
-  tasks.forEach((task, index) => {
+  const watch = (task: ClientTask, index: number): void => {
     task.whenSettled(() => {
       arrived.push(index);
       wake?.();
     });
-  });
-  for (let given = 0; given < tasks.length; given++) {
-    if (arrived.length === given) {
+  };
+  tasks.forEach(watch);
+  growth?.onTask(watch);
+  growth?.onComplete(() => wake?.());
+  for (let given = 0; given < tasks.length || growth?.isComplete === false; given++) {
+    while (arrived.length === given) {
+      if (given === tasks.length && growth?.isComplete !== false) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -53,16 +66,25 @@ export function checkReturnWhen(value: unknown): ReturnWhen {
 }
 
 /** Resolves when the wait is over. */
-export function untilReturn(tasks: readonly ClientTask[], returnWhen: ReturnWhen): Promise<void> {
+export function untilReturn(tasks: readonly ClientTask[], returnWhen: ReturnWhen, growth?: Growth): Promise<void> {
   return new Promise((resolve) => {
-    let left = tasks.length;
-    if (left === 0) resolve();
-    for (const task of tasks) {
+    const isGrowing = growth?.isComplete === false;
+    let left = tasks.length + (isGrowing ? 1 : 0);
+    const less = (): void => {
+      if (--left === 0) resolve();
+    };
+    const watch = (task: ClientTask): void =>
       task.whenSettled(({ error }) => {
-        left--;
-        const enough = returnWhen === "firstCompleted" || (returnWhen === "firstException" && error !== undefined);
-        if (enough || left === 0) resolve();
+        if (returnWhen === "firstCompleted" || (returnWhen === "firstException" && error !== undefined)) resolve();
+        less();
       });
-    }
+    if (left === 0) resolve();
+    for (const task of tasks) watch(task);
+    if (!isGrowing) return;
+    growth?.onTask((task) => {
+      left++;
+      watch(task);
+    });
+    growth?.onComplete(less);
   });
 }

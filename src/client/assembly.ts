@@ -11,6 +11,8 @@ export interface Assembly<T> {
   items(value: unknown, index: number): Iterable<unknown>;
   /** How many items each task gives: one, unless the call is a map. */
   readonly counts?: readonly number[] | undefined;
+  /** How many items there are in all, where the tasks are not all known at once. */
+  readonly length?: number | undefined;
 }
 
 /** The value of a single task as it is. */

@@ -4,6 +4,7 @@ import { CompositeError } from "../errors.ts";
 import { asTheyArrive, checkReturnWhen, inOrder, type ReturnWhen, untilReturn } from "./arrivals.ts";
 import { type Assembly, bareValue, itemsWithErrors, valueList, valueWithErrors } from "./assembly.ts";
 import { CallDescription } from "./call-description.ts";
+import type { Growth } from "./growth.ts";
 import { type InteractiveOptions, showProgress } from "./progress.ts";
 import { SENT, type SendTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
@@ -28,6 +29,8 @@ export interface WaitOutcome {
 export interface AsyncResultParts<T> {
   readonly session: Session;
   readonly tasks: readonly ClientTask[];
+  /** Where further ones are added to `tasks`. */
+  readonly growth?: Growth | undefined;
   readonly assembly: Assembly<T>;
   /** Iteration yields what arrives first first, when `false`. */
   readonly ordered?: boolean | undefined;
@@ -52,7 +55,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
 
   /** Made by views; not for programs to call. */
   constructor(parts: AsyncResultParts<T>) {
-    super(parts.tasks, parts.assembly);
+    super(parts.tasks, parts.assembly, parts.growth);
     this.#session = parts.session;
     this.#ordered = parts.ordered ?? true;
     this.#tracker = parts.tracker ?? SENT;
@@ -105,7 +108,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
       throw new TypeError('get cannot give a part: returnWhen must be "firstException" or "allCompleted"');
     const early = when === "firstException" && !returnExceptions;
     if (!early) await this.untilSettled(options);
-    else await within(untilReturn(this.tasks, when), options, this.describeWait());
+    else await within(untilReturn(this.tasks, when, this.growth), options, this.describeWait());
     if (this.#owner && this.ready) this.#session.forget(this.tasks);
     if (returnExceptions) return valueWithErrors(this.assembly, this.tasks);
     const errors = this.tasks.flatMap((task) => task.error ?? []);
@@ -125,7 +128,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     const when = wait.returnWhen === undefined ? undefined : checkReturnWhen(wait.returnWhen);
     try {
       if (when === undefined) await this.untilSettled(wait);
-      else await within(untilReturn(this.tasks, when), wait, this.describeWait());
+      else await within(untilReturn(this.tasks, when, this.growth), wait, this.describeWait());
     } catch {
       // Time is over; what has ended until now counts.
     }
@@ -198,7 +201,9 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     if (this.assembly.single && this.assembly.counts === undefined) {
       throw new TypeError("the result of a single target has no items to iterate over: await it instead");
     }
-    for await (const index of this.#ordered ? inOrder(this.tasks) : asTheyArrive(this.tasks)) {
+    for await (const index of this.#ordered
+      ? inOrder(this.tasks, this.growth)
+      : asTheyArrive(this.tasks, this.growth)) {
       const task = this.tasks[index] as ClientTask;
       if (task.error !== undefined && !this.#returnExceptions) throw task.error;
       const items =
@@ -226,6 +231,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
    */
   async abort(options: AbortOptions = {}): Promise<void> {
     if (this.ready) throw new Error("the result is there already: nothing is left to abort");
+    this.growth?.stop();
     await this.#session.abort(this.tasks, options);
   }
 

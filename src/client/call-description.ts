@@ -3,6 +3,7 @@
 import { TimeoutError } from "../errors.ts";
 import { type Assembly, itemCount } from "./assembly.ts";
 import { checkGroupBy, type DisplayOptions, displayOutputs } from "./display-outputs.ts";
+import type { Growth } from "./growth.ts";
 import type { DisplayedOutput, Metadata } from "./metadata.ts";
 import { OutputStream, type StreamOptions } from "./output-stream.ts";
 import type { ClientTask } from "./task.ts";
@@ -15,18 +16,29 @@ export type PerTarget<T> = T | T[];
 export class CallDescription {
   protected readonly tasks: readonly ClientTask[];
   protected readonly assembly: Assembly<unknown>;
+  /** Where tasks are added while the call runs. */
+  protected readonly growth: Growth | undefined;
   #pending: number;
   #settled: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
-  constructor(tasks: readonly ClientTask[], assembly: Assembly<unknown>) {
+  constructor(tasks: readonly ClientTask[], assembly: Assembly<unknown>, growth?: Growth) {
     this.tasks = tasks;
     this.assembly = assembly;
+    this.growth = growth;
     this.#pending = tasks.length;
     const oneSettled = (): void => {
       if (--this.#pending === 0) this.#onSettled?.();
     };
     for (const task of tasks) task.whenSettled(oneSettled);
+    if (growth === undefined || growth.isComplete) return;
+    // Not ready before it is known that there will be no more.
+    this.#pending++;
+    growth.onTask((task) => {
+      this.#pending++;
+      task.whenSettled(oneSettled);
+    });
+    growth.onComplete(oneSettled);
   }
 
   /** Whether every task has ended, well or not. */
@@ -85,7 +97,8 @@ export class CallDescription {
 
   /** How many items the result has: those of a map, else one for each engine. */
   get size(): number {
-    return this.tasks.reduce((sum, _, index) => sum + itemCount(this.assembly, index), 0);
+    const { length } = this.assembly;
+    return length ?? this.tasks.reduce((sum, _, index) => sum + itemCount(this.assembly, index), 0);
   }
 
   /** How many of them have arrived. */

@@ -2,14 +2,18 @@
 
 import { staysBehind } from "../functions/inert.ts";
 import type { ControllerStatus } from "../protocol/messages.ts";
+import { defaultBalancedFlags, mergeBalancedFlags } from "./balanced-flags.ts";
 import { DirectView } from "./direct-view.ts";
 import type { ClientEvents } from "./events.ts";
 import { type ConnectOptions, checkConnectOptions, findInfo } from "./find-cluster.ts";
 import { defaultFlags } from "./flags.ts";
 import { HubClient } from "./hub-client.ts";
 import { messageIdsOf, type TaskName } from "./jobs.ts";
+import { LoadBalancedView } from "./load-balanced-view.ts";
 import { Session } from "./session.ts";
 import { checkTargets, idAt, idsInSlice, type ShapeOf, type Targets } from "./targets.ts";
+import type { TaskQuery } from "./task-records.ts";
+import { spansOf, TIMELINE_KEYS, Timeline } from "./timeline.ts";
 import type { Wait } from "./waiting.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -65,6 +69,11 @@ export class Client extends HubClient {
     return this.#view(checkTargets(targets, this.session));
   }
 
+  /** The engines that are there when a task is to run, or these: each task goes to one of them that is free and fits. */
+  loadBalancedView(targets?: Targets | null): LoadBalancedView<false> {
+    return new LoadBalancedView(this.session, mergeBalancedFlags(defaultBalancedFlags, { targets }, this.session));
+  }
+
   /** One view for each engine, in the order of their ids. */
   *[Symbol.iterator](): Generator<DirectView<"one", false>, void, undefined> {
     for (const id of this.ids) yield this.#view(id);
@@ -85,6 +94,14 @@ export class Client extends HubClient {
   async abort(jobs?: TaskName | readonly TaskName[]): Promise<void> {
     const taskIds = jobs === undefined ? [...this.outstanding] : messageIdsOf(jobs, this.session);
     if (taskIds.length > 0) await this.session.link.request<"abort">({ method: "abort", taskIds });
+  }
+
+  /**
+   * Who ran what when, as far as the hub remembers: of all tasks, or of those that match a query as {@link dbQuery}
+   * takes it.
+   */
+  async timeline(query: TaskQuery = {}): Promise<Timeline> {
+    return new Timeline(spansOf(await this.dbQuery(query, TIMELINE_KEYS)));
   }
 
   /** What the controller knows of the cluster, and how many forged or malformed messages it has refused. */
@@ -127,3 +144,4 @@ export class Client extends HubClient {
 
 staysBehind(Client, "a client");
 staysBehind(DirectView, "a view");
+staysBehind(LoadBalancedView, "a view");

@@ -56,6 +56,8 @@ export class ControllerLink {
   #onEnded: (() => void) | undefined;
   #connection: Connection | undefined;
   #nextRequest = 0;
+  /** For how many things it is waited. */
+  #held = 0;
   #ended: ConnectionError | undefined;
 
   /** Use {@link ControllerLink.connect}. */
@@ -128,16 +130,25 @@ export class ControllerLink {
   /** Something is waited for: the process stays alive. */
   hold(): void {
     this.#connection?.hold();
+    this.#waitFor(1);
   }
 
   release(): void {
     this.#connection?.release();
+    this.#waitFor(-1);
   }
 
   /** Sends what is queued and closes. */
   close(): void {
     this.#end(new ConnectionError("the client was closed"));
     this.#connection?.close();
+  }
+
+  /** Within a task, the engine may do something else meanwhile. */
+  #waitFor(change: number): void {
+    if (this.#ended !== undefined) return;
+    this.#held += change;
+    surroundingEngine()?.waitsFor(change);
   }
 
   #receive(message: Message, buffers: Uint8Array[]): void {
@@ -166,6 +177,7 @@ export class ControllerLink {
 
   #end(error: ConnectionError): void {
     if (this.#ended !== undefined) return;
+    this.#waitFor(-this.#held);
     this.#ended = error;
     this.#onWelcome?.reject(error);
     for (const request of this.#requests.values()) request.reject(error);

@@ -46,7 +46,8 @@ export function sendCall<T>(
   return new AsyncResult<T>({ session, tasks, assembly, tracker });
 }
 
-function abortOn(signal: AbortSignal, session: Session, tasks: readonly ClientTask[]): void {
+/** Aborts the tasks, also those that are added, when the signal does. */
+export function abortOn(signal: AbortSignal, session: Session, tasks: readonly ClientTask[]): void {
   const abort = (): void => {
     session.abort(tasks).catch(() => undefined);
   };
@@ -54,8 +55,8 @@ function abortOn(signal: AbortSignal, session: Session, tasks: readonly ClientTa
   whenAllSettled(tasks, () => signal.removeEventListener("abort", abort));
 }
 
-/** At once if there are none. */
-function whenAllSettled(tasks: readonly ClientTask[], listener: () => void): void {
+/** Calls `listener` when all have settled; at once if there are none. */
+export function whenAllSettled(tasks: readonly ClientTask[], listener: () => void): void {
   let left = tasks.length;
   if (left === 0) listener();
   for (const task of tasks) {

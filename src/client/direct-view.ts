@@ -1,8 +1,6 @@
 /** The view that addresses engines: calls, namespaces, scatter and gather. */
 
 import { readFileSync } from "node:fs";
-import type { TypedArray } from "../ndarray-transport/dtypes.ts";
-import type { NdArray } from "../ndarray-transport/ndarrays.ts";
 import { type JoinOptions, joinReceived } from "../parallel-map/join.ts";
 import { partition } from "../parallel-map/partition.ts";
 import { sequenceLength, toSequence } from "../parallel-map/sequences.ts";
@@ -12,27 +10,18 @@ import { setCurrentView } from "./current-view.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
 import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import { type Order, sendCall } from "./direct-call.ts";
+import { directImap } from "./direct-imap.ts";
+import type { ExecuteOptions, ScatterOptions } from "./direct-options.ts";
 import { type DirectFlags, mergeFlags, type ResolvedFlags, type WithBlock, type WithTargets } from "./flags.ts";
+import { flattened } from "./flatten.ts";
 import { importNames } from "./import-names.ts";
 import { planMap, planParts } from "./map-call.ts";
-import type { ElementOf, ElementsOf, MapResult, SequenceInput } from "./map-types.ts";
+import type { ElementOf, ElementsOf, ImapInput, MapResult, SequenceInput } from "./map-types.ts";
 import { checkFunction, checkName, checkNames, checkRecord } from "./parameters.ts";
 import { reduceAssembly } from "./reduce-call.ts";
 import type { Returned, Shaped } from "./result-types.ts";
 import type { Session } from "./session.ts";
 import { resolveTargets, type Shape } from "./targets.ts";
-
-/** How a sequence is divided. */
-export interface ScatterOptions extends JoinOptions {
-  /** Partitions of length one become their only element. */
-  readonly flatten?: boolean;
-}
-
-/** What executed code reports. */
-export interface ExecuteOptions {
-  /** Do not report the value of the last expression. */
-  readonly silent?: boolean;
-}
 
 // biome-ignore lint/suspicious/noExplicitAny: what lies in a namespace has no type here; the caller knows it
 type Named = any;
@@ -118,6 +107,18 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
     return await this.#map<Q, R>(fn, sequences);
   }
 
+  /** {@link map} as an async iterator, also of endless and asynchronous sequences: elements go to the targets in turn. */
+  imap<Q extends [ImapInput, ...ImapInput[]], R>(
+    fn: (...items: ElementsOf<Q>) => R,
+    ...sequences: Q
+  ): AsyncGenerator<Awaited<R>, void, undefined> {
+    return directImap(
+      { session: this.#session, flags: this.#flags, targets: this.#resolve() },
+      checkFunction(fn),
+      sequences,
+    );
+  }
+
   /**
    * Folds a sequence: each engine its part, and one of them the parts' results, so `fn` must be associative.
    * @throws TypeError for an empty sequence without `initial`.
@@ -172,9 +173,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
       const targets = this.#resolve();
       const { flatten = false, ...how } = options;
       const parts = partition(toSequence(sequence, "sequence"), targets.length, how);
-      const values = parts.map((part) =>
-        flatten && sequenceLength(part, how.axis) === 1 ? onlyElement(part, how.axis) : part,
-      );
+      const values = flatten ? flattened(parts, how.axis) : parts;
       const each = values.map((value) => ({ operation: "push" as const, record: { [name]: value } }));
       return this.#send<void>({ each }, this.#nothing(), targets);
     });
@@ -223,7 +222,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
   applyParts(fn: (...args: never[]) => unknown, args: readonly unknown[]): Returned<B, Named> {
     return this.#return(() => {
       const targets = this.#resolve();
-      const { each, assembly } = planParts(checkFunction(fn), args, targets.length, this.#single);
+      const { each, assembly } = planParts(checkFunction(fn), args, { parts: targets.length }, this.#single);
       return this.#send<Named>({ each }, assembly, targets);
     });
   }
@@ -304,10 +303,4 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
     const blocking = async (): Promise<T> => await call();
     return blocking() as Returned<B, T>;
   }
-}
-
-function onlyElement(part: readonly unknown[] | TypedArray | NdArray, axis = 0): unknown {
-  if (Array.isArray(part) || ArrayBuffer.isView(part)) return (part as ArrayLike<unknown>)[0];
-  const array = part as NdArray;
-  return array.shape.length === 1 ? array.get(0) : array.pick(...array.shape.map((_, i) => (i === axis ? 0 : null)));
 }

@@ -3,7 +3,7 @@
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { joinReceived } from "../parallel-map/join.ts";
 import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
-import { blockRanges } from "../parallel-map/plan.ts";
+import { blockRanges, chunkRanges } from "../parallel-map/plan.ts";
 import { elementsOf, isSequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Assembly } from "./assembly.ts";
@@ -41,7 +41,12 @@ export function planMap(fn: unknown, sequences: readonly unknown[], engines: num
  * The parts of a parallel function's call: every sequence is divided, everything else goes whole to each engine.
  * @throws TypeError without a sequence, RangeError for sequences of different lengths.
  */
-export function planParts(fn: unknown, args: readonly unknown[], engines: number, single: boolean): MapPlan {
+export function planParts(
+  fn: unknown,
+  args: readonly unknown[],
+  how: { readonly parts: number } | { readonly chunkSize: number },
+  single: boolean,
+): MapPlan {
   const sequences = args.map((arg, index) => (isSequence(arg) ? toSequence(arg, `argument ${index}`) : undefined));
   const lengths = sequences.flatMap((sequence) => (sequence === undefined ? [] : sequenceLength(sequence)));
   const length = lengths[0];
@@ -54,7 +59,8 @@ export function planParts(fn: unknown, args: readonly unknown[], engines: number
   if (lengths.some((other) => other !== length)) {
     throw new RangeError(`the sequences of a parallel call must have one length; given: ${lengths.join(", ")}`);
   }
-  const ranges = blockRanges(length, engines).filter((range) => range.stop > range.start);
+  const all = "parts" in how ? blockRanges(length, how.parts) : chunkRanges(length, how.chunkSize);
+  const ranges = all.filter((range) => range.stop > range.start);
   const each = ranges.map((range): CallValue => {
     const parts = args.map((arg, index) => {
       const sequence = sequences[index];

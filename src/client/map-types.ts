@@ -6,6 +6,9 @@ import type { NdArray } from "../ndarray-transport/ndarrays.ts";
 /** Anything that can be partitioned. */
 export type SequenceInput = Iterable<unknown> | TypedArray | NdArray;
 
+/** Anything whose elements can be taken one after another, also an endless or an asynchronous sequence. */
+export type ImapInput = SequenceInput | AsyncIterable<unknown>;
+
 /** What `fn` is called with for each element of `Q`. */
 export type ElementOf<Q> = Q extends TypedArray
   ? Q[number]
@@ -14,7 +17,9 @@ export type ElementOf<Q> = Q extends TypedArray
       any
     : Q extends Iterable<infer E>
       ? E
-      : never;
+      : Q extends AsyncIterable<infer E>
+        ? E
+        : never;
 
 /** The parameters of a function that is mapped over the sequences `Q`. */
 export type ElementsOf<Q extends readonly unknown[]> = { [K in keyof Q]: ElementOf<Q[K]> };

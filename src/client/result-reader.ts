@@ -98,6 +98,7 @@ export class ResultReader {
     const { metadata } = task;
     metadata.engineId = engineId;
     metadata.engineUuid = engineUuid;
+    task.duration = outcome.duration;
     if (outcome.started !== undefined) metadata.started = new Date(outcome.started);
     if (outcome.completed !== undefined) metadata.completed = new Date(outcome.completed);
     if (outcome.status !== "ok" || outcome.payload === undefined) {

@@ -3,7 +3,6 @@
  */
 
 import { DataPlane } from "../channel/data/data-plane.ts";
-import type { Packer } from "../channel/data/packing.ts";
 import { ConnectionError } from "../errors.ts";
 import { createSerializer } from "../functions/serializer.ts";
 import type { ModuleMode } from "../functions/stand-ins.ts";
@@ -12,26 +11,17 @@ import type { DataWay } from "../protocol/data-messages.ts";
 import type { EngineInfo, Message, Output } from "../protocol/messages.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
 import { ControllerLink } from "./controller-link.ts";
-import type { EncodedCall } from "./encode-call.ts";
 import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
 import { ResultCache } from "./result-cache.ts";
 import { ResultReader } from "./result-reader.ts";
+import type { Submission } from "./submission.ts";
 import { type AbortOptions, ClientTask } from "./task.ts";
+import { publishSubmit } from "./task-channels.ts";
 import type { Wait } from "./waiting.ts";
 
 /** How many ids of past tasks the history keeps. */
 const HISTORY_LIMIT = 100_000;
-
-/** What is to run, and where. */
-export interface Submission {
-  readonly call: EncodedCall;
-  /** What packs the calls that are sent together; one for this call alone unless given. */
-  readonly packer?: Packer | undefined;
-  readonly engineIds: readonly number[];
-  readonly label?: string | undefined;
-  readonly onSent?: (() => void) | undefined;
-}
 
 export interface SessionOptions {
   /** Milliseconds. */
@@ -156,6 +146,22 @@ export class Session {
     return tasks;
   }
 
+  /** A task for whichever engine fits, not sent yet. */
+  newTask(label: string | undefined): ClientTask {
+    return new ClientTask(this.#newTaskId(), -1, { label });
+  }
+
+  /** Sends such a task. */
+  post(task: ClientTask, message: Message, buffers: readonly Uint8Array[], onSent?: () => void): void {
+    const { ended } = this.link;
+    if (ended === undefined) {
+      this.#track(task);
+      this.link.send(message, buffers, onSent);
+    } else {
+      task.reject(ended);
+    }
+  }
+
   /**
    * A task of this client that is in flight, or has ended and is `kept` here, or one that the hub knows; its result
    * comes as if it were sent now.
@@ -229,6 +235,7 @@ export class Session {
   }
 
   #track(task: ClientTask): void {
+    publishSubmit(task.metadata);
     this.#outstanding.set(task.id, task);
     this.link.hold();
     this.#history.push(task.id);

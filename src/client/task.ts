@@ -1,6 +1,7 @@
 /** One task as its client sees it: pending, then settled with a value or an error. */
 
 import { type DisplayedOutput, type Metadata, newMetadata } from "./metadata.ts";
+import { publishSettle } from "./task-channels.ts";
 
 /** A piece of what a task wrote. */
 export interface OutputChunk {
@@ -23,6 +24,8 @@ export class ClientTask {
   settled = false;
   error: Error | undefined;
   value: unknown;
+  /** How long the task kept its engine, in milliseconds, once it has ended. */
+  duration: number | undefined;
   #onSettled: ((task: ClientTask) => void)[] | undefined = [];
   #onOutput: Set<(chunk: OutputChunk) => void> | undefined;
 
@@ -84,6 +87,7 @@ export class ClientTask {
   #settle(): void {
     this.settled = true;
     this.metadata.received = new Date();
+    publishSettle(this.metadata);
     const listeners = this.#onSettled;
     this.#onSettled = undefined;
     if (listeners !== undefined) for (const listener of listeners) listener(this);

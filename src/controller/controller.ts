@@ -101,12 +101,8 @@ export class Controller {
     switch (hello.role) {
       case "client":
         return this.#greetClient(hello, connection);
-      case "engine": {
-        const engine = this.#registry.addEngine(hello, connection);
-        this.#data.addPeer(engine.uuid, connection);
-        connection.send({ ...this.#welcome(), engineId: engine.engineId });
-        return this.#enginePeer(engine);
-      }
+      case "engine":
+        return this.#enginePeer(this.#registry.addEngine(hello, connection));
       case "agent":
         this.#registry.addAgent(hello, connection);
         connection.send({ type: "welcome", clusterId: this.#options.clusterId });
@@ -249,6 +245,9 @@ export class Controller {
   }
 
   #engineUp(engine: Engine): void {
+    this.#data.addPeer(engine.uuid, engine.connection);
+    // Before the tasks that have waited for it.
+    engine.connection.send({ ...this.#welcome(), engineId: engine.engineId });
     this.#router.engineUp(engine);
     this.#broadcast({ type: "engineUp", engine: engineInfo(engine) });
   }

@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
 import { DataPlane } from "../channel/data/data-plane.ts";
+import { importModule } from "../functions/import-module.ts";
 import { explainReferenceError } from "../functions/revive.ts";
 import { createSerializer } from "../functions/serializer.ts";
 import { acceptImmutableSources } from "../ndarray-transport/segments/immutable.ts";
@@ -125,7 +126,8 @@ function writeDetection(): WriteDetection {
 function offerToClients(engine: Engine, engineId: number, clusterId: string): void {
   const { uuid, host, port, key } = configuration;
   const waitsFor = (change: number): void => engine.waitsFor(change);
-  setSurroundingEngine({ uuid, engineId, clusterId, host, port, key, waitsFor });
+  const load = (specifier: string): Promise<Record<string, unknown>> => importModule(specifier, process.cwd());
+  setSurroundingEngine({ uuid, engineId, clusterId, host, port, key, waitsFor, load });
 }
 
 /** A thread, because the main one may compute for hours when the agent dies. */

@@ -13,6 +13,8 @@ export interface SurroundingEngine {
   readonly key: string;
   /** A client waits for so many tasks more (or, negative, fewer): as long as it waits for any, the engine takes others. */
   waitsFor(change: number): void;
+  /** Loads a module, found from the engine's working directory. */
+  load(specifier: string): Promise<Record<string, unknown>>;
 }
 
 const PLACE = Symbol.for("ndparallel.engine");

@@ -1,5 +1,6 @@
 /** The decorators: `remote` and `parallel`, and `asRemote`, which recovers the full type of what they made. */
 
+import type { BalancedFlags } from "../client/balanced-flags.ts";
 import { decoratorFactories } from "../client/decorator-factory.ts";
 import type {
   ParallelDecorator,
@@ -9,10 +10,11 @@ import type {
 } from "../client/decorator-types.ts";
 import type { DirectView } from "../client/direct-view.ts";
 import type { DirectFlags, WithBlock, WithTargets } from "../client/flags.ts";
+import type { LoadBalancedView } from "../client/load-balanced-view.ts";
 import type { Shape } from "../client/targets.ts";
 import { travelsAs } from "../functions/stand-ins.ts";
 import { decorateNothing, decorator } from "./decorate.ts";
-import { type ViewSource, viewGetter } from "./view-source.ts";
+import { type BalancedViewSource, type ViewSource, viewGetter } from "./view-source.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
@@ -37,24 +39,30 @@ const wrappers = new WeakSet<object>();
  * const perEngine = await norm(new Float64Array([3, 4])); // number[]
  * ```
  */
+export function remote<B extends boolean = false, const F extends BalancedFlags = Record<never, never>>(
+  view: BalancedViewSource<B>,
+  flags?: F,
+): RemoteDecorator<"one", WithBlock<F, B>>;
 export function remote<
   S extends Shape = "many",
   B extends boolean = false,
   const F extends DirectFlags = Record<never, never>,
->(view?: ViewSource<S, B>, flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>> {
+>(view?: ViewSource<S, B>, flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>>;
+export function remote(view?: unknown, flags?: DirectFlags | BalancedFlags): unknown {
   const getView = viewGetter("remote", view, flags);
   return decorator("remote", (fn) =>
     wrap(
       fn,
-      (args) => getView().apply(fn, ...args),
-      (sequences) => getView().map(fn as never, ...(sequences as [never[]])),
+      (args) => (getView() as DirectView).apply(fn, ...args),
+      (sequences) => (getView() as DirectView).map(fn as never, ...(sequences as [never[]])),
     ),
-  ) as unknown as RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>>;
+  );
 }
 
 /**
  * Makes a function run on parts: the sequences among the arguments are divided over the engines, each engine calls the
- * function once with its part, and the results are joined. Other arguments go to every engine whole.
+ * function once with its part, and the results are joined. Other arguments go to every engine whole. On a load-balanced
+ * view the parts are chunks, of `chunkSize` elements if that is a number, which go to whichever engines are free.
  *
  * @param view as for {@link remote}
  * @param flags flags over those of the view
@@ -65,18 +73,23 @@ export function remote<
  * const y = await relu(big); // Float32Array
  * ```
  */
+export function parallel<B extends boolean = false, const F extends BalancedFlags = Record<never, never>>(
+  view: BalancedViewSource<B>,
+  flags?: F,
+): ParallelDecorator<WithBlock<F, B>>;
 export function parallel<B extends boolean = false, const F extends DirectFlags = Record<never, never>>(
   view?: ViewSource<Shape, B>,
   flags?: F,
-): ParallelDecorator<WithBlock<F, B>> {
+): ParallelDecorator<WithBlock<F, B>>;
+export function parallel(view?: unknown, flags?: DirectFlags | BalancedFlags): unknown {
   const getView = viewGetter("parallel", view, flags);
   return decorator("parallel", (fn) =>
     wrap(
       fn,
       (args) => getView().applyParts(fn, args),
-      (sequences) => getView().map(fn as never, ...(sequences as [never[]])),
+      (sequences) => (getView() as DirectView).map(fn as never, ...(sequences as [never[]])),
     ),
-  ) as unknown as ParallelDecorator<WithBlock<F, B>>;
+  );
 }
 
 /**
@@ -88,7 +101,7 @@ export function parallel<B extends boolean = false, const F extends DirectFlags 
  */
 export function asRemote<A extends unknown[], R, S extends Shape = Shape, B extends boolean = false>(
   fn: (...args: A) => Promise<R>,
-  _view?: DirectView<S, B>,
+  _view?: DirectView<S, B> | (S extends "one" ? LoadBalancedView<B> : never),
 ): RemoteFunction<A, R, S, B> {
   if (wrappers.has(fn)) return fn as unknown as RemoteFunction<A, R, S, B>;
   throw new TypeError("asRemote takes a function that remote or parallel made");

@@ -38,6 +38,7 @@ export class BalancedTasks {
     this.#book = book;
     this.#board = board;
     this.balancer = new Balancer(board, dispatch);
+    book.onEnd = (task) => this.#forget(task);
   }
 
   /** When time alone changes something for a task. */
@@ -125,11 +126,6 @@ export class BalancedTasks {
 
   /** A task has ended, of whatever kind: those that depend on it go on. */
   ended(task: TaskState, succeeded: boolean): void {
-    if (isBalanced(task)) {
-      this.balancer.leave(task);
-      this.#dependencies.forget(task);
-      this.#timers.set(task, Number.POSITIVE_INFINITY);
-    }
     const decided = this.#dependencies.ended(task.taskId, { succeeded, engineId: task.engineId });
     for (const { task: dependent, verdict } of decided) this.#decide(dependent, verdict);
   }
@@ -151,6 +147,13 @@ export class BalancedTasks {
     this.#book.instruct({ type: "takeBack", taskIds, engineId: engine.engineId });
   }
 
+  #forget(task: TaskState): void {
+    if (!isBalanced(task)) return;
+    this.balancer.leave(task);
+    this.#dependencies.forget(task);
+    this.#timers.set(task, Number.POSITIVE_INFINITY);
+  }
+
   #decide(task: BalancedTask, verdict: Verdict): void {
     if (verdict.type === "met") {
       task.places = verdict.places;
@@ -163,7 +166,7 @@ export class BalancedTasks {
 
   #enqueue(task: BalancedTask, atFront: boolean): void {
     if (this.balancer.isStranded(task)) this.#strand([task]);
-    else this.balancer.enqueue(task, atFront, this.#book.now);
+    else this.balancer.enqueue(task, atFront);
   }
 
   /** No engine that is there can run these tasks: they wait if one may still come, or fail. */
@@ -175,9 +178,10 @@ export class BalancedTasks {
         this.#enqueue(task, true);
         continue;
       }
-      const { failure, reason, isFinal } = whyStranded(task, this.#board.engines);
+      const { failure, reason: why, isFinal } = whyStranded(task, this.#board.engines);
+      const reason = task.deaths > 0 ? `${task.lastDeath}; then ${why}` : why;
       const mayWait = this.#expected > 0 || task.deadline < Number.POSITIVE_INFINITY;
-      if (!isFinal && mayWait) this.balancer.enqueue(task, true, this.#book.now);
+      if (!isFinal && mayWait) this.balancer.enqueue(task, true);
       else this.#book.fail(task, failure, reason);
     }
   }

@@ -35,11 +35,11 @@ export class Balancer {
   }
 
   /** The task goes to an engine now, if there is one for it, or waits. */
-  enqueue(task: BalancedTask, atFront: boolean, now: number): void {
+  enqueue(task: BalancedTask, atFront: boolean): void {
     const lane = this.#laneOf(task);
     // Only what is first of its kind may find an engine that has room.
     const engine = lane.size === 0 || atFront ? this.#engineFor(task, lane) : undefined;
-    if (engine !== undefined && !restrains(this.#board, engine, lane, task, now)) {
+    if (engine !== undefined) {
       this.#leaveIfEmpty(lane);
       this.#send(task, engine);
       return;

@@ -10,7 +10,7 @@ const FRESHNESS = 0.05;
 /** Shorter durations are taken for this one, in milliseconds: clocks tell nothing below. */
 const SHORTEST_MS = 0.005;
 /** An engine's slowness counts from so many tasks on. */
-const ENOUGH_TASKS = 4;
+const ENOUGH_TASKS = 6;
 
 interface KindStatistics {
   count: number;

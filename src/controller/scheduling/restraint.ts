@@ -8,7 +8,7 @@ import type { Lane } from "./lanes.ts";
 import type { BalancedTask, EngineState } from "./task-state.ts";
 
 /** Engines that are less than so many times slower than the fastest take what comes. */
-const CLEARLY_SLOWER = 1.5;
+const CLEARLY_SLOWER = 2;
 
 /** Whether the engine, which has room, had better not take the task, the first of its lane. */
 export function restrains(

@@ -13,6 +13,8 @@ export class TaskBook {
   /** Tasks that have ended, whose dependents do not know yet. */
   #ended: TaskState[] = [];
   readonly #succeeded = new Set<TaskState>();
+  /** Called at once for each task that ends, so that nothing more is done with it. */
+  onEnd: (task: TaskState) => void = () => undefined;
 
   /** The instructions since the last call. */
   takeInstructions(): Instruction[] {
@@ -61,6 +63,7 @@ export class TaskBook {
   #end(task: TaskState): void {
     task.status = "ended";
     this.tasks.delete(task.taskId);
+    this.onEnd(task);
     this.#ended.push(task);
   }
 }

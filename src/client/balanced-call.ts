@@ -1,0 +1,112 @@
+/** Sends load-balanced tasks and makes their results. */
+
+import type { BalancedRequest } from "../protocol/balancing.ts";
+import type { CallValue } from "../protocol/calls.ts";
+import type { Assembly } from "./assembly.ts";
+import { AsyncResult } from "./async-result.ts";
+import type { ResolvedBalancedFlags } from "./balanced-flags.ts";
+import { abortOn, whenAllSettled } from "./direct-call.ts";
+import { type EncodedCall, encodeCall } from "./encode-call.ts";
+import { CallTracker } from "./send-tracker.ts";
+import type { Session } from "./session.ts";
+import type { Submission } from "./submission.ts";
+import type { ClientTask } from "./task.ts";
+
+/** Who sends, and how. */
+export interface BalancedSender {
+  readonly session: Session;
+  readonly flags: ResolvedBalancedFlags;
+}
+
+/** A call, and how many items it goes through. */
+export interface BalancedOrder {
+  readonly call: CallValue;
+  readonly units: number;
+}
+
+/** @throws SerializationError when a parameter cannot be sent; nothing has been sent then. */
+export function sendBalanced<T>(
+  sender: BalancedSender,
+  orders: readonly BalancedOrder[],
+  assembly: Assembly<T>,
+): AsyncResult<T> {
+  const { session, flags } = sender;
+  flags.signal?.throwIfAborted();
+  // All of them before the first is sent.
+  const encoded = orders.map(({ call }) => encodeCall(call, session.serializerFor(flags.modules)));
+  const tracker = flags.track ? new CallTracker() : undefined;
+  const packer = session.plane.packer(tracker);
+  const onSent = tracker && (() => tracker.onSent());
+  const tasks = encoded.map((call, index) =>
+    submitBalanced(sender, call, requestFor(sender, orders[index] as BalancedOrder), { packer, onSent }),
+  );
+  tracker?.expect({
+    sends: encoded.length + packer.borrowed,
+    lent: packer.lent.length,
+    reclaim: () => session.plane.reclaim(packer.lent),
+  });
+  if (tracker !== undefined) whenAllSettled(tasks, () => tracker.finish());
+  if (flags.signal !== undefined) abortOn(flags.signal, session, tasks);
+  const { ordered, returnExceptions } = flags;
+  return new AsyncResult<T>({ session, tasks, assembly, tracker, ordered, returnExceptions });
+}
+
+/** Sends one task. */
+export function submitBalanced(
+  { session, flags }: BalancedSender,
+  call: EncodedCall,
+  request: BalancedRequest,
+  { packer = session.plane.packer(), onSent }: Pick<Submission, "packer" | "onSent"> = {},
+): ClientTask {
+  const { label } = flags;
+  const { operation, head: payload } = call;
+  const { carrier, inline } = packer.pack(call);
+  const task = session.newTask(label);
+  const { metadata } = task;
+  metadata.submitted = new Date();
+  const submitted = metadata.submitted.getTime();
+  session.post(
+    task,
+    { type: "submitBalanced", taskId: task.id, operation, submitted, label, request, payload, ...carrier },
+    inline,
+    onSent,
+  );
+  if (request.after !== undefined) metadata.after = request.after.taskIds;
+  if (request.follow !== undefined) metadata.follow = request.follow.taskIds;
+  return task;
+}
+
+/** What the scheduler is asked for. */
+export function requestFor({ flags }: BalancedSender, { call, units }: BalancedOrder): BalancedRequest {
+  const { label, targets, after, follow, timeout, retries, priority, resources } = flags;
+  const kind = label ?? kindOf(call);
+  const isPlain = priority === 0 && targets === "all" && !after && !follow && !retries && !resources;
+  if (isPlain && timeout === undefined) return { kind, units };
+  return {
+    kind,
+    units,
+    priority,
+    targets: targets === "all" ? undefined : typeof targets === "number" ? [targets] : targets,
+    resources,
+    after,
+    follow,
+    timeout,
+    retries,
+  };
+}
+
+const kinds = new WeakMap<object, string>();
+let nextKind = 0;
+
+/** A name for tasks that call the same function. */
+function kindOf(call: CallValue): string {
+  if (!("fn" in call) || (typeof call.fn !== "function" && typeof call.fn !== "object") || call.fn === null) {
+    return call.operation;
+  }
+  let kind = kinds.get(call.fn);
+  if (kind === undefined) {
+    kind = `${process.pid}.${nextKind++}`;
+    kinds.set(call.fn, kind);
+  }
+  return call.operation === "apply" ? kind : `${call.operation} ${kind}`;
+}

@@ -1,0 +1,153 @@
+/** One map over chunks, each a load-balanced task: of a given size, or of a size that grows and shrinks with the items. */
+
+import { TaskAborted } from "../errors.ts";
+import { readonlyWhole } from "../ndarray-transport/reception.ts";
+import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
+import { chunkRanges, type Range } from "../parallel-map/plan.ts";
+import { elementsOf, type Sequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
+import type { CallValue } from "../protocol/calls.ts";
+import type { Assembly } from "./assembly.ts";
+import { AsyncResult } from "./async-result.ts";
+import { type BalancedSender, requestFor, sendBalanced, submitBalanced } from "./balanced-call.ts";
+import { ChunkSizes } from "./chunk-sizes.ts";
+import { abortOn } from "./direct-call.ts";
+import { encodeCall } from "./encode-call.ts";
+import { Growth } from "./growth.ts";
+import type { ClientTask } from "./task.ts";
+
+const NOT_SENT = "the map was aborted before these items were sent";
+
+/** A map whose chunks are not decided yet. */
+interface MapOfItems {
+  readonly fn: unknown;
+  readonly length: number;
+  readonly callOf: (range: Range) => CallValue;
+  /** The ranges of the chunks, as they are decided. */
+  readonly ranges: Range[];
+  readonly assembly: Assembly<unknown>;
+}
+
+/**
+ * @param engines how many engines there are for it
+ * @throws TypeError when there is no sequence, or one of them is none; SerializationError
+ */
+export function balancedMap(
+  sender: BalancedSender,
+  fn: unknown,
+  sequences: readonly unknown[],
+  engines: number,
+): AsyncResult<unknown> {
+  const map = describeMap(fn, sequences);
+  const { chunkSize, signal } = sender.flags;
+  if (chunkSize === "auto") {
+    signal?.throwIfAborted();
+    return new Feeder(sender, map, engines).result;
+  }
+  for (const range of chunkRanges(map.length, chunkSize)) addRange(map, range);
+  const orders = map.ranges.map((range) => ({ call: map.callOf(range), units: range.stop - range.start }));
+  return sendBalanced(sender, orders, map.assembly);
+}
+
+function describeMap(fn: unknown, sequences: readonly unknown[]): MapOfItems {
+  if (sequences.length === 0) throw new TypeError("map needs at least one sequence after the function");
+  const normal = sequences.map((sequence, index) => toSequence(sequence, `sequence ${index} of the map`));
+  const length = Math.min(...normal.map((sequence) => sequenceLength(sequence)));
+  const output = outputKind(normal[0] as Sequence);
+  const ranges: Range[] = [];
+  const callOf = (range: Range): CallValue => {
+    const parts = normal.map((sequence) => sliceSequence(sequence, range));
+    return { operation: "map", fn, sequences: parts, output, offset: range.start };
+  };
+  const assemble = (values: readonly unknown[]): unknown => {
+    const joined = new MapOutput(output, length);
+    for (const [index, value] of values.entries()) joined.write((ranges[index] as Range).start, value);
+    return readonlyWhole(joined.finish());
+  };
+  const items = (value: unknown): Iterable<unknown> => elementsOf(value as never);
+  return { fn, length, callOf, ranges, assembly: { single: false, assemble, items, counts: [], length } };
+}
+
+function addRange({ ranges, assembly }: MapOfItems, range: Range): void {
+  ranges.push(range);
+  (assembly.counts as number[]).push(range.stop - range.start);
+}
+
+/** Sends chunks while there are items, so many at a time that every engine has one and the next one. */
+class Feeder {
+  readonly result: AsyncResult<unknown>;
+  readonly #sender: BalancedSender;
+  readonly #map: MapOfItems;
+  readonly #sizes: ChunkSizes;
+  readonly #growth: Growth = new Growth(() => this.#stop());
+  #position = 0;
+  #underWay = 0;
+
+  constructor(sender: BalancedSender, map: MapOfItems, engines: number) {
+    this.#sender = sender;
+    this.#map = map;
+    this.#sizes = new ChunkSizes(map.fn, engines);
+    const { session, flags } = sender;
+    const { ordered, returnExceptions, signal } = flags;
+    const { tasks } = this.#growth;
+    // What cannot be sent among the first is refused at once.
+    this.#feed(true);
+    const parts = { session, tasks, growth: this.#growth, assembly: map.assembly, ordered, returnExceptions };
+    this.result = new AsyncResult<unknown>(parts);
+    if (signal === undefined || this.#growth.isComplete) return;
+    signal.addEventListener("abort", this.#growth.stop, { once: true });
+    this.#growth.onComplete(() => signal.removeEventListener("abort", this.#growth.stop));
+    abortOn(signal, session, tasks);
+  }
+
+  #stop(): void {
+    const { length } = this.#map;
+    if (this.#position >= length) return;
+    this.#giveUp({ start: this.#position, stop: length }, new TaskAborted(NOT_SENT), "aborted");
+    this.#growth.complete();
+  }
+
+  #feed(isFirst: boolean): void {
+    const { length } = this.#map;
+    while (this.#position < length && this.#underWay < this.#sizes.mostUnderWay) {
+      const start = this.#position;
+      const stop = start + this.#sizes.next(length - start);
+      this.#position = stop;
+      try {
+        this.#send({ start, stop });
+      } catch (error) {
+        if (isFirst) throw error;
+        this.#giveUp({ start, stop: length }, error as Error, "error");
+      }
+    }
+    if (this.#position >= length && !this.#growth.isComplete) this.#growth.complete();
+  }
+
+  #send(range: Range): void {
+    const { session, flags } = this.#sender;
+    const call = this.#map.callOf(range);
+    const units = range.stop - range.start;
+    const encoded = encodeCall(call, session.serializerFor(flags.modules));
+    const task = submitBalanced(this.#sender, encoded, requestFor(this.#sender, { call, units }));
+    addRange(this.#map, range);
+    this.#underWay++;
+    this.#growth.add(task);
+    task.whenSettled(() => this.#settled(task, units));
+  }
+
+  #settled(task: ClientTask, units: number): void {
+    this.#underWay--;
+    if (task.duration !== undefined) this.#sizes.note(units, task.duration);
+    const isOver = task.metadata.status === "aborted" || this.#sender.session.link.ended !== undefined;
+    if (isOver) this.#stop();
+    else this.#feed(false);
+  }
+
+  /** The items of the range will not be sent. */
+  #giveUp(range: Range, error: Error, status: "error" | "aborted"): void {
+    this.#position = range.stop;
+    const task = this.#sender.session.newTask(this.#sender.flags.label);
+    addRange(this.#map, range);
+    this.#growth.add(task);
+    task.reject(this.#sender.session.link.ended ?? error, status);
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * An imap over the targets of a direct view, which take the elements in turn, one for each task, as many at a time as
+ * there are targets. Leaving the loop aborts what has not started.
+ */
+
+import type { CallValue } from "../protocol/calls.ts";
+import type { Destination } from "./direct-call.ts";
+import { encodeCall } from "./encode-call.ts";
+import { imap } from "./imap.ts";
+import type { ClientTask } from "./task.ts";
+
+export function directImap<R>(
+  { session, flags, targets }: Destination,
+  fn: unknown,
+  sequences: readonly unknown[],
+): AsyncGenerator<R, void, undefined> {
+  const { label, signal } = flags;
+  const submit = (args: readonly unknown[], index: number): ClientTask => {
+    const value: CallValue = { operation: "apply", fn, args };
+    const engineIds = [targets[index % targets.length] as number];
+    const [task] = session.submit({ call: encodeCall(value, session.serializerFor(flags.modules)), engineIds, label });
+    return task as ClientTask;
+  };
+  const abort = (tasks: readonly ClientTask[]): Promise<void> => session.abort(tasks);
+  return imap({ submit, abort, limit: targets.length, ordered: true, returnExceptions: false, signal }, sequences);
+}

@@ -1,0 +1,19 @@
+/**
+ * What happens to tasks, on channels of `node:diagnostics_channel`; free when nobody listens.
+ *
+ * `ndparallel:task:submit` and `ndparallel:task:settle` have the metadata of the task, as they are then.
+ */
+
+import { channel } from "node:diagnostics_channel";
+import type { Metadata } from "./metadata.ts";
+
+const submitChannel = channel("ndparallel:task:submit");
+const settleChannel = channel("ndparallel:task:settle");
+
+export function publishSubmit(metadata: Metadata): void {
+  if (submitChannel.hasSubscribers) submitChannel.publish(metadata);
+}
+
+export function publishSettle(metadata: Metadata): void {
+  if (settleChannel.hasSubscribers) settleChannel.publish(metadata);
+}

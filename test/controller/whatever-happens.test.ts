@@ -1,0 +1,266 @@
+/** Whatever happens: 100,000 random events, and after each what must always hold of a scheduler. */
+
+import { expect, test } from "vitest";
+import { type Instruction, Scheduler, type SchedulerEvent } from "../../src/controller/scheduler.ts";
+import { type BalancedRequest, DEFAULT_RETRIES, type RetryRequest } from "../../src/protocol/balancing.ts";
+import { type SchemeName, schemeNames } from "../../src/protocol/schemes.ts";
+import { seeded } from "./simulation.ts";
+
+interface Known {
+  readonly request: BalancedRequest | undefined;
+  /** Where it is; `undefined` while it is nowhere. */
+  at: number | undefined;
+  /** Sent, and perhaps begun. */
+  recalled: boolean;
+  runs: number;
+}
+
+/** Engines and clients as the outside sees them, kept from events and instructions alone. */
+class World {
+  readonly scheduler: Scheduler;
+  readonly tasks = new Map<string, Known>();
+  /** By engine: the tasks that were sent to it, in order. */
+  readonly engines = new Map<number, string[]>();
+  readonly retiring = new Set<number>();
+  readonly ended = new Map<string, "settle" | "fail" | "aborted">();
+  readonly #random: () => number;
+  now = 0;
+  #nextEngine = 0;
+  #nextTask = 0;
+  steps = 0;
+
+  constructor(scheme: SchemeName, seed: number, hwm: number | undefined) {
+    this.#random = seeded(seed);
+    this.scheduler = new Scheduler({ scheme, random: seeded(seed + 1), hwm });
+  }
+
+  step(): void {
+    const draw = this.#random();
+    this.now += this.#random() * 4;
+    if (this.engines.size < 2 || (draw < 0.02 && this.engines.size < 8)) this.#up();
+    else if (draw < 0.03) this.#down();
+    else if (draw < 0.035) this.#tell({ type: "retire", engineId: this.#retire() });
+    else if (draw < 0.4) this.#submit();
+    else if (draw < 0.85) this.#finish();
+    else if (draw < 0.9) this.#abort();
+    else if (draw < 0.95) this.#answerRecall();
+    else this.#tell({ type: "tick" });
+    this.#check();
+  }
+
+  /** Lets everything come to its end. */
+  drain(): void {
+    this.#tell({ type: "expect", engines: 0 });
+    if (this.engines.size === this.retiring.size) this.#up();
+    for (let i = 0; i < 100_000 && this.tasks.size > 0; i++) {
+      this.now += 1_000;
+      this.#tell({ type: "tick" });
+      this.#answerRecall();
+      this.#finish();
+      this.#check();
+    }
+  }
+
+  #pick<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.#random() * list.length)];
+  }
+
+  #up(): void {
+    const engineId = this.#nextEngine++;
+    this.engines.set(engineId, []);
+    this.#tell({ type: "engineUp", engineId, resources: engineId % 2 === 0 ? { gpu: 1 } : {} });
+  }
+
+  #down(): void {
+    const engineId = this.#pick([...this.engines.keys()]) as number;
+    const lost = this.engines.get(engineId) as string[];
+    this.engines.delete(engineId);
+    this.retiring.delete(engineId);
+    for (const taskId of lost) (this.tasks.get(taskId) as Known).at = undefined;
+    this.#tell({ type: "engineDown", engineId, reason: "killed" });
+    // A task for that engine alone cannot be anywhere else.
+    for (const [taskId, task] of this.tasks) {
+      if (task.request === undefined && this.engineOf(taskId) === engineId) throw new Error(`${taskId} was forgotten`);
+    }
+  }
+
+  engineOf(taskId: string): number {
+    return Number(taskId.split("@")[1] ?? -1);
+  }
+
+  #retire(): number {
+    const engineId = this.#pick([...this.engines.keys()]) as number;
+    this.retiring.add(engineId);
+    return engineId;
+  }
+
+  #submit(): void {
+    const ids = [...this.engines.keys()];
+    if (this.#random() < 0.2) {
+      const engineId = this.#pick(ids) as number;
+      const taskId = `d-${this.#nextTask++}@${engineId}`;
+      this.tasks.set(taskId, { request: undefined, at: undefined, recalled: false, runs: 0 });
+      this.#tell({ type: "submit", taskId, engineId });
+      return;
+    }
+    const taskId = `b-${this.#nextTask++}`;
+    const request = this.#request(ids);
+    this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0 });
+    this.#tell({ type: "submitBalanced", taskId, request });
+  }
+
+  #request(ids: readonly number[]): BalancedRequest {
+    const chance = (p: number): boolean => this.#random() < p;
+    const others = (): string[] => {
+      const known = [...this.tasks.keys()].slice(-20);
+      return [this.#pick(known), this.#pick(known)].filter((taskId) => taskId !== undefined);
+    };
+    const dependency = () => ({
+      taskIds: others(),
+      all: chance(0.5),
+      success: true,
+      failure: chance(0.3),
+    });
+    const place = this.#pick(["prefer", "other", "same"] as const) as RetryRequest["place"];
+    return {
+      kind: `k${Math.floor(this.#random() * 4)}`,
+      units: 1,
+      priority: chance(0.2) ? Math.floor(this.#random() * 3) : undefined,
+      targets: chance(0.15) ? [this.#pick(ids) as number, this.#pick(ids) as number] : undefined,
+      resources: chance(0.1) ? { gpu: 0.5 } : undefined,
+      after: chance(0.1) ? dependency() : undefined,
+      follow: chance(0.05) ? dependency() : undefined,
+      inputs: chance(0.05) ? others() : undefined,
+      timeout: chance(0.1) ? this.#random() * 200 : undefined,
+      retries: chance(0.3) ? { ...DEFAULT_RETRIES, error: 2, place } : undefined,
+      nested: chance(0.05) || undefined,
+    };
+  }
+
+  /** The first task of an engine ends; others cannot have begun. */
+  #finish(): void {
+    const engineId = this.#pick([...this.engines].filter(([, tasks]) => tasks.length > 0).map(([id]) => id));
+    if (engineId === undefined) return;
+    const tasks = this.engines.get(engineId) as string[];
+    const taskId = tasks.shift() as string;
+    const task = this.tasks.get(taskId) as Known;
+    task.at = undefined;
+    const draw = this.#random();
+    const status = draw < 0.1 ? "error" : draw < 0.13 && task.request !== undefined ? "unmet" : "ok";
+    this.#tell({ type: "finish", taskId, status, duration: this.#random() * 3 });
+  }
+
+  #abort(): void {
+    const taskId = this.#pick([...this.tasks.keys()]);
+    if (taskId !== undefined) this.#tell({ type: "abort", taskId });
+  }
+
+  /** An engine answers an order to give back: all but its first task, which it has begun. */
+  #answerRecall(): void {
+    for (const [engineId, tasks] of this.engines) {
+      const asked = tasks.filter((taskId) => this.tasks.get(taskId)?.recalled);
+      if (asked.length === 0) continue;
+      const back = asked.filter((taskId) => taskId !== tasks[0]);
+      this.engines.set(
+        engineId,
+        tasks.filter((taskId) => !back.includes(taskId)),
+      );
+      for (const taskId of asked) (this.tasks.get(taskId) as Known).recalled = false;
+      for (const taskId of back) (this.tasks.get(taskId) as Known).at = undefined;
+      this.#tell({ type: "recalled", taskIds: back, kept: asked.filter((taskId) => !back.includes(taskId)) });
+      return;
+    }
+  }
+
+  #tell(event: SchedulerEvent): void {
+    this.steps++;
+    for (const instruction of this.scheduler.handle(event, this.now)) this.#obey(instruction);
+  }
+
+  #obey(instruction: Instruction): void {
+    switch (instruction.type) {
+      case "dispatch":
+        this.#dispatch(instruction.taskId, instruction.engineId);
+        break;
+      case "takeBack":
+        for (const taskId of instruction.taskIds) (this.tasks.get(taskId) as Known).recalled = true;
+        break;
+      case "settle":
+      case "fail":
+      case "aborted": {
+        const { taskId, type } = instruction;
+        const task = this.tasks.get(taskId);
+        if (task === undefined) throw new Error(`${taskId} ended twice, or never was`);
+        if (task.at !== undefined) throw new Error(`${taskId} ended while engine ${task.at} has it`);
+        this.tasks.delete(taskId);
+        this.ended.set(taskId, type);
+        break;
+      }
+      case "retired":
+        if (!this.retiring.has(instruction.engineId))
+          throw new Error(`engine ${instruction.engineId} was not to retire`);
+        if (this.engines.get(instruction.engineId)?.length !== 0) throw new Error("it has work left");
+        break;
+      default:
+        break;
+    }
+  }
+
+  #dispatch(taskId: string, engineId: number): void {
+    const task = this.tasks.get(taskId);
+    const tasks = this.engines.get(engineId);
+    if (task === undefined || tasks === undefined) throw new Error(`${taskId} was sent to engine ${engineId}`);
+    if (task.at !== undefined) throw new Error(`${taskId} is at two engines`);
+    const { targets, resources } = task.request ?? {};
+    const mayRun =
+      task.request === undefined
+        ? engineId === this.engineOf(taskId)
+        : !this.retiring.has(engineId) &&
+          (targets?.includes(engineId) ?? true) &&
+          (resources === undefined || engineId % 2 === 0);
+    if (!mayRun) throw new Error(`${taskId} was sent to a wrong engine, ${engineId}`);
+    task.at = engineId;
+    task.recalled = false;
+    task.runs++;
+    tasks.push(taskId);
+    if (resources === undefined) return;
+    const used = tasks.filter((id) => this.tasks.get(id)?.request?.resources !== undefined);
+    if (used.length > 2) throw new Error(`engine ${engineId} has given away more than it offers`);
+  }
+
+  /** The queues are the sum of their parts, and say what the world says. */
+  #check(): void {
+    const queues = this.scheduler.queues();
+    let sum = 0;
+    for (const { engineId, waiting, dispatched } of queues) {
+      if (dispatched.join() !== (this.engines.get(engineId) ?? ["?"]).join()) {
+        throw new Error(`engine ${engineId}: ${dispatched} is not ${this.engines.get(engineId)}`);
+      }
+      sum += waiting.length + dispatched.length;
+    }
+    const unassigned = this.scheduler.unassigned().length;
+    if (queues.length !== this.engines.size) throw new Error("an engine is missing");
+    if (sum + unassigned !== this.tasks.size || this.scheduler.unfinished().length !== this.tasks.size) {
+      throw new Error(`${sum} + ${unassigned} tasks are not ${this.tasks.size}`);
+    }
+  }
+}
+
+test("no task is lost, doubled, or run on a wrong engine, in 100,000 random events under every scheme", {
+  timeout: 120_000,
+}, () => {
+  let steps = 0;
+  const ends = new Set<string>();
+  for (const [index, scheme] of schemeNames.entries()) {
+    for (let round = 0; round < 30; round++) {
+      const world = new World(scheme, 100 * index + round, [undefined, 1, 4, 0][round % 4]);
+      for (let i = 0; i < 1_000; i++) world.step();
+      world.drain();
+      expect([...world.tasks.keys()]).toEqual([]);
+      steps += world.steps;
+      for (const how of world.ended.values()) ends.add(how);
+    }
+  }
+  expect(steps).toBeGreaterThan(100_000);
+  expect([...ends].toSorted()).toEqual(["aborted", "fail", "settle"]);
+});
