@@ -1,0 +1,48 @@
+/** The types of calls on load-balanced views. */
+import { type AsyncResult, type Client, type LoadBalancedView, remote } from "ndparallel";
+import { type Equal, expectType } from "../equal.ts";
+
+declare const rc: Client;
+const view = rc.loadBalancedView();
+expectType<Equal<typeof view, LoadBalancedView<false>>>();
+
+// One engine: bare values, promises unwrapped, arguments checked.
+const bare = view.apply((x: number, y: string) => Promise.resolve(`${x}${y}`), 1, "a");
+expectType<Equal<typeof bare, AsyncResult<string>>>();
+// @ts-expect-error a string is no number
+view.apply((x: number) => x, "a");
+const blocking = view.with({ block: true, retries: { error: 2, place: "same" } }).apply((x: number) => x, 1);
+expectType<Equal<typeof blocking, Promise<number>>>();
+
+// Maps keep the kind of their input.
+const list = view.map((x: number) => String(x), [1, 2]);
+expectType<Equal<typeof list, AsyncResult<string[]>>>();
+const results = view.imap((x: number) => [x], [1, 2]);
+expectType<Equal<typeof results, AsyncGenerator<number[], void, undefined>>>();
+
+const decorated = remote(view)((x: number) => x > 1);
+const called = decorated(2);
+expectType<Equal<typeof called, AsyncResult<boolean>>>();
+
+// @ts-expect-error no such flag
+view.with({ colour: 1 });
+
+// Nobody knows beforehand where a task will run: data is not moved.
+// @ts-expect-error
+view.push({ a: 1 });
+// @ts-expect-error
+view.pull("a");
+// @ts-expect-error
+view.get("a");
+// @ts-expect-error
+view.set("a", 1);
+// @ts-expect-error
+view.update({ a: 1 });
+// @ts-expect-error
+view.scatter("a", [1]);
+// @ts-expect-error
+view.gather("a");
+// @ts-expect-error
+view.execute("1");
+// @ts-expect-error
+view.import("node:os");
