@@ -150,11 +150,6 @@ export function withdraw(mapping: Mapping, descriptor: SliceDescriptor): void {
   if (mappings.get(key) === mapping) mappings.delete(key);
 }
 
-/** Unmaps what is not in use. */
-export function unmapIdle(): void {
-  freeIdle(0);
-}
-
 function keyOf({ pid, fd, inode }: SliceDescriptor): string {
   return `${pid}:${fd}:${inode}`;
 }

@@ -93,11 +93,6 @@ export function writeToSlice(descriptor: SliceDescriptor, bytes: Uint8Array): vo
   segment.write(descriptor, bytes);
 }
 
-/** Lets go of the segments of others that are kept open for writing. */
-export function closeWritten(): void {
-  while (open.size > 0) closeOldest();
-}
-
 function closeOldest(): void {
   const [key, segment] = open.entries().next().value as [string, OpenSegment];
   open.delete(key);

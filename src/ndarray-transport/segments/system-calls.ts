@@ -21,12 +21,6 @@ export function isSharedMemoryAvailable(): boolean {
   return "calls" in sharedMemorySupport();
 }
 
-/** Why {@link isSharedMemoryAvailable} is false; `undefined` where it is true. */
-export function whySharedMemoryIsUnavailable(): string | undefined {
-  const found = sharedMemorySupport();
-  return "reason" in found ? found.reason : undefined;
-}
-
 /** @throws SegmentError with reason `unavailable` */
 export function systemCalls(): SystemCalls {
   const found = sharedMemorySupport();
