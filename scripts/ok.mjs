@@ -11,6 +11,7 @@ const steps = new Map([
   ["types", "types"],
   ["type tests", "test:types"],
   ["lint", "lint"],
+  ["tensor libraries", "test:tensors:install"], // for the tests of tensors
   ["tests", "test:run"],
   ["toolchains", "test:toolchains"],
   ["publint", "check:publint"],
@@ -37,7 +38,7 @@ for (const [name, script] of steps) {
 
 console.log("");
 for (const { name, passed, seconds } of results) {
-  console.log(`${passed ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1).padStart(7)} s`);
+  console.log(`${passed ? "ok    " : "FAILED"} ${name.padEnd(16)} ${seconds.toFixed(1).padStart(7)} s`);
 }
 const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
 console.log(failed.length === 0 ? "\nEverything is ok." : `\nFAILED: ${failed.join(", ")}`);

@@ -31,7 +31,15 @@ export type {
 } from "./client/hub-client.ts";
 export type { Job, TaskName } from "./client/jobs.ts";
 export { LoadBalancedView } from "./client/load-balanced-view.ts";
-export type { ElementOf, ElementsOf, ImapInput, MapResult, SequenceInput } from "./client/map-types.ts";
+export type {
+  ElementOf,
+  ElementsOf,
+  ImapInput,
+  MapResult,
+  SequenceInput,
+  StackedTensor,
+  TensorLike,
+} from "./client/map-types.ts";
 export type { DisplayedOutput, Metadata } from "./client/metadata.ts";
 export type { OutputStream, StreamOptions } from "./client/output-stream.ts";
 export type { InteractiveOptions } from "./client/progress.ts";
@@ -45,6 +53,7 @@ export type { DateChoice, TimeStamp } from "./client/timing.ts";
 export type { Wait } from "./client/waiting.ts";
 export { Cluster, type ClusterJson } from "./cluster/cluster.ts";
 export type { ClusterOptions, ControllerOptions, LauncherName } from "./cluster/cluster-options.ts";
+export type { DeviceRequest, DeviceRequests } from "./cluster/device-requests.ts";
 export type { ClusterSummary } from "./cluster/discovery.ts";
 export {
   CompositeError,
@@ -84,6 +93,7 @@ export type { WriteDetection } from "./ndarray-transport/write-guard/write-guard
 export type { PartitionOptions } from "./parallel-map/partition.ts";
 export type { Distribution } from "./parallel-map/plan.ts";
 export type { DataWay } from "./protocol/data-messages.ts";
+export type { DeviceInfo, DeviceKind, DeviceSpec } from "./protocol/devices.ts";
 export type { ControllerStatus, EngineInfo } from "./protocol/messages.ts";
 export type { HeartbeatPolicy, RestartPolicy } from "./protocol/policies.ts";
 export type { SchemeName } from "./protocol/schemes.ts";

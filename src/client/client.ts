@@ -1,6 +1,7 @@
 /** A client: the engines of one cluster, views on them, and what is in flight. */
 
 import { staysBehind } from "../functions/inert.ts";
+import type { DeviceInfo } from "../protocol/devices.ts";
 import type { ControllerStatus } from "../protocol/messages.ts";
 import { defaultBalancedFlags, mergeBalancedFlags } from "./balanced-flags.ts";
 import { DirectView } from "./direct-view.ts";
@@ -46,6 +47,14 @@ export class Client extends HubClient {
   /** How many engines are registered. */
   get size(): number {
     return this.session.engines.size;
+  }
+
+  /** The devices of the engines, by engine id; engines that were given none are not among them. */
+  devices(): Map<number, DeviceInfo> {
+    const given = [...this.session.engines.values()].sort((a, b) => a.engineId - b.engineId);
+    return new Map(
+      given.flatMap(({ engineId, device }) => (device === undefined ? [] : [[engineId, device] as const])),
+    );
   }
 
   get clusterId(): string {

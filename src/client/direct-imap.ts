@@ -4,6 +4,7 @@
  */
 
 import type { CallValue } from "../protocol/calls.ts";
+import { serializeWhenReady } from "../tensors/handler.ts";
 import type { Destination } from "./direct-call.ts";
 import { encodeCall } from "./encode-call.ts";
 import { imap } from "./imap.ts";
@@ -18,7 +19,12 @@ export function directImap<R>(
   const submit = (args: readonly unknown[], index: number): ClientTask => {
     const value: CallValue = { operation: "apply", fn, args };
     const engineIds = [targets[index % targets.length] as number];
-    const [task] = session.submit({ call: encodeCall(value, session.serializerFor(flags.modules)), engineIds, label });
+    const [task] = session.submit({
+      call: serializeWhenReady(() => encodeCall(value, session.serializerFor(flags.modules))),
+      operation: value.operation,
+      engineIds,
+      label,
+    });
     return task as ClientTask;
   };
   const abort = (tasks: readonly ClientTask[]): Promise<void> => session.abort(tasks);

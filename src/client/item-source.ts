@@ -2,7 +2,7 @@
 
 import { isTypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray } from "../ndarray-transport/ndarrays.ts";
-import { ndarrayItems, toSequence } from "../parallel-map/sequences.ts";
+import { elementsOf, ndarrayItems, toSequence } from "../parallel-map/sequences.ts";
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
@@ -50,5 +50,5 @@ function iteratorOf(sequence: unknown, name: string): AnyIterator {
     Iterable<unknown>;
   if (typeof startAsync === "function") return startAsync.call(sequence);
   if (typeof start === "function") return start.call(sequence);
-  return (toSequence(sequence, name) as readonly unknown[])[Symbol.iterator]();
+  return elementsOf(toSequence(sequence, name))[Symbol.iterator]();
 }

@@ -1,10 +1,18 @@
 /** One map over partitions: planned, sent as one task for each engine, and joined in one output. */
 
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
+import { foreignArrays, isForeign } from "../parallel-map/foreign.ts";
 import { joinReceived } from "../parallel-map/join.ts";
 import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
 import { blockRanges, chunkRanges } from "../parallel-map/plan.ts";
-import { elementsOf, isSequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
+import {
+  elementsOf,
+  isSequence,
+  type Sequence,
+  sequenceLength,
+  sliceSequence,
+  toSequence,
+} from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Assembly } from "./assembly.ts";
 
@@ -29,6 +37,8 @@ export function planMap(fn: unknown, sequences: readonly unknown[], engines: num
     return { operation: "map", fn, sequences: parts, output, offset: range.start };
   });
   const assemble = (values: readonly unknown[]): unknown => {
+    const [first] = normal;
+    if (values.length === 0 && isForeign(first)) return foreignArrays().whole(first);
     const joined = new MapOutput(output, length);
     for (const [index, value] of values.entries()) joined.write((ranges[index] as { start: number }).start, value);
     return readonlyWhole(joined.finish());
@@ -53,7 +63,7 @@ export function planParts(
   const first = sequences.find((sequence) => sequence !== undefined);
   if (length === undefined || first === undefined) {
     throw new TypeError(
-      "a parallel function needs an argument that can be divided: an array, a typed array, or an ndarray",
+      "a parallel function needs an argument that can be divided: an array, a typed array, an ndarray or a tensor",
     );
   }
   if (lengths.some((other) => other !== length)) {
@@ -69,9 +79,14 @@ export function planParts(
     return { operation: "apply", fn, args: parts };
   });
   const assemble = (values: readonly unknown[]): unknown =>
-    values.length === 0 ? readonlyWhole(sliceSequence(first, { start: 0, stop: 0 })) : joinReceived(values);
+    values.length === 0 ? emptyOf(first) : joinReceived(values);
   return {
     each,
     assembly: { single, assemble, items: (value) => (isSequence(value) ? elementsOf(value as never) : [value]) },
   };
+}
+
+function emptyOf(sequence: Sequence): unknown {
+  const part = sliceSequence(sequence, { start: 0, stop: 0 });
+  return isForeign(part) ? foreignArrays().whole(part) : readonlyWhole(part);
 }

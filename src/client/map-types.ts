@@ -3,8 +3,14 @@
 import type { TypedArray } from "../ndarray-transport/dtypes.ts";
 import type { NdArray } from "../ndarray-transport/ndarrays.ts";
 
+/** A tensor of any library, told by what all of them have. */
+export interface TensorLike {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
 /** Anything that can be partitioned. */
-export type SequenceInput = Iterable<unknown> | TypedArray | NdArray;
+export type SequenceInput = Iterable<unknown> | TypedArray | NdArray | TensorLike;
 
 /** Anything whose elements can be taken one after another, also an endless or an asynchronous sequence. */
 export type ImapInput = SequenceInput | AsyncIterable<unknown>;
@@ -19,10 +25,25 @@ export type ElementOf<Q> = Q extends TypedArray
       ? E
       : Q extends AsyncIterable<infer E>
         ? E
-        : never;
+        : Q extends TensorLike
+          ? // biome-ignore lint/suspicious/noExplicitAny: a tensor of a rank lower, for which the library has its own type
+            any
+          : never;
 
 /** The parameters of a function that is mapped over the sequences `Q`. */
 export type ElementsOf<Q extends readonly unknown[]> = { [K in keyof Q]: ElementOf<Q[K]> };
 
 /** What goes in decides what comes out. */
-export type MapResult<Q, R> = Q extends TypedArray ? Q : Q extends NdArray ? NdArray : R[];
+export type MapResult<Q, R> = Q extends TypedArray
+  ? Q
+  : Q extends NdArray
+    ? NdArray
+    : Q extends Iterable<unknown>
+      ? R[]
+      : Q extends TensorLike
+        ? StackedTensor
+        : R[];
+
+/** The results of a map over a tensor, stacked: a tensor of the same library. */
+// biome-ignore lint/suspicious/noExplicitAny: the general tensor type of a library cannot be told from a special one
+export type StackedTensor = any;

@@ -1,5 +1,7 @@
 /** What is known of one task: who ran it, when, and what it printed. */
 
+import type { DeviceInfo } from "../protocol/devices.ts";
+
 /** What a task showed with `display`: one value in several forms, by media type. */
 export interface DisplayedOutput {
   readonly data: Readonly<Record<string, unknown>>;
@@ -18,6 +20,8 @@ export interface Metadata {
   received: Date | undefined;
   engineId: number;
   engineUuid: string | undefined;
+  /** The device of the engine that ran it; undefined if that engine was given none. */
+  device: DeviceInfo | undefined;
   status: "ok" | "error" | "aborted" | undefined;
   error: Error | undefined;
   /** The value of the last expression of executed code. */
@@ -42,6 +46,7 @@ export function newMetadata(msgId: string, engineId: number, label: string | und
     received: undefined,
     engineId,
     engineUuid: undefined,
+    device: undefined,
     status: undefined,
     error: undefined,
     executeResult: undefined,

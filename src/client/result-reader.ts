@@ -3,6 +3,7 @@
 import type { DataPlane } from "../channel/data/data-plane.ts";
 import { ConnectionError, EngineError, SerializationError } from "../errors.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
+import type { DeviceInfo } from "../protocol/devices.ts";
 import type { Displayed, Published, Result } from "../protocol/messages.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import type { DisplayedOutput } from "./metadata.ts";
@@ -14,6 +15,8 @@ export interface ClientTasks {
   open(taskId: string): ClientTask | undefined;
   /** One that has not been settled, or not long ago. */
   known(taskId: string): ClientTask | undefined;
+  /** The device of an engine, if it has one. */
+  device(engineId: number): DeviceInfo | undefined;
   /** Takes a task out and settles it, if it is there still. */
   settle(taskId: string, settle: (task: ClientTask) => void): void;
   /** A task has been settled with a result of so many bytes. */
@@ -45,12 +48,15 @@ export class ResultReader {
       return;
     }
     const { buffers } = this.#plane.receive(outcome, inline);
-    if (!(buffers instanceof Promise)) {
+    // A tensor needs its library.
+    const preparation = outcome.payload && this.#serializer.prepare(outcome.payload);
+    if (!(buffers instanceof Promise) && preparation === undefined) {
       this.#tasks.settle(taskId, (task) => this.#finish(task, message, buffers));
       return;
     }
     this.#arriving.add(taskId);
-    buffers
+    Promise.all([buffers, preparation])
+      .then(([arrived]) => arrived)
       .finally(() => this.#arriving.delete(taskId))
       .then(
         (arrived) => this.#tasks.settle(taskId, (task) => this.#finish(task, message, arrived)),
@@ -99,6 +105,7 @@ export class ResultReader {
     metadata.engineId = engineId;
     metadata.engineUuid = engineUuid;
     task.duration = outcome.duration;
+    metadata.device = this.#tasks.device(engineId);
     if (outcome.started !== undefined) metadata.started = new Date(outcome.started);
     if (outcome.completed !== undefined) metadata.completed = new Date(outcome.completed);
     if (outcome.status !== "ok" || outcome.payload === undefined) {

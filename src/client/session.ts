@@ -4,17 +4,18 @@
 
 import { DataPlane } from "../channel/data/data-plane.ts";
 import { ConnectionError } from "../errors.ts";
-import { createSerializer } from "../functions/serializer.ts";
 import type { ModuleMode } from "../functions/stand-ins.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { DataWay } from "../protocol/data-messages.ts";
 import type { EngineInfo, Message, Output } from "../protocol/messages.ts";
+import { createTensorSerializer } from "../tensors/serializer.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
 import { ResultCache } from "./result-cache.ts";
 import { ResultReader } from "./result-reader.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { Submission } from "./submission.ts";
 import { type AbortOptions, ClientTask } from "./task.ts";
 import { publishSubmit } from "./task-channels.ts";
@@ -32,12 +33,13 @@ export interface SessionOptions {
 
 export class Session {
   readonly events: TypedEvents = new TypedEvents();
-  readonly serializer: Serializer = createSerializer();
-  readonly #byReference: Serializer = createSerializer({ modules: "reference" });
+  readonly serializer: Serializer = createTensorSerializer();
+  readonly #byReference: Serializer = createTensorSerializer({ modules: "reference" });
   /** Results that have come and have not been fetched. */
   readonly cache: ResultCache = new ResultCache();
   readonly #directory: EngineDirectory = new EngineDirectory(this.events);
   readonly #outstanding = new Map<string, ClientTask>();
+  readonly #sends = new SendQueue();
   #history: string[] = [];
   #nextTask = 0;
   #link: ControllerLink | undefined;
@@ -71,6 +73,7 @@ export class Session {
     session.#results = new ResultReader(session.#plane, session.serializer, {
       open: (taskId) => session.#outstanding.get(taskId),
       known: (taskId) => session.#known(taskId),
+      device: (engineId) => session.engines.get(engineId)?.device,
       settle: (taskId, settle) => session.#settle(taskId, settle),
       keep: (task, byteLength) => {
         if (session.isOwn(task.id)) session.cache.add(task, byteLength);
@@ -113,8 +116,7 @@ export class Session {
   }
 
   /** Sends one task to each of the engines; the call itself is sent once. */
-  submit({ call, packer = this.plane.packer(), engineIds, label, onSent }: Submission): ClientTask[] {
-    const { operation, head } = call;
+  submit({ call, operation, packer = this.plane.packer(), engineIds, label, onSent }: Submission): ClientTask[] {
     const submitted = new Date();
     const isExecute = operation === "execute";
     const tasks = engineIds.map((engineId) => {
@@ -128,20 +130,18 @@ export class Session {
       return tasks;
     }
     for (const task of tasks) this.#track(task);
-    const { carrier, inline } = packer.pack(call);
-    this.link.send(
-      {
-        type: "submit",
-        taskIds: tasks.map((task) => task.id),
-        engineIds,
-        operation,
-        submitted: submitted.getTime(),
-        label,
-        payload: head,
-        ...carrier,
+    const taskIds = tasks.map((task) => task.id);
+    const order = { type: "submit", taskIds, engineIds, operation, submitted: submitted.getTime(), label } as const;
+    this.#sends.add(
+      call,
+      (encoded) => {
+        if (this.link.ended !== undefined) return;
+        const { carrier, inline } = packer.pack(encoded);
+        this.link.send({ ...order, payload: encoded.head, ...carrier }, inline, onSent);
       },
-      inline,
-      onSent,
+      (error) => {
+        for (const task of tasks) this.#settle(task.id, () => task.reject(error));
+      },
     );
     return tasks;
   }

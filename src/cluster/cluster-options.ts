@@ -6,6 +6,8 @@ import { DATA_WAYS, type DataWay } from "../protocol/data-messages.ts";
 import type { HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
 import { type SchemeName, schemeNames } from "../protocol/schemes.ts";
 
+import { type DeviceRequests, parseDevices } from "./device-requests.ts";
+
 /** How processes are started. This machine is the only place so far. */
 export type LauncherName = "local";
 
@@ -39,6 +41,11 @@ export interface ClusterOptions {
    * runtime has immutable memory (Node 26) such a write throws at once, whatever is given.
    */
   readonly writeDetection?: WriteDetection;
+  /**
+   * The devices of the engines: `"auto"`, `"none"` (the default), or a list such as `["cuda:0", "cuda:1"]`,
+   * `[{ kind: "webgpu", software: true }]`, `[{ kind: "cuda", share: 0.5 }]`.
+   */
+  readonly devices?: DeviceRequests;
   /** How long `connect()` waits for the engines, in milliseconds; 60,000 unless given. */
   readonly engineTimeout?: number;
   /** Whether engines that end unasked are replaced: how often in what time. `true`: 5 times in a minute. */
@@ -62,6 +69,7 @@ const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown)
   engine: (value) => expectLocal("engine", value),
   env: checkEnv,
   writeDetection: checkWriteDetection,
+  devices: parseDevices,
   engineTimeout: (value) => expectType("engineTimeout", value, "number"),
   restart: (value) => {
     if (typeof value !== "boolean") checkAmounts("restart", value, ["times", "within", "delay"]);

@@ -14,8 +14,10 @@ import { within } from "../client/waiting.ts";
 import { WRITE_DETECTION } from "../engine/configuration.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
+import type { DeviceOrder } from "../protocol/devices.ts";
 import { DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
 import { type ClusterOptions, checkCount, checkOptions, checkSignal } from "./cluster-options.ts";
+import { parseDevices } from "./device-requests.ts";
 import { type ClusterSummary, checkFree, runningCluster } from "./discovery.ts";
 import { type LocalProcesses, launchLocally } from "./local-launcher.ts";
 
@@ -43,6 +45,7 @@ export class Cluster {
   readonly #env: Record<string, string>;
   readonly #resources: Readonly<Record<string, number>> | undefined;
   readonly #restart: RestartPolicy | undefined;
+  readonly #devices: DeviceOrder;
   readonly #link: ControllerLink;
   /** Only the process that started the cluster has them. */
   readonly #processes: LocalProcesses | undefined;
@@ -57,6 +60,7 @@ export class Cluster {
       readonly env?: Record<string, string>;
       readonly resources?: Readonly<Record<string, number>> | undefined;
       readonly restart?: RestartPolicy | undefined;
+      readonly devices?: DeviceOrder;
     } = {},
   ) {
     this.clusterId = place.clusterId;
@@ -68,6 +72,7 @@ export class Cluster {
     this.#env = options.env ?? {};
     this.#resources = options.resources;
     this.#restart = options.restart;
+    this.#devices = options.devices ?? "none";
   }
 
   /**
@@ -88,8 +93,9 @@ export class Cluster {
       const { engineTimeout = 60_000, writeDetection, resources } = options;
       const env = { ...(writeDetection && { [WRITE_DETECTION]: writeDetection }), ...options.env };
       const restart = restartPolicy(options.restart);
+      const devices = parseDevices(options.devices ?? "none");
       const place = { clusterId, profileDir, file };
-      const cluster = new Cluster(place, link, { processes, engineTimeout, env, resources, restart });
+      const cluster = new Cluster(place, link, { processes, engineTimeout, env, resources, restart, devices });
       const engines = options.engines ?? availableParallelism();
       if (engines > 0) await cluster.startEngines(engines);
       return cluster;
@@ -145,14 +151,15 @@ export class Cluster {
   /** Starts `count` more engines. Gives the id of their set at once; they register later: see `waitForEngines`. */
   async startEngines(
     count: number,
-    options: Pick<ClusterOptions, "env" | "resources" | "restart"> = {},
+    options: Pick<ClusterOptions, "env" | "resources" | "restart" | "devices"> = {},
   ): Promise<string> {
     checkCount(count, 1);
     checkOptions(options);
     const env = { ...this.#env, ...options.env };
     const resources = options.resources ?? this.#resources;
     const restart = options.restart === undefined ? this.#restart : restartPolicy(options.restart);
-    return this.#link.request<"startEngines">({ method: "startEngines", count, env, resources, restart });
+    const devices = options.devices === undefined ? this.#devices : parseDevices(options.devices);
+    return this.#link.request<"startEngines">({ method: "startEngines", count, env, resources, restart, devices });
   }
 
   /**

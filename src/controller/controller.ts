@@ -263,6 +263,6 @@ export class Controller {
   }
 }
 
-function engineInfo({ engineId, uuid, pid, engineSet, host }: Engine): EngineInfo {
-  return { engineId, uuid, pid, engineSet, host };
+function engineInfo({ engineId, uuid, pid, engineSet, host, device }: Engine): EngineInfo {
+  return { engineId, uuid, pid, engineSet, host, device };
 }

@@ -8,7 +8,7 @@ import type { Connection } from "../channel/connection.ts";
 import { EngineError } from "../errors.ts";
 import type { AgentHello, ControllerStatus, EngineExited, EngineHello, EngineInfo } from "../protocol/messages.ts";
 import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
-import { type EngineSet, makeSet, type SetOptions } from "./engine-set.ts";
+import { type EngineSet, makeSet, offered, type SetOptions, spawnOrder } from "./engine-set.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -135,9 +135,9 @@ export class EngineRegistry {
   addEngine(hello: EngineHello, connection: Connection): Engine {
     const host = this.#agents.get(hello.agentUuid)?.host ?? "";
     const engineId = this.#nextEngineId++;
-    const { uuid, pid, engineSet, agentUuid } = hello;
-    const resources = this.#sets.get(engineSet)?.resources ?? {};
-    const engine: Engine = { engineId, uuid, pid, engineSet, agentUuid, host, connection, resources };
+    const { uuid, pid, engineSet, agentUuid, device } = hello;
+    const resources = offered(this.#sets.get(engineSet), device);
+    const engine: Engine = { engineId, uuid, pid, engineSet, agentUuid, host, device, connection, resources };
     this.#engines.set(engineId, engine);
     this.#idByUuid.set(uuid, engineId);
     this.#sets.get(engineSet)?.starting.delete(uuid);
@@ -164,7 +164,7 @@ export class EngineRegistry {
     const agent = await this.#anAgent();
     const set = makeSet(name, agent.uuid, count, options);
     this.#sets.set(name, set);
-    agent.connection.send({ type: "spawnEngines", engineSet: name, uuids: [...set.alive], env: set.env });
+    agent.connection.send(spawnOrder(set, [...set.alive]));
     this.#changed();
     return name;
   }
@@ -276,7 +276,7 @@ export class EngineRegistry {
     this.#changed();
     setTimeout(() => {
       if (set.unwanted.has(next)) this.#ended(next, "it was stopped before it was started", set);
-      else agent.connection.send({ type: "spawnEngines", engineSet: set.name, uuids: [next], env: set.env });
+      else agent.connection.send(spawnOrder(set, [next]));
     }, pause).unref();
     return true;
   }

@@ -1,6 +1,8 @@
 /** A set of engines that were started together: what they were started with, and which of them are there. */
 
 import { randomUUID } from "node:crypto";
+import type { SpawnEngines } from "../protocol/agent-messages.ts";
+import type { DeviceInfo, DeviceOrder } from "../protocol/devices.ts";
 import type { RestartPolicy } from "../protocol/policies.ts";
 import { Restarts } from "./restarts.ts";
 
@@ -9,6 +11,7 @@ export interface SetOptions {
   /** What each engine offers to tasks. */
   readonly resources?: Readonly<Record<string, number>> | undefined;
   readonly restart?: RestartPolicy | undefined;
+  readonly devices?: DeviceOrder | undefined;
 }
 
 export interface EngineSet extends SetOptions {
@@ -34,7 +37,7 @@ export function makeSet(
   name: string,
   agentUuid: string,
   count: number,
-  { env, resources, restart }: SetOptions,
+  { env, resources, restart, devices }: SetOptions,
 ): EngineSet {
   const uuids = Array.from({ length: count }, () => randomUUID());
   return {
@@ -44,6 +47,7 @@ export function makeSet(
     env,
     resources,
     restart,
+    devices,
     alive: new Set(uuids),
     starting: new Set(uuids),
     unwanted: new Set(),
@@ -52,4 +56,15 @@ export function makeSet(
     failed: undefined,
     givenUp: undefined,
   };
+}
+
+/** What an agent is told to start engines of the set. */
+export function spawnOrder({ name, env, devices }: EngineSet, uuids: readonly string[]): SpawnEngines {
+  return { type: "spawnEngines", engineSet: name, uuids, env, devices };
+}
+
+/** What an engine of the set offers to tasks: its share of a GPU, if it has one, and what the set was started with. */
+export function offered(set: EngineSet | undefined, device: DeviceInfo | undefined): Readonly<Record<string, number>> {
+  const gpu = device === undefined || device.gpu === 0 ? {} : { gpu: device.gpu };
+  return { ...gpu, ...set?.resources };
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Message, SignalEngines, SpawnEngines } from "../protocol/messages.ts";
 import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
 import { type ControllerAddress, ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
+import { type Assignment, DevicePool } from "./device-pool.ts";
 import { ProcessWatch } from "./process-watch.ts";
 
 /** How long a new engine tries to reach the controller, in milliseconds. */
@@ -29,6 +30,9 @@ export class Agent {
   readonly #address: ControllerAddress;
   readonly #send: (message: Message) => void;
   readonly #engines = new Map<string, EngineProcess>();
+  readonly #devices = new DevicePool();
+  /** Engines that wait for a device, with their sets. */
+  readonly #waiting = new Map<string, string>();
   #onEmpty: (() => void) | undefined;
   readonly #watch: ProcessWatch;
   readonly #heartbeat: NodeJS.Timeout;
@@ -56,7 +60,8 @@ export class Agent {
   message(message: Message): void {
     switch (message.type) {
       case "spawnEngines":
-        for (const uuid of message.uuids) this.#spawn(uuid, message);
+        if ((message.devices ?? "none") === "none") for (const uuid of message.uuids) this.#spawn(uuid, message);
+        else void this.#spawnWithDevices(message);
         break;
       case "killEngines":
         for (const uuid of message.uuids) this.#terminate(uuid);
@@ -73,7 +78,7 @@ export class Agent {
   stop(): Promise<void> {
     this.#watch.end();
     clearInterval(this.#heartbeat);
-    for (const uuid of this.#engines.keys()) this.#terminate(uuid);
+    for (const uuid of [...this.#waiting.keys(), ...this.#engines.keys()]) this.#terminate(uuid);
     return new Promise((resolve) => {
       if (this.#engines.size === 0) resolve();
       else this.#onEmpty = resolve;
@@ -85,16 +90,42 @@ export class Agent {
     for (const { child } of this.#engines.values()) child.kill("SIGKILL");
   }
 
-  #spawn(uuid: string, { engineSet, env }: SpawnEngines): void {
+  async #spawnWithDevices(message: SpawnEngines): Promise<void> {
+    const { uuids, engineSet, env, devices = "none" } = message;
+    for (const uuid of uuids) this.#waiting.set(uuid, engineSet);
+    let assignments: ReadonlyMap<string, Assignment> = new Map();
+    let failure: string | undefined;
+    try {
+      assignments = await this.#devices.assign(devices, uuids, { ...process.env, ...env });
+    } catch (error) {
+      failure = (error as Error).message;
+    }
+    for (const uuid of uuids) {
+      if (failure !== undefined) this.#withdraw(uuid, failure);
+      else if (this.#waiting.delete(uuid)) this.#spawn(uuid, message, assignments.get(uuid));
+      else this.#devices.release(uuid);
+    }
+  }
+
+  /** An engine that waits for its device will not be started. */
+  #withdraw(uuid: string, reason: string): void {
+    const engineSet = this.#waiting.get(uuid);
+    if (engineSet === undefined) return;
+    this.#waiting.delete(uuid);
+    this.#send({ type: "engineExited", uuid, engineSet, reason });
+  }
+
+  #spawn(uuid: string, { engineSet, env }: SpawnEngines, assignment?: Assignment): void {
     const configuration: EngineConfiguration = {
       ...this.#address,
       uuid,
       agentUuid: this.#uuid,
       engineSet,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      device: assignment?.device,
     };
     const child = spawn(process.execPath, [fileURLToPath(new URL("./main.js", import.meta.url))], {
-      env: { ...process.env, ...env, [ENGINE_CONFIGURATION]: JSON.stringify(configuration) },
+      env: { ...process.env, ...env, ...assignment?.env, [ENGINE_CONFIGURATION]: JSON.stringify(configuration) },
       // The last one is the lifeline: it closes when this process ends, however it ends.
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
@@ -122,6 +153,7 @@ export class Agent {
   }
 
   #terminate(uuid: string): void {
+    this.#withdraw(uuid, "it was stopped before it was started");
     const engine = this.#engines.get(uuid);
     if (engine === undefined) return;
     engine.child.kill("SIGTERM");
@@ -146,6 +178,7 @@ export class Agent {
     if (engine === undefined) return;
     this.#engines.delete(uuid);
     this.#watch.remove(uuid);
+    this.#devices.release(uuid);
     this.#send({ type: "engineExited", uuid, engineSet: engine.engineSet, reason });
     if (this.#engines.size === 0) this.#onEmpty?.();
   }

@@ -1,5 +1,6 @@
 /** What the processes of a host are told when they start. */
 
+import type { AssignedDevice } from "../protocol/devices.ts";
 import type { HeartbeatPolicy } from "../protocol/policies.ts";
 
 /** Where the controller is, and the key that opens it. */
@@ -20,6 +21,7 @@ export interface EngineConfiguration extends ControllerAddress {
   readonly agentUuid: string;
   readonly engineSet: string;
   readonly connectTimeoutMs: number;
+  readonly device?: AssignedDevice | undefined;
 }
 
 /** What an agent hears from its parent first. */

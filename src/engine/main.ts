@@ -10,11 +10,13 @@ import { connect } from "../channel/connector.ts";
 import { DataPlane } from "../channel/data/data-plane.ts";
 import { importModule } from "../functions/import-module.ts";
 import { explainReferenceError } from "../functions/revive.ts";
-import { createSerializer } from "../functions/serializer.ts";
 import { acceptImmutableSources } from "../ndarray-transport/segments/immutable.ts";
 import { type WriteDetection, WriteGuard, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
+import type { DeviceInfo } from "../protocol/devices.ts";
 import type { Message, Welcome } from "../protocol/messages.ts";
 import { setSurroundingEngine } from "../protocol/within-engine.ts";
+import { createTensorSerializer } from "../tensors/serializer.ts";
+import { startDevice } from "../tensors/start-device.ts";
 import { ENGINE_CONFIGURATION, type EngineConfiguration, WRITE_DETECTION } from "./configuration.ts";
 import { Engine } from "./engine.ts";
 import { Namespace } from "./namespace.ts";
@@ -41,6 +43,7 @@ acceptImmutableSources();
 await run();
 
 async function run(): Promise<void> {
+  const device = await deviceOf(configuration);
   let engine: Engine | undefined;
   let plane: DataPlane | undefined;
   const connection: Connection = await connect({
@@ -72,7 +75,19 @@ async function run(): Promise<void> {
     pid: process.pid,
     agentUuid: configuration.agentUuid,
     engineSet: configuration.engineSet,
+    device,
   } satisfies Message);
+}
+
+/** The device of this engine, ready. Without it the engine would not be what was asked for: its end says why. */
+async function deviceOf({ device }: EngineConfiguration): Promise<DeviceInfo | undefined> {
+  if (device === undefined) return undefined;
+  try {
+    return await startDevice(device);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exit(1);
+  }
 }
 
 function makePlane({ dataWay = "auto" }: Welcome, connection: Connection): DataPlane {
@@ -88,7 +103,7 @@ function makePlane({ dataWay = "auto" }: Welcome, connection: Connection): DataP
 
 function makeEngine(engineId: number, connection: Connection, plane: DataPlane): Engine {
   const name = `engine ${engineId}`;
-  const serializer = createSerializer();
+  const serializer = createTensorSerializer();
   const namespace = new Namespace(() => name);
   const operations = makeOperations({
     namespace,
@@ -114,7 +129,9 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
     connection.flush();
   });
   const guard = new WriteGuard(writeDetection(), () => namespace.added());
-  return new Engine({ engineId, uuid: configuration.uuid, connection, plane, serializer, operations, output, guard });
+  const remains = (): unknown[] => Object.values(namespace.added());
+  const { uuid } = configuration;
+  return new Engine({ engineId, uuid, connection, plane, serializer, operations, output, guard, remains });
 }
 
 function writeDetection(): WriteDetection {

@@ -3,6 +3,8 @@
  * Remembers what was there at the start, so that everything else can be cleared.
  */
 
+import { isLibraryGlobal } from "../tensors/library-globals.ts";
+
 /** Names without which the process could not go on. */
 const PROTECTED: ReadonlySet<string> = new Set(
   "globalThis global process Buffer Object Function Array ArrayBuffer Map Set WeakMap WeakSet WeakRef Symbol Promise Proxy Reflect Error TypeError RangeError Number String Boolean BigInt JSON Math Date RegExp queueMicrotask setImmediate setTimeout clearTimeout".split(
@@ -62,7 +64,7 @@ export class Namespace {
   added(): Record<string, unknown> {
     const added: Record<string, unknown> = {};
     for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(globalThis))) {
-      if (!this.#initial.has(name) && "value" in descriptor) added[name] = descriptor.value;
+      if (!this.#initial.has(name) && !isLibraryGlobal(name) && "value" in descriptor) added[name] = descriptor.value;
     }
     return added;
   }
@@ -70,6 +72,7 @@ export class Namespace {
   /** Takes away everything that came after the start, and puts back what was overwritten. */
   clear(): void {
     for (const name of Object.getOwnPropertyNames(globalThis)) {
+      if (isLibraryGlobal(name)) continue;
       const initial = this.#initial.get(name);
       const current = Object.getOwnPropertyDescriptor(globalThis, name);
       if (current?.configurable !== true) continue;

@@ -5,7 +5,9 @@ import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/wri
 import type { CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
+import { serializeWhenReady } from "../tensors/handler.ts";
 import type { Operations } from "./operations.ts";
+import { doWork } from "./run-with-tensors.ts";
 
 export interface TaskInput {
   readonly payload: Uint8Array;
@@ -31,30 +33,30 @@ export interface TaskRunner {
   readonly operations: Operations;
   readonly serializer: Serializer;
   readonly guard: WriteGuard;
+  /** Everything that tasks have left behind, and that lives on. */
+  readonly remains: () => Iterable<unknown>;
 }
 
 /**
- * Runs a task to its end. The result is a promise only if the task itself is asynchronous, so that many short tasks
- * run back to back.
+ * Runs a task to its end. The result is a promise only if the task itself is asynchronous, or uses tensors, so that many
+ * short tasks run back to back.
  */
 export function runTask(task: TaskInput, runner: TaskRunner): TaskOutcome | Promise<TaskOutcome> {
   const start: Start = { started: Date.now(), begun: performance.now() };
   const watch = runner.guard.watch();
-  const end = (value: unknown): TaskOutcome => {
-    const violation = watch.end();
-    return violation === undefined ? succeed(value, start, runner.serializer) : fail(violation, start);
-  };
-  const endBadly = (error: unknown): TaskOutcome => {
-    watch.end();
-    return fail(error, start);
-  };
-  try {
-    const preparation = runner.serializer.prepare(task.payload);
-    const value = preparation ? preparation.then(() => perform(task, runner, watch)) : perform(task, runner, watch);
-    return isPromiseLike(value) ? Promise.resolve(value).then(end, endBadly) : end(value);
-  } catch (error) {
-    return endBadly(error);
-  }
+  return doWork({
+    prepare: () => runner.serializer.prepare(task.payload),
+    perform: () => perform(task, runner, watch),
+    end: (value) => {
+      const violation = watch.end();
+      return violation === undefined ? succeed(value, start, runner.serializer) : fail(violation, start);
+    },
+    endBadly: (error) => {
+      watch.end();
+      return fail(error, start);
+    },
+    remains: runner.remains,
+  });
 }
 
 /** The outcome of a task whose buffers could not be fetched, or whose result could not be kept for others. */
@@ -89,10 +91,16 @@ function textOf(call: CallValue): string {
   return "fn" in call ? String(call.fn) : "";
 }
 
-function succeed(value: unknown, start: Start, serializer: Serializer): TaskOutcome {
+function succeed(value: unknown, start: Start, serializer: Serializer): TaskOutcome | Promise<TaskOutcome> {
+  const outcome = ({ head, buffers, keys }: Serialized): TaskOutcome => ({
+    outcome: { status: "ok", ...times(start), payload: head },
+    buffers,
+    keys,
+  });
   try {
-    const { head, buffers, keys } = serializer.serialize(value, "result");
-    return { outcome: { status: "ok", ...times(start), payload: head }, buffers, keys };
+    const serialized = serializeWhenReady(() => serializer.serialize(value, "result"));
+    if (!(serialized instanceof Promise)) return outcome(serialized);
+    return serialized.then(outcome, (error: unknown) => fail(error, start));
   } catch (error) {
     return fail(error, start);
   }
@@ -105,13 +113,4 @@ function fail(error: unknown, start: Start): TaskOutcome {
 
 function times({ started, begun }: Start): { started: number; completed: number; duration: number } {
   return { started, completed: Date.now(), duration: performance.now() - begun };
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "then" in value &&
-    typeof (value as { then: unknown }).then === "function"
-  );
 }

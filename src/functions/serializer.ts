@@ -15,18 +15,26 @@ import { moduleHandler } from "./module-reference.ts";
  * A serializer for everything that can be sent. Its `deserialize` evaluates references and compiles functions.
  *
  * @param options how functions are taken apart; by default local modules travel by value
+ * @param further types that the layers above know
  */
-export function createSerializer(options: CaptureOptions = { modules: "value" }): Serializer {
-  return new Serializer(serializerHandlers(options));
+export function createSerializer(
+  options: CaptureOptions = { modules: "value" },
+  further: readonly AnyHandler[] = [],
+): Serializer {
+  return new Serializer(serializerHandlers(options, further));
 }
 
 /** The handlers of that serializer. */
-export function serializerHandlers(options: CaptureOptions): readonly AnyHandler[] {
+export function serializerHandlers(
+  options: CaptureOptions,
+  further: readonly AnyHandler[] = [],
+): readonly AnyHandler[] {
   return [
     typeDefinitionsHandler,
     requireHandler,
     functionHandler(options),
     commonjsModuleHandler,
+    ...further,
     referenceHandler,
     moduleHandler,
     weakCollectionHandler,

@@ -4,6 +4,7 @@ import { isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray, sizeOf } from "../ndarray-transport/ndarrays.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
+import { foreignArrays, isForeign } from "./foreign.ts";
 import { allocateLike, type PartitionOptions } from "./partition.ts";
 import { checkDistribution, type Distribution, type Placement, placements } from "./plan.ts";
 import { checkAxis, elementsOf, isSequence, sliceAxis, strideAxis, toSequence } from "./sequences.ts";
@@ -17,6 +18,7 @@ export type JoinOptions = PartitionOptions;
  * values, also from empty parts. The output is new memory; ndarrays come out in C order.
  *
  * - ndarrays give an ndarray, joined along `axis`; ndarrays over plain arrays give an ndarray over a plain array;
+ * - tensors give a tensor, joined along `axis`: possibly a promise of it, where only a device has their elements;
  * - typed arrays of one kind give that kind;
  * - anything else gives a plain array of the items of all parts. A part that is no sequence (a number, a string, an
  *   object) is one item.
@@ -31,6 +33,7 @@ export function join(parts: readonly unknown[], options: JoinOptions = {}): unkn
   if (parts.length > 0 && parts.every((part) => isNdArray(part) && part.shape.length > 0)) {
     return joinNdArrays(parts as readonly NdArray[], dist, axis);
   }
+  if (parts.length > 0 && parts.every(isForeign)) return foreignArrays().join(parts, dist, axis);
   checkFirstAxis(parts, axis);
   if (parts.length > 0 && parts.every(isTypedArray)) return joinTypedArrays(parts, dist);
   return joinItems(parts, dist);
@@ -104,7 +107,7 @@ function checkFirstAxis(parts: readonly unknown[], axis: number): void {
   if (axis === 0) return;
   const index = parts.findIndex((part) => !(isNdArray(part) && part.shape.length > 0));
   const given = index < 0 ? "there are no parts" : `part ${index} is ${describe(parts[index])}`;
-  throw new TypeError(`join along axis ${String(axis)} needs parts that are ndarrays; ${given}`);
+  throw new TypeError(`join along axis ${String(axis)} needs parts that are all ndarrays or all tensors; ${given}`);
 }
 
 function mismatch(first: string, index: number, other: string, axis?: number): TypeError {

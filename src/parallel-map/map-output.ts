@@ -3,6 +3,7 @@
 import { constructorOf, type DType, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray, rowMajorStride, sizeOf } from "../ndarray-transport/ndarrays.ts";
 import { describe, withArticle } from "./describe.ts";
+import { foreignArrays, isForeign } from "./foreign.ts";
 import {
   allocateElements,
   commonType,
@@ -20,6 +21,7 @@ import { copyNdArray, type Elements, runCopier } from "./strided-copy.ts";
 /** What kind of output a map gives whose first sequence is `first`: what goes in decides what comes out. */
 export function outputKind(first: Sequence): OutputKind {
   if (isNdArray(first)) return { kind: "ndarray", dtype: elementTypeOf(first), rank: first.shape.length };
+  if (isForeign(first)) return foreignArrays().outputKind(first);
   return isTypedArray(first) ? { kind: "typed", dtype: dtypeOf(first) } : { kind: "array" };
 }
 
@@ -43,7 +45,8 @@ export class MapOutput {
   /** @param length how many results there will be */
   constructor(kind: OutputKind, length: number) {
     this.#length = length;
-    this.#assembly = kind.kind === "ndarray" ? new StackAssembly(kind, length) : new ListAssembly(kind, length);
+    if (kind.kind === "foreign") this.#assembly = new ForeignAssembly();
+    else this.#assembly = kind.kind === "ndarray" ? new StackAssembly(kind, length) : new ListAssembly(kind, length);
   }
 
   /**
@@ -61,7 +64,7 @@ export class MapOutput {
   }
 
   /**
-   * The whole output.
+   * The whole output; a promise of it where a tensor lies on a device.
    * @throws RangeError while results are missing
    */
   finish(): unknown {
@@ -83,7 +86,7 @@ interface Assembly {
 class ListAssembly implements Assembly {
   readonly #elements: Elements;
 
-  constructor(kind: Exclude<OutputKind, { kind: "ndarray" }>, length: number) {
+  constructor(kind: Extract<OutputKind, { kind: "typed" | "array" }>, length: number) {
     this.#elements = allocateElements(kind.kind === "typed" ? kind.dtype : "array", length);
   }
 
@@ -103,6 +106,25 @@ class ListAssembly implements Assembly {
 
   finish(): Elements {
     return this.#elements;
+  }
+}
+
+/** A tensor with the items along axis 0, joined by its library when all are there. */
+class ForeignAssembly implements Assembly {
+  readonly #parts = new Map<number, object>();
+
+  count(part: unknown): number {
+    if (isForeign(part)) return foreignArrays().shape(part)[0] as number;
+    throw new TypeError(`a partition of results must be a tensor, not ${describe(part)}`);
+  }
+
+  write(start: number, part: object): void {
+    this.#parts.set(start, part);
+  }
+
+  finish(): unknown {
+    const parts = [...this.#parts].sort(([a], [b]) => a - b).map(([, part]) => part);
+    return foreignArrays().join(parts, "block", 0);
   }
 }
 

@@ -8,6 +8,7 @@
 
 import { dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray } from "../ndarray-transport/ndarrays.ts";
+import { foreignArrays, isForeign } from "./foreign.ts";
 import { allocateElements, elementTypeOf, isBigIntType, type OutputKind } from "./output.ts";
 import { MOST_RESULTS, type Results, resultsFor } from "./results.ts";
 import { ndarrayItems, type Sequence, sequenceLength } from "./sequences.ts";
@@ -185,6 +186,7 @@ function commonLength(sequences: readonly Sequence[]): number {
 
 function tileReader(sequence: Sequence): TileReader {
   if (isTypedArray(sequence)) return typedTileReader(sequence);
+  if (isForeign(sequence)) return (start, stop) => foreignArrays().items(sequence, start, stop);
   if (!isNdArray(sequence)) return (start, stop) => sequence.slice(start, stop);
   if (sequence.shape.length === 1 && isTypedArray(sequence.data)) return typedTileReader(packed(sequence));
   return (start, stop) => ndarrayItems(sequence, start, stop);

@@ -10,6 +10,7 @@ import {
 } from "../ndarray-transport/dtypes.ts";
 import type { NdArray } from "../ndarray-transport/ndarrays.ts";
 import { withArticle } from "./describe.ts";
+import type { ForeignOutput } from "./foreign.ts";
 import { allocateArray, type Elements } from "./strided-copy.ts";
 
 /** The type of an ndarray's elements: a dtype, or anything, over a plain array. */
@@ -19,7 +20,8 @@ export type ElementType = DType | "array";
 export type OutputKind =
   | { readonly kind: "array" }
   | { readonly kind: "typed"; readonly dtype: DType }
-  | { readonly kind: "ndarray"; readonly dtype: ElementType; readonly rank: number };
+  | { readonly kind: "ndarray"; readonly dtype: ElementType; readonly rank: number }
+  | ForeignOutput;
 
 export function elementTypeOf(array: NdArray): ElementType {
   const data: unknown = array.data;
@@ -80,6 +82,7 @@ export function mixedSigns(output: OutputKind, index: number): TypeError {
 /** What is mapped over, in words. */
 function subject(output: OutputKind): string {
   if (output.kind === "array") return "an array";
+  if (output.kind === "foreign") return `a ${output.dtype} tensor`;
   if (output.kind === "typed") return withArticle(constructorOf(output.dtype).name);
   return output.dtype === "array" ? "an ndarray" : `${withArticle(output.dtype)} ndarray`;
 }

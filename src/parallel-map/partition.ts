@@ -2,6 +2,7 @@
 
 import { allocate, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray } from "../ndarray-transport/ndarrays.ts";
+import { type Foreign, foreignArrays, isForeign } from "./foreign.ts";
 import { blockRanges, checkDistribution, type Distribution, placements } from "./plan.ts";
 import { type Sequence, sequenceLength, sliceSequence, strideAxis } from "./sequences.ts";
 import { allocateArray, type Elements, runCopier } from "./strided-copy.ts";
@@ -10,7 +11,7 @@ import { allocateArray, type Elements, runCopier } from "./strided-copy.ts";
 export interface PartitionOptions {
   /** `"block"` (the default): neighbours together. `"roundRobin"`: partition p of n is `sequence[p::n]`. */
   readonly dist?: Distribution | undefined;
-  /** The axis of an ndarray that is divided; 0 by default. */
+  /** The axis of an ndarray or a tensor that is divided; 0 by default. */
   readonly axis?: number | undefined;
 }
 
@@ -28,6 +29,10 @@ export function partition(sequence: Sequence, parts: number, options: PartitionO
   const ranges = blockRanges(sequenceLength(sequence, axis), parts);
   if (dist === "block") return ranges.map((range) => sliceSequence(sequence, range, axis));
   if (isNdArray(sequence)) return ranges.map((_, part) => strideAxis(sequence, axis, part, parts));
+  if (isForeign(sequence)) {
+    const length = sequenceLength(sequence, axis);
+    return ranges.map((_, part) => foreignArrays().slice(sequence, axis, part, length, parts) as Foreign);
+  }
   return dealOut(
     sequence,
     ranges.map(({ start, stop }) => stop - start),

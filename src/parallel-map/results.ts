@@ -11,6 +11,7 @@ import {
   sizeOf,
 } from "../ndarray-transport/ndarrays.ts";
 import { describe } from "./describe.ts";
+import { ForeignResults } from "./foreign.ts";
 import {
   allocateElements,
   converted,
@@ -42,6 +43,7 @@ export const MOST_RESULTS = 1024;
 /** @param offset the index of the partition's first item in the whole sequence, for messages */
 export function resultsFor(output: OutputKind, length: number, offset: number): Results {
   if (output.kind === "array") return new ArrayResults(length);
+  if (output.kind === "foreign") return new ForeignResults(output, offset);
   if (output.kind === "ndarray") return new NdArrayResults(output, length, offset);
   const Class = isBigIntType(output.dtype) ? BigIntResults : NumberResults;
   return new Class(output, output.dtype, length, offset);

@@ -3,13 +3,14 @@
 import { isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, type NdArray } from "../ndarray-transport/ndarrays.ts";
 import { describe } from "./describe.ts";
+import { type Foreign, foreignArrays, isForeign } from "./foreign.ts";
 import type { Range } from "./plan.ts";
 
-/** Anything that can be partitioned. The items of an ndarray lie along one of its axes. */
-export type Sequence = readonly unknown[] | TypedArray | NdArray;
+/** Anything that can be partitioned. The items of an ndarray, or of a tensor, lie along one of its axes. */
+export type Sequence = readonly unknown[] | TypedArray | NdArray | Foreign;
 
 /**
- * `value` as a sequence: arrays, typed arrays and ndarrays as they are; other iterables (a string: its code points) and
+ * `value` as a sequence: arrays, typed arrays and ndarrays as they are; tensors in the form that divides best; other iterables (a string: its code points) and
  * array-likes as an array of their items.
  *
  * @param name what to call `value` in the message
@@ -18,15 +19,19 @@ export type Sequence = readonly unknown[] | TypedArray | NdArray;
 export function toSequence(value: unknown, name: string): Sequence {
   if (Array.isArray(value) || isTypedArray(value)) return value;
   if (isNdArray(value) && value.shape.length > 0) return value;
+  if (isForeign(value)) return foreignArrays().divisible(value) as Foreign;
   if (typeof value === "string" || isIterable(value) || isArrayLike(value)) return Array.from(value);
   const hint = isAsyncIterable(value) ? "; collect its items first, or use imap, which takes async iterables" : "";
-  const wanted = "must be an array, a typed array, an ndarray of one or more dimensions or another iterable";
+  const wanted = "must be an array, a typed array, an ndarray or tensor of one or more dimensions, or another iterable";
   throw new TypeError(`${name} ${wanted}, not ${describe(value)}${hint}`);
 }
 
-/** Whether `value` has items that belong in a joined whole: iterables other than strings, and ndarrays with an axis. */
+/**
+ * Whether `value` has items that belong in a joined whole: iterables other than strings, and ndarrays and tensors with
+ * an axis.
+ */
 export function isSequence(value: unknown): boolean {
-  return isNdArray(value) ? value.shape.length > 0 : isIterable(value);
+  return isNdArray(value) ? value.shape.length > 0 : isIterable(value) || isForeign(value);
 }
 
 /**
@@ -35,7 +40,7 @@ export function isSequence(value: unknown): boolean {
  */
 export function sequenceLength(sequence: Sequence, axis: number = 0): number {
   checkAxis(sequence, axis);
-  return isNdArray(sequence) ? (sequence.shape[axis] as number) : sequence.length;
+  return isTypedArray(sequence) || isPlainArray(sequence) ? sequence.length : (shapeOf(sequence)[axis] as number);
 }
 
 /**
@@ -52,6 +57,7 @@ export function sliceSequence(sequence: Sequence, range: Range, axis: number = 0
     throw new RangeError(`the range from ${start} to ${stop} is not within a sequence of ${length} items`);
   }
   if (isNdArray(sequence)) return sliceAxis(sequence, axis, start, stop);
+  if (isForeign(sequence)) return foreignArrays().slice(sequence, axis, start, stop, 1) as Foreign;
   return isTypedArray(sequence) ? sequence.subarray(start, stop) : sequence.slice(start, stop);
 }
 
@@ -69,6 +75,7 @@ export function strideAxis(array: NdArray, axis: number, start: number, step: nu
 /** The items one by one: of an array itself, of an ndarray the numbers (if it is 1-d) or views along axis 0. */
 export function elementsOf(sequence: Sequence): readonly unknown[] {
   if (isNdArray(sequence)) return ndarrayItems(sequence, 0, sequence.shape[0] as number);
+  if (isForeign(sequence)) return foreignArrays().items(sequence, 0, sequenceLength(sequence));
   return isTypedArray(sequence) ? Array.from<unknown>(sequence) : sequence;
 }
 
@@ -83,12 +90,22 @@ export function ndarrayItems(array: NdArray, start: number, stop: number): unkno
  * @throws RangeError when `axis` is no axis of the ndarray
  */
 export function checkAxis(sequence: Sequence, axis: number): void {
-  const rank = isNdArray(sequence) ? sequence.shape.length : 1;
+  const hasAxes = !isTypedArray(sequence) && !isPlainArray(sequence);
+  const rank = hasAxes ? shapeOf(sequence).length : 1;
   if (Number.isInteger(axis) && axis >= 0 && axis < rank) return;
-  if (!isNdArray(sequence) && Number.isInteger(axis) && axis > 0) {
-    throw new TypeError(`axis ${axis} needs an ndarray; ${describe(sequence)} has axis 0 alone`);
+  if (!hasAxes && Number.isInteger(axis) && axis > 0) {
+    throw new TypeError(`axis ${axis} needs an ndarray or a tensor; ${describe(sequence)} has axis 0 alone`);
   }
   throw new RangeError(`axis must be an integer from 0 to ${rank - 1} for ${describe(sequence)}, not ${String(axis)}`);
+}
+
+/** `Array.isArray` does not tell a readonly array from the rest of a union. */
+function isPlainArray(sequence: Sequence): sequence is readonly unknown[] {
+  return Array.isArray(sequence);
+}
+
+function shapeOf(array: NdArray | Foreign): readonly number[] {
+  return isNdArray(array) ? array.shape : foreignArrays().shape(array);
 }
 
 /** Parameters of an ndarray's `lo`, `hi` or `step` that mean `value` for one axis, and leave the others alone. */

@@ -1,5 +1,7 @@
 /** The part of the wire that leads to and from host agents, without logic. */
 
+import type { DeviceOrder } from "./devices.ts";
+
 // Controller to agent.
 
 export interface SpawnEngines {
@@ -7,6 +9,7 @@ export interface SpawnEngines {
   readonly engineSet: string;
   readonly uuids: readonly string[];
   readonly env: Record<string, string>;
+  readonly devices?: DeviceOrder | undefined;
 }
 export interface KillEngines {
   readonly type: "killEngines";

@@ -1,6 +1,7 @@
 /** The part of the wire with which every connection begins: who is there, and who is welcome; without logic. */
 
 import type { DataWay } from "./data-messages.ts";
+import type { DeviceInfo } from "./devices.ts";
 
 /** One engine, as the controller knows it. */
 export interface EngineInfo {
@@ -9,6 +10,8 @@ export interface EngineInfo {
   readonly pid: number;
   readonly engineSet: string;
   readonly host: string;
+  /** The device that it was given; absent if it was given none. */
+  readonly device?: DeviceInfo | undefined;
 }
 
 export interface ClientHello {
@@ -25,6 +28,7 @@ export interface EngineHello {
   readonly pid: number;
   readonly agentUuid: string;
   readonly engineSet: string;
+  readonly device?: DeviceInfo | undefined;
 }
 export interface AgentHello {
   readonly type: "hello";

@@ -18,6 +18,7 @@ import type {
 import type { BalancedRequest } from "./balancing.ts";
 import type { Operation } from "./calls.ts";
 import type { CarriesBuffers, DataMessage } from "./data-messages.ts";
+import type { DeviceOrder } from "./devices.ts";
 import type { EngineInfo, Hello, Welcome } from "./greetings.ts";
 import type { RestartPolicy } from "./policies.ts";
 import type { WireError } from "./wire-error.ts";
@@ -85,6 +86,7 @@ export type HubRequest =
       /** What each engine offers to tasks. */
       readonly resources?: Readonly<Record<string, number>> | undefined;
       readonly restart?: RestartPolicy | undefined;
+      readonly devices?: DeviceOrder | undefined;
     }
   | { readonly method: "stopEngines"; readonly engineSet?: string | undefined }
   | { readonly method: "restartEngines"; readonly engineSet?: string | undefined }

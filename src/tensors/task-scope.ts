@@ -1,0 +1,85 @@
+/** What is done around each task of an engine that uses tensors. */
+
+import { isModuleNamespaceObject } from "node:util/types";
+import { adapterOf, type TaskScope, tensorAdapters } from "./adapter.ts";
+import { beginGpuScope } from "./gpu.ts";
+
+/** So many objects are looked at for tensors that must live on; where there are more, all tensors live on. */
+const MOST_OBJECTS = 100_000;
+
+/** One task, from its beginning to the time when its result is on its way. */
+export interface TensorTask {
+  /** Done when devices have done their work. @throws what went wrong there */
+  settle(): Promise<void>;
+  /** Frees what the task made and nobody holds. @param roots where a tensor that must live on can be reached from */
+  release(roots: Iterable<unknown>): void;
+}
+
+/** What a task has to wait for before it begins: libraries that were loaded without a backend get one. */
+export function adoptLibraries(): Promise<unknown> | undefined {
+  let all: Promise<unknown> | undefined;
+  for (const adapter of tensorAdapters()) {
+    const adopted = adapter.adopt?.();
+    if (adopted !== undefined) all = all === undefined ? adopted : Promise.all([all, adopted]);
+  }
+  return all;
+}
+
+/** What the tasks that run now share: tasks overlap when one of them waits for another. */
+let shared: { readonly scopes: readonly TaskScope[]; tasks: number } | undefined;
+
+/** Begins a task; undefined as long as no tensor library is used in this process. */
+export function beginTensorTask(): TensorTask | undefined {
+  shared ??= { scopes: beginScopes(), tasks: 0 };
+  const { scopes } = shared;
+  const gpu = beginGpuScope();
+  if (scopes.length === 0 && gpu === undefined) {
+    shared = undefined;
+    return undefined;
+  }
+  shared.tasks++;
+  return {
+    settle: async () => {
+      for (const scope of scopes) await scope.settle();
+      await gpu?.settle();
+    },
+    release: (roots) => {
+      // Which of several tasks made a tensor cannot be told: all are freed when the last of the tasks ends.
+      if (shared === undefined || --shared.tasks > 0) return;
+      shared = undefined;
+      let lives: ((tensor: unknown) => boolean) | undefined;
+      const livesOn = (tensor: unknown): boolean => {
+        lives ??= reachableFrom(roots);
+        return lives(tensor);
+      };
+      for (const scope of scopes) scope.release(livesOn);
+    },
+  };
+}
+
+function beginScopes(): TaskScope[] {
+  return [...tensorAdapters()].flatMap((adapter) => adapter.begin?.() ?? []);
+}
+
+/** Looks through records, lists, maps, sets and instances; functions and modules are not looked into. */
+function reachableFrom(roots: Iterable<unknown>): (tensor: unknown) => boolean {
+  const seen = new Set<unknown>();
+  const waiting: unknown[] = [...roots];
+  for (let value = waiting.pop(); waiting.length > 0 || value !== undefined; value = waiting.pop()) {
+    if (typeof value !== "object" || value === null || seen.has(value) || ArrayBuffer.isView(value)) continue;
+    if (isModuleNamespaceObject(value)) continue;
+    if (seen.size === MOST_OBJECTS) return () => true;
+    seen.add(value);
+    if (adapterOf(value) === undefined) pushParts(value, waiting);
+  }
+  return (tensor) => seen.has(tensor);
+}
+
+function pushParts(value: object, waiting: unknown[]): void {
+  if (value instanceof Map) waiting.push(...value.keys(), ...value.values());
+  else if (value instanceof Set) waiting.push(...value);
+  for (const key of Object.keys(value)) {
+    const descriptor = Object.getOwnPropertyDescriptor(value, key);
+    if (typeof descriptor?.value === "object") waiting.push(descriptor.value);
+  }
+}

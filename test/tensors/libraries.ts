@@ -1,0 +1,136 @@
+/**
+ * The tensor libraries of the tests, which are too large to be dependencies of the project: they lie in a package of
+ * their own, in this folder, installed by `npm run test:tensors:install`. Engines and the tests run in this folder, as
+ * in that of a program which depends on them.
+ */
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { brotliDecompressSync } from "node:zlib";
+import { type Client, Cluster, type ClusterOptions, type DeviceRequest, type DirectView } from "ndparallel";
+import { afterAll, afterEach, beforeAll } from "vitest";
+
+export const folder: string = import.meta.dirname;
+const modules = path.join(folder, "node_modules");
+
+export const isInstalled: boolean = existsSync(path.join(modules, "@tensorflow", "tfjs-core", "package.json"));
+if (!isInstalled) {
+  const message = "The tensor libraries of the tests are not installed: npm run test:tensors:install";
+  if (process.env["CI"] !== undefined) throw new Error(message);
+  console.warn(`Tests of tensors are left out. ${message}`);
+}
+
+/** The parts of TensorFlow.js that the tests use; its own types are there only where it is installed. */
+export interface Tf {
+  tensor(values: unknown, shape?: readonly number[], dtype?: string): Tensor;
+  tensor1d(values: unknown, dtype?: string): Tensor;
+  tensor2d(values: unknown, shape?: readonly number[], dtype?: string): Tensor;
+  scalar(value: unknown, dtype?: string): Tensor;
+  complex(real: unknown, imag: unknown): Tensor;
+  variable(initial: Tensor): Tensor & { assign(value: Tensor): void };
+  ones(shape: readonly number[]): Tensor;
+  zeros(shape: readonly number[]): Tensor;
+  range(start: number, stop: number, step?: number, dtype?: string): Tensor;
+  add(a: unknown, b: unknown): Tensor;
+  mul(a: unknown, b: unknown): Tensor;
+  sum(a: Tensor, axis?: number): Tensor;
+  matMul(a: Tensor, b: Tensor): Tensor;
+  square(a: Tensor): Tensor;
+  keep(a: Tensor): Tensor;
+  memory(): { numTensors: number; numBytes: number };
+  getBackend(): string;
+  setBackend(name: string): Promise<boolean>;
+  engine(): { startScope(): void; endScope(): void };
+}
+
+export interface Tensor {
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly isDisposed: boolean;
+  data(): Promise<ArrayLike<number> & Iterable<number>>;
+  dataSync(): ArrayLike<number> & Iterable<number>;
+  dispose(): void;
+}
+
+/** TensorFlow.js in this process, on its backend `cpu`. */
+export async function loadTf(): Promise<Tf> {
+  const load = createRequire(path.join(folder, "package.json"));
+  const tf = load("@tensorflow/tfjs-core") as Tf;
+  load("@tensorflow/tfjs-backend-cpu");
+  await tf.setBackend("cpu");
+  return tf;
+}
+
+/** The environment in which WebGPU finds SwiftShader, a driver that computes on the CPU. */
+export function softwareGpu(): Record<string, string> {
+  const target = path.join(modules, ".swiftshader");
+  if (!existsSync(target)) {
+    const packed = readFileSync(path.join(modules, "@sparticuz", "chromium", "bin", "swiftshader.tar.br"));
+    const unpacking = `${target}-${process.pid}`;
+    mkdirSync(unpacking, { recursive: true });
+    writeFileSync(path.join(unpacking, "swiftshader.tar"), brotliDecompressSync(packed));
+    execFileSync("tar", ["xf", "swiftshader.tar"], { cwd: unpacking });
+    try {
+      renameSync(unpacking, target);
+    } catch {
+      rmSync(unpacking, { recursive: true, force: true }); // somebody else was first
+    }
+  }
+  return { VK_DRIVER_FILES: path.join(target, "vk_swiftshader_icd.json"), LD_LIBRARY_PATH: target };
+}
+
+/** The backends that the whole suite runs on. */
+export const backends: readonly { readonly name: "cpu" | "wasm" | "webgpu"; readonly device: DeviceRequest }[] = [
+  { name: "cpu", device: "cpu" },
+  { name: "wasm", device: "wasm" },
+  { name: "webgpu", device: { kind: "webgpu", software: true } },
+];
+
+export interface TensorCluster {
+  readonly cluster: Cluster;
+  readonly rc: Client;
+  readonly all: DirectView<"many", false>;
+}
+
+/** One cluster for a file or a group of tests, with TensorFlow.js under the name `tf` in its engines. */
+export function shareTensorCluster(engines: number, options: ClusterOptions): TensorCluster {
+  const shared: { cluster?: Cluster; rc?: Client } = {};
+  const before = process.cwd();
+  beforeAll(async () => {
+    process.chdir(folder);
+    shared.cluster = await Cluster.start({ engines, ...options, env: { ...softwareGpu(), ...options.env } });
+    shared.rc = await shared.cluster.connect();
+    await importTf(shared.rc);
+  }, 60_000);
+  afterEach(async () => {
+    await shared.rc?.view().clear();
+    if (shared.rc !== undefined) await importTf(shared.rc);
+  });
+  afterAll(async () => {
+    shared.rc?.close();
+    await shared.cluster?.stop();
+    process.chdir(before);
+  });
+  return {
+    get cluster() {
+      return shared.cluster as Cluster;
+    },
+    get rc() {
+      return shared.rc as Client;
+    },
+    get all() {
+      return (shared.rc as Client).view();
+    },
+  };
+}
+
+async function importTf(rc: Client): Promise<void> {
+  await rc.view().import({ tf: "@tensorflow/tfjs-core" });
+}
+
+/** The elements of a tensor as numbers. */
+export async function numbers(tensor: Tensor): Promise<number[]> {
+  return Array.from(await tensor.data());
+}
