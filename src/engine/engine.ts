@@ -34,6 +34,7 @@ export class Engine {
   #waitedFor = 0;
   #reported = "";
   #isScheduled = false;
+  #isLeaving = false;
 
   constructor(parts: EngineParts) {
     const { plane } = parts;
@@ -54,6 +55,12 @@ export class Engine {
     } else if (message.type === "recallTasks") {
       this.#giveBack(message.taskIds);
     }
+  }
+
+  /** Ends the connection once the tasks that have begun are answered; takes no others. */
+  leave(): void {
+    this.#isLeaving = true;
+    if (this.#begun.size === 0) this.#parts.connection.close();
   }
 
   /** A client within a task waits for so many tasks more, or fewer. */
@@ -110,11 +117,13 @@ export class Engine {
     void outcome.then((settled) => {
       this.#begun.delete(context.taskId);
       this.#answer(context, settled);
-      this.#turn();
+      if (this.#isLeaving) this.leave();
+      else this.#turn();
     });
   }
 
   #take(): QueuedTask | undefined {
+    if (this.#isLeaving) return undefined;
     if (this.#begun.size === 0) return this.#queue.take();
     return this.#waitedFor > 0 ? this.#queue.takeFree() : undefined;
   }

@@ -15,6 +15,7 @@ import { type WriteDetection, WriteGuard, writeDetections } from "../ndarray-tra
 import type { DeviceInfo } from "../protocol/devices.ts";
 import type { Message, Welcome } from "../protocol/messages.ts";
 import { setSurroundingEngine } from "../protocol/within-engine.ts";
+import { onDeviceLost } from "../tensors/gpu.ts";
 import { createTensorSerializer } from "../tensors/serializer.ts";
 import { startDevice } from "../tensors/start-device.ts";
 import { ENGINE_CONFIGURATION, type EngineConfiguration, WRITE_DETECTION } from "./configuration.ts";
@@ -56,6 +57,7 @@ async function run(): Promise<void> {
         if (message.type === "welcome") {
           plane = makePlane(message, connection);
           engine = makeEngine(message.engineId ?? -1, connection, plane);
+          leaveWithDevice(engine);
           offerToClients(engine, message.engineId ?? -1, message.clusterId);
           watchAgent();
         } else if (plane?.message(message, buffers) !== true) {
@@ -64,7 +66,7 @@ async function run(): Promise<void> {
       },
       place: (message) => plane?.place(message),
       // The agent decides what becomes of an engine without a controller; an engine that is idle leaves by itself.
-      closed: () => process.exit(0),
+      closed: () => process.exit(process.exitCode ?? 0),
     },
   });
   connection.hold();
@@ -77,6 +79,15 @@ async function run(): Promise<void> {
     engineSet: configuration.engineSet,
     device,
   } satisfies Message);
+}
+
+/** An engine whose device is lost is of no more use; what becomes of it is for the restart policy to say. */
+function leaveWithDevice(engine: Engine): void {
+  onDeviceLost(({ message }) => {
+    process.stderr.write(`${message}\n`);
+    process.exitCode = 1;
+    engine.leave();
+  });
 }
 
 /** The device of this engine, ready. Without it the engine would not be what was asked for: its end says why. */
