@@ -5,6 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { type Client, Cluster, type DeviceInfo } from "ndparallel";
 import { describe, expect, test } from "vitest";
+import { root } from "../run-typescript.ts";
 import { folder, isInstalled, numbers, shareTensorCluster, softwareGpu, type Tensor, type Tf } from "./libraries.ts";
 
 /** The module `ndparallel/tensors`, as engines import it. */
@@ -29,7 +30,7 @@ interface GpuDevice {
 declare const tf: Tf;
 declare const nt: Tensors;
 
-const tensorsModule = path.join(path.dirname(path.dirname(folder)), "dist", "tensors", "index.js");
+const tensorsModule = path.join(root, "dist", "tensors", "index.js");
 const software = { kind: "webgpu", software: true } as const;
 
 async function importTensors(rc: Client): Promise<void> {
@@ -100,7 +101,7 @@ describe.skipIf(!isInstalled)("one engine on a software driver", () => {
 
 describe.skipIf(!isInstalled)("engines of their own", () => {
   test("npm run check:gpu finds all well on a software driver", async () => {
-    const script = path.join(path.dirname(path.dirname(folder)), "scripts", "check-gpu.mjs");
+    const script = path.join(root, "scripts", "check-gpu.mjs");
     const env = { ...process.env, ...softwareGpu() };
     const { stdout } = await promisify(execFile)(process.execPath, [script, "--devices", JSON.stringify([software])], {
       cwd: folder,

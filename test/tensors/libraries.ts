@@ -1,7 +1,7 @@
 /**
  * The tensor libraries of the tests, which are too large to be dependencies of the project: they lie in a package of
- * their own, in this folder, installed by `npm run test:tensors:install`. Engines and the tests run in this folder, as
- * in that of a program which depends on them.
+ * their own, in the folder `libraries`, installed by `npm run test:tensors:install`. Engines and the tests run in that
+ * folder, as in that of a program which depends on them.
  */
 
 import { execFileSync } from "node:child_process";
@@ -12,7 +12,7 @@ import { brotliDecompressSync } from "node:zlib";
 import { type Client, Cluster, type ClusterOptions, type DeviceRequest, type DirectView } from "ndparallel";
 import { afterAll, afterEach, beforeAll } from "vitest";
 
-export const folder: string = import.meta.dirname;
+export const folder: string = path.join(import.meta.dirname, "libraries");
 const modules = path.join(folder, "node_modules");
 
 export const isInstalled: boolean = existsSync(path.join(modules, "@tensorflow", "tfjs-core", "package.json"));
