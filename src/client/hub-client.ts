@@ -4,7 +4,7 @@ import { messageIdsOf, type TaskName } from "./jobs.ts";
 import { checkTargets, type Targets } from "./targets.ts";
 import { TaskClient } from "./task-client.ts";
 import type { RecordKey, TaskQuery, TaskRecord } from "./task-records.ts";
-import { decodeRow, encodeQuery } from "./task-records.ts";
+import { decodeRow, encodeQuery, isElsewhere } from "./task-records.ts";
 
 /** How many tasks wait at, run on, and have been completed by one engine; or, if verbose, which. */
 export interface EngineQueueStatus<T> {
@@ -91,7 +91,15 @@ export class HubClient extends TaskClient {
   async dbQuery(query: TaskQuery, keys?: readonly RecordKey[]): Promise<TaskRecord[]> {
     const encoded = encodeQuery(query) as Record<string, unknown>;
     const rows = await this.session.link.request<"query">({ method: "query", query: encoded, keys });
-    return rows.map((row) => decodeRow(row, this.session.serializer));
+    const values = await Promise.all(rows.map((row) => (isElsewhere(row) ? this.#valueOf(row.msgId) : undefined)));
+    return rows.map((row, index) => decodeRow(row, this.session.serializer, values[index]));
+  }
+
+  /** The value of a task, from whoever has it; `undefined` when nobody has it any more. */
+  async #valueOf(taskId: string): Promise<unknown> {
+    const task = this.session.fetch(taskId, true);
+    if (!task.settled) await new Promise<unknown>((resolve) => task.whenSettled(resolve));
+    return task.value;
   }
 
   /** {@link purgeLocalResults} and {@link purgeHubResults}. */

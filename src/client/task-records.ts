@@ -57,13 +57,21 @@ export function encodeQuery(query: unknown): unknown {
   return Object.fromEntries(Object.entries(query).map(([key, value]) => [key, encodeQuery(value)]));
 }
 
-export function decodeRow(row: TaskRow, serializer: Serializer): TaskRecord {
-  const read = ({ payload, buffers }: StoredValue): unknown =>
-    // Copies, because arrays of numbers must lie at addresses that they can have.
-    serializer.deserialize(
-      payload,
-      buffers.map((buffer) => new Uint8Array(buffer)),
-    );
+/** Whether the value of the row's task has large arrays, which have to be fetched from their owner. */
+export function isElsewhere({ result, executeResult }: TaskRow): boolean {
+  return result?.isElsewhere === true || executeResult?.isElsewhere === true;
+}
+
+/** @param fetched the value of the row's task, if that {@link isElsewhere} */
+export function decodeRow(row: TaskRow, serializer: Serializer, fetched?: unknown): TaskRecord {
+  const read = (value: StoredValue): unknown =>
+    value.isElsewhere === true
+      ? fetched
+      : // Copies, because arrays of numbers must lie at addresses that they can have.
+        serializer.deserialize(
+          value.payload,
+          value.buffers.map((buffer) => new Uint8Array(buffer)),
+        );
   const record: Record<string, unknown> = { ...row };
   for (const key of TIMES) if (typeof row[key] === "number") record[key] = new Date(row[key]);
   for (const key of ["executeResult", "data", "result"] as const) {

@@ -45,5 +45,7 @@ export function rowOf(record: TaskRecord, requests: RequestStore, keys: readonly
 }
 
 function resultOf({ outcome, buffers }: TaskRecord): StoredValue | undefined {
-  return outcome?.payload === undefined ? undefined : { payload: outcome.payload, buffers };
+  if (outcome?.payload === undefined) return undefined;
+  const { payload, places } = outcome;
+  return { payload, buffers, ...(places === undefined ? {} : { isElsewhere: true }) };
 }

@@ -1,11 +1,12 @@
 /** Joining partitions to one whole: the inverse of partition. Each part is written once, into one output. */
 
-import { isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
+import { dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray, sizeOf } from "../ndarray-transport/ndarrays.ts";
+import { allocateOutput } from "../ndarray-transport/output-memory.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
-import { allocateLike, type PartitionOptions } from "./partition.ts";
+import type { PartitionOptions } from "./partition.ts";
 import { checkDistribution, type Distribution, type Placement, placements } from "./plan.ts";
 import { checkAxis, elementsOf, isSequence, sliceAxis, strideAxis, toSequence } from "./sequences.ts";
 import { allocateArray, copyNdArray, type Elements, runCopier } from "./strided-copy.ts";
@@ -52,7 +53,7 @@ function joinTypedArrays(parts: readonly TypedArray[], dist: Distribution): Type
   }
   const model = parts.find((part) => !Buffer.isBuffer(part)) ?? first;
   const lengths = parts.map((part) => part.length);
-  const output = allocateLike(model, sum(lengths));
+  const output = outputLike(model, sum(lengths));
   writeRuns(parts, output, placements(lengths, dist));
   return output;
 }
@@ -100,7 +101,12 @@ function fits(part: NdArray, first: NdArray, axis: number): boolean {
 
 function allocateElements(model: NdArray, size: number): Elements {
   const data: unknown = model.data;
-  return isTypedArray(data) ? allocateLike(data, size) : allocateArray(size);
+  return isTypedArray(data) ? outputLike(data, size) : allocateArray(size);
+}
+
+/** Every element of it will be written. */
+function outputLike(model: TypedArray, length: number): TypedArray {
+  return Buffer.isBuffer(model) ? Buffer.allocUnsafeSlow(length) : allocateOutput(dtypeOf(model), length);
 }
 
 function checkFirstAxis(parts: readonly unknown[], axis: number): void {

@@ -2,6 +2,7 @@
 
 import { constructorOf, type DType, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray, rowMajorStride, sizeOf } from "../ndarray-transport/ndarrays.ts";
+import { allocateOutput } from "../ndarray-transport/output-memory.ts";
 import { describe, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
 import {
@@ -87,7 +88,7 @@ class ListAssembly implements Assembly {
   readonly #elements: Elements;
 
   constructor(kind: Extract<OutputKind, { kind: "typed" | "array" }>, length: number) {
-    this.#elements = allocateElements(kind.kind === "typed" ? kind.dtype : "array", length);
+    this.#elements = kind.kind === "typed" ? allocateOutput(kind.dtype, length) : allocateElements("array", length);
   }
 
   count(part: unknown): number {
@@ -151,7 +152,8 @@ class StackAssembly implements Assembly {
     const type = elementTypeOf(part);
     const itemShape = part.shape.slice(1);
     if (this.#elements === undefined) {
-      this.#elements = allocateElements(type, this.#length * sizeOf(itemShape));
+      const size = this.#length * sizeOf(itemShape);
+      this.#elements = type === "array" ? allocateElements(type, size) : allocateOutput(type, size);
       this.#type = type;
       this.#itemShape = itemShape;
     }

@@ -6,6 +6,8 @@ import type { WireError } from "./messages.ts";
 export interface StoredValue {
   readonly payload: Uint8Array;
   readonly buffers: readonly Uint8Array[];
+  /** Large arrays of it are with their owner. */
+  readonly isElsewhere?: boolean | undefined;
 }
 
 /** Chosen keys of one record; times are milliseconds since the epoch. */

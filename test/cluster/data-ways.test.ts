@@ -1,7 +1,17 @@
 /** Large arrays over every way that they can travel: bit for bit, kept no longer than needed, and lost with an error. */
 
 import ndarray from "ndarray";
-import { Client, Cluster, type DataWay, type DirectView, isReadonly, type NdArray, type TypedArray } from "ndparallel";
+import {
+  Client,
+  Cluster,
+  type DataWay,
+  type DirectView,
+  isReadonly,
+  type NdArray,
+  ref,
+  shared,
+  type TypedArray,
+} from "ndparallel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ArrayClass, arrayClasses, expectSameBits, expectSameNdArray, randomArray } from "./arrays.ts";
 import { Gate, waitAt } from "./gate.ts";
@@ -174,6 +184,73 @@ describe.each(WAYS)("%s", (dataWay) => {
     await failed;
     gate.open();
     await heldNoMoreThan(client, before);
+  });
+});
+
+describe("shared memory", () => {
+  test("of the user's own is seen without a copy until waitForSend, and not after it", async () => {
+    await using cluster = await Cluster.start({ engines: 2 });
+    await using client = await cluster.connect();
+    const all = client.view();
+    const array = shared.empty("float64", 1 << 18).fill(1);
+    const ar = all.with({ track: true }).push({ array });
+    await ar;
+    expect(ar.sent).toBe(false);
+    const ends = (): PromiseLike<number[][]> =>
+      all.apply((x: Float64Array) => [x[0], x.at(-1)], ref("array") as never) as never;
+    array[0] = 2;
+    expect(await ends()).toEqual([
+      [2, 1],
+      [2, 1],
+    ]);
+    await ar.waitForSend({ timeout: 5_000 });
+    expect(ar.sent).toBe(true);
+    array.fill(3);
+    expect(await ends()).toEqual([
+      [2, 1],
+      [2, 1],
+    ]);
+    await heldNoMoreThan(client, 0);
+  });
+
+  test("an array that is written after the call does not change what the engines got, tracked or not", async () => {
+    await using cluster = await Cluster.start({ engines: 1, dataWay: "shared" });
+    await using client = await cluster.connect();
+    const array = new Float64Array(1 << 18).fill(1);
+    const pushed = client.at(0).push({ array });
+    array.fill(2);
+    await pushed;
+    expect(await client.at(0).apply((x: Float64Array) => x.every((value) => value === 1), ref("array") as never)).toBe(
+      true,
+    );
+  });
+
+  test("what a client sent stays with the engines as it was when the client has gone", async () => {
+    await using cluster = await Cluster.start({ engines: 1 });
+    await using client = await cluster.connect();
+    const first = await Client.connect({ file: cluster.file });
+    const array = noise(4 * MEBIBYTE, 3);
+    await first.at(0).push({ array });
+    first.close();
+    const second = await Client.connect({ file: cluster.file });
+    // Memory that was used again would show these bytes.
+    for (let i = 0; i < 5; i++) await second.at(0).apply((x: Uint8Array) => x.length, noise(4 * MEBIBYTE, 100 + i));
+    expectSameBits(await client.at(0).pull("array"), array);
+    second.close();
+  });
+
+  test("a query of the hub gives results with large arrays", async () => {
+    await using cluster = await Cluster.start({ engines: 1 });
+    await using client = await cluster.connect();
+    const array = noise(MEBIBYTE, 4);
+    await client
+      .at(0)
+      .with({ label: "large" })
+      .apply(echo<Uint8Array>, array);
+    const other = await Client.connect({ file: cluster.file });
+    const [record] = await other.dbQuery({ label: "large" }, ["result"]);
+    expectSameBits(record?.result, array);
+    other.close();
   });
 });
 

@@ -46,6 +46,19 @@ export function allocateShared(byteLength: number, { zero = true }: { readonly z
 }
 
 /**
+ * Memory for one big array that this process alone uses, from the pool: its pages have mostly been touched before, which
+ * fresh memory's have not. What is in it is left from the use before. Sent to others it is copied, like other memory.
+ *
+ * @throws SegmentError with reason `unavailable` or `noMemory`
+ */
+export function allocatePooled(byteLength: number): ArrayBuffer {
+  const slice = segmentPool.allocate(byteLength);
+  const buffer = slice.buffer();
+  whenCollected(buffer, () => slice.release());
+  return buffer;
+}
+
+/**
  * Memory of another process (or of this one), as an ArrayBuffer: no copy is made. What is written to it stays here.
  * Where the runtime can, it is made immutable.
  *
