@@ -17,6 +17,12 @@ const TURN_MS = 5;
 /** Answers are held back at most this long while further tasks run, in milliseconds. */
 const ANSWER_MS = 1;
 
+/**
+ * How long the next task waits for the arrays of earlier results to be fetched, in milliseconds: while it computes,
+ * nothing can be. Arrays in shared memory need no waiting.
+ */
+const SERVING_MS = 500;
+
 export interface EngineParts extends TaskRunner {
   readonly engineId: number;
   readonly uuid: string;
@@ -82,6 +88,7 @@ export class Engine {
     this.#isScheduled = false;
     const began = performance.now();
     let answered = began;
+    if (this.#waitsForFetches()) return;
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
       const context: TaskContext = { taskId: task.task.taskId };
       const run = task;
@@ -91,6 +98,7 @@ export class Engine {
         continue;
       }
       this.#answer(context, outcome);
+      if (this.#waitsForFetches()) return;
       const now = performance.now();
       if (now - answered > ANSWER_MS) {
         this.#parts.connection.flush();
@@ -109,6 +117,17 @@ export class Engine {
   #run({ task: { payload }, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
     if (buffers === undefined) return systemFailure(error);
     return runTask({ payload, buffers }, this.#parts);
+  }
+
+  /** Whether tasks wait while results are fetched; they go on by themselves. */
+  #waitsForFetches(): boolean {
+    const serving = this.#parts.plane.serving(SERVING_MS);
+    if (serving === undefined) return false;
+    this.#isScheduled = true;
+    this.#parts.connection.flush();
+    this.#report();
+    void serving.then(() => this.#turn());
+    return true;
   }
 
   #goesOn(context: TaskContext, outcome: Promise<TaskOutcome>): void {

@@ -310,6 +310,19 @@ describe.each(["direct", "relay"] as const)("%s, when something goes wrong", (da
     other.close();
   });
 
+  test("a large result arrives although the next task computes without a break", async () => {
+    await using cluster = await Cluster.start({ engines: 1, dataWay });
+    await using client = await cluster.connect();
+    const made = client.at(0).apply(() => new Uint8Array(8 << 20).fill(7));
+    const busy = client.at(0).apply((milliseconds: number) => {
+      const end = Date.now() + milliseconds;
+      while (Date.now() < end);
+    }, 4_000);
+    expect((await made).every((value) => value === 7)).toBe(true);
+    expect(busy.ready).toBe(false);
+    await busy;
+  });
+
   test("an owner that is stopped: the wait times out, others go on, and it is fetched when the owner does", async () => {
     await using cluster = await Cluster.start({ engines: 2, dataWay });
     await using client = await cluster.connect();

@@ -77,6 +77,11 @@ export class DataPlane {
     return this.#owned;
   }
 
+  /** Resolves once what is kept here can be done without for a while; see {@link OwnedBuffers.serving}. */
+  serving(limit: number): Promise<void> | undefined {
+    return this.#owned.serving(limit);
+  }
+
   /** For the values of one call; `listener` hears of those buffers of the user's that are not copied. */
   packer(listener?: BorrowListener): Packer {
     const options = {

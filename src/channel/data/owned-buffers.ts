@@ -38,6 +38,9 @@ export class OwnedBuffers {
   readonly #uuid: string;
   readonly #byId = new Map<number, OwnedBuffer>();
   readonly #byKey = new Map<string, OwnedBuffer>();
+  /** Those that nobody can get without this process's help, and nobody has got yet. */
+  readonly #unserved = new Set<number>();
+  #onServed: (() => void) | undefined;
   #nextId = 0;
   #byteLength = 0;
 
@@ -58,6 +61,7 @@ export class OwnedBuffers {
   add(keeping: Keeping): OwnedBuffer {
     const owned = new OwnedBuffer(this.#nextId++, keeping);
     this.#byId.set(owned.id, owned);
+    if (keeping.shared === undefined) this.#unserved.add(owned.id);
     if (keeping.key !== undefined) this.#byKey.set(keeping.key, owned);
     this.#byteLength += owned.byteLength;
     return owned;
@@ -119,6 +123,35 @@ export class OwnedBuffers {
     return { bytes: bytes.subarray(offset, offset + byteLength), isBorrowed: owned.keeping.isBorrowed };
   }
 
+  /** These bytes have left. */
+  served({ id, offset, byteLength }: FetchPiece): void {
+    const owned = this.#byId.get(id);
+    if (owned !== undefined && offset + byteLength === owned.byteLength) this.#isServed(id);
+  }
+
+  /**
+   * Resolves once all that was added so far has been got by somebody, or let go; at the latest after so many
+   * milliseconds. `undefined` when nothing is to be waited for.
+   */
+  serving(limit: number): Promise<void> | undefined {
+    if (this.#unserved.size === 0) return undefined;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#unserved.clear();
+        this.#onServed?.();
+      }, limit);
+      this.#onServed = () => {
+        clearTimeout(timer);
+        this.#onServed = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #isServed(id: number): void {
+    if (this.#unserved.delete(id) && this.#unserved.size === 0) this.#onServed?.();
+  }
+
   /** Lets go of everything, though others may use it. */
   clear(): void {
     for (const owned of [...this.#byId.values()]) this.#remove(owned, true);
@@ -126,6 +159,7 @@ export class OwnedBuffers {
 
   #remove(owned: OwnedBuffer, isAbandoned = false): void {
     this.#byId.delete(owned.id);
+    this.#isServed(owned.id);
     const { key, onFree } = owned.keeping;
     if (key !== undefined && this.#byKey.get(key) === owned) this.#byKey.delete(key);
     this.#byteLength -= owned.byteLength;

@@ -26,15 +26,19 @@ export class PieceServer {
     const to = from === undefined ? {} : { to: from };
     try {
       const { bytes, isBorrowed } = this.#owned.bytesOf(request);
+      const left = (): void => {
+        this.#owned.served(request);
+        onDone?.();
+      };
       if (!isBorrowed) {
-        send({ type: "piece", requestId, ...to }, [bytes], onDone);
+        send({ type: "piece", requestId, ...to }, [bytes], left);
         return;
       }
       // The user's memory could be detached, and freed, while the system reads it.
       const copy = this.#copy(bytes);
       send({ type: "piece", requestId, ...to }, [copy], () => {
         if (this.#spare.length < SPARE_COPIES) this.#spare.push(copy);
-        onDone?.();
+        left();
       });
     } catch (error) {
       send({ type: "pieceRefused", requestId, error: toWireError(error), ...to }, [], onDone);
