@@ -18,8 +18,8 @@ const TURN_MS = 5;
 const ANSWER_MS = 1;
 
 /**
- * How long the next task waits for the arrays of earlier results to be fetched, in milliseconds: while it computes,
- * nothing can be. Arrays in shared memory need no waiting.
+ * How long the next task waits for somebody to fetch the arrays of earlier results, in milliseconds: while it computes,
+ * nobody can. Arrays in shared memory need no waiting.
  */
 const SERVING_MS = 500;
 

@@ -41,6 +41,7 @@ export class OwnedBuffers {
   /** Those that nobody can get without this process's help, and nobody has got yet. */
   readonly #unserved = new Set<number>();
   #onServed: (() => void) | undefined;
+  #patience: NodeJS.Timeout | undefined;
   #nextId = 0;
   #byteLength = 0;
 
@@ -126,22 +127,23 @@ export class OwnedBuffers {
   /** These bytes have left. */
   served({ id, offset, byteLength }: FetchPiece): void {
     const owned = this.#byId.get(id);
+    this.#patience?.refresh();
     if (owned !== undefined && offset + byteLength === owned.byteLength) this.#isServed(id);
   }
 
   /**
-   * Resolves once all that was added so far has been got by somebody, or let go; at the latest after so many
-   * milliseconds. `undefined` when nothing is to be waited for.
+   * Resolves once all that was added so far has been got by somebody, or let go, or when nobody has asked for any of it
+   * for so many milliseconds. `undefined` when nothing is to be waited for.
    */
   serving(limit: number): Promise<void> | undefined {
     if (this.#unserved.size === 0) return undefined;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      this.#patience = setTimeout(() => {
         this.#unserved.clear();
         this.#onServed?.();
       }, limit);
       this.#onServed = () => {
-        clearTimeout(timer);
+        clearTimeout(this.#patience);
         this.#onServed = undefined;
         resolve();
       };
