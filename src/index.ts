@@ -82,6 +82,7 @@ export { explain } from "./functions/explain.ts";
 export type { ExplainedName, Explanation, TravelsAs } from "./functions/explanation.ts";
 export { Reference, ref } from "./functions/references.ts";
 export { type DisplayValueOptions, display, publish } from "./functions/running-task.ts";
+export type { ModuleMode } from "./functions/stand-ins.ts";
 export { type CopyOnWrite, copyOnWrite } from "./ndarray-transport/copy-on-write.ts";
 export type { DType, TypedArray } from "./ndarray-transport/dtypes.ts";
 export type { NdArray } from "./ndarray-transport/ndarrays.ts";

@@ -44,6 +44,11 @@ export interface AsyncResultParts<T> {
 /** The items that iteration over a result of type `T` yields. */
 export type ItemOf<T> = T extends readonly (infer E)[] ? E : T extends Iterable<infer E> ? E : unknown;
 
+/**
+ * The result of a call while it is on its way. Awaiting it gives the value: the bare one for a single target, an array
+ * in target order for several. It rejects with `RemoteError` for one target and `CompositeError` for several; one that
+ * nobody awaits never ends the process.
+ */
 export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
   declare protected readonly assembly: Assembly<T>;
   readonly #session: Session;

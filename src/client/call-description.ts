@@ -151,6 +151,7 @@ export class CallDescription {
     await within(this.#settled, wait, this.describeWait());
   }
 
+  /** What is waited for, in messages. */
   protected describeWait(): string {
     return `waiting for ${this.tasks.length === 1 ? "the task" : `${this.tasks.length} tasks`}`;
   }

@@ -6,6 +6,7 @@ import { AsyncResult } from "./async-result.ts";
 /** A task: its message id, or the result of a call, which stands for all its tasks. */
 export type DependencyJob = string | AsyncResult<unknown>;
 
+/** Which endings of which tasks count. */
 export interface DependencyOptions {
   /** Whether all the tasks must have ended so, or one is enough. */
   readonly all?: boolean;

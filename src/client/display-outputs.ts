@@ -11,6 +11,7 @@ import type { ClientTask } from "./task.ts";
  */
 export type GroupBy = "type" | "engine" | "order";
 
+/** What of the outputs is shown, in which order, and where. */
 export interface DisplayOptions {
   /** `"type"` unless given. */
   readonly groupBy?: GroupBy;

@@ -26,6 +26,7 @@ export interface ResultStatus {
   readonly results?: Record<string, unknown>;
 }
 
+/** Of which engines, and in which form. */
 export interface QueueStatusOptions {
   readonly targets?: Targets;
   /** Message ids instead of counts. */

@@ -2,6 +2,7 @@
 
 import type { ClientTask, OutputChunk } from "./task.ts";
 
+/** Where live output goes. */
 export interface StreamOptions {
   /** Where what is not iterated over is printed; this process's own streams unless given. */
   readonly stdout?: NodeJS.WritableStream;
@@ -38,6 +39,7 @@ export class OutputStream implements AsyncIterable<OutputChunk>, Disposable {
 
   readonly #iterate: () => void;
 
+  /** The pieces of output as they arrive; nothing is printed then. */
   [Symbol.asyncIterator](): AsyncIterator<OutputChunk, void, undefined> {
     this.#iterate();
     return this.#pieces();

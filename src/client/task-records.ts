@@ -22,6 +22,7 @@ export interface RecordExtras {
 /** One record: the keys that were asked for, `undefined` where nothing is known. `msgId` is always there. */
 export type TaskRecord = Pick<Metadata, "msgId"> & Partial<Omit<Metadata, "msgId"> & RecordExtras>;
 
+/** The keys of the records. */
 export type RecordKey = keyof Metadata | keyof RecordExtras;
 
 /** Operators on a value of the records. */
@@ -42,6 +43,7 @@ export interface Operators {
   readonly $glob?: string;
 }
 
+/** What a value of the records is compared with. */
 export type Operand = string | number | Date | null;
 
 /** A record matches when it satisfies every key and, of each key, every operator. */

@@ -6,6 +6,7 @@ import { Serializer } from "../ndarray-transport/serializer.ts";
 import type { TypeHandler } from "../ndarray-transport/types.ts";
 import { type CapturedFunction, type CaptureOptions, captureFunction } from "./capture.ts";
 import { SUPER_CLASS } from "./class-definition.ts";
+import type { ClosureOptions } from "./closure.ts";
 import { formatExplanation } from "./explain-text.ts";
 import type { ExplainedName, Explanation, TravelsAs } from "./explanation.ts";
 import { nounOf } from "./inert.ts";
@@ -29,7 +30,7 @@ import type { AnyFunction } from "./wire.ts";
  * console.log(explain(train));
  * ```
  */
-export function explain(fn: AnyFunction, options: Partial<CaptureOptions> = {}): Explanation {
+export function explain(fn: AnyFunction, options: ClosureOptions = {}): Explanation {
   if (typeof fn !== "function") throw new TypeError(`explain: fn must be a function, not ${describeValue(fn)}`);
   return new Explainer({ modules: options.modules ?? "value" }).explain(fn);
 }

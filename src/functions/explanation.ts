@@ -33,5 +33,6 @@ export interface Explanation {
   /** What its text takes, in bytes of UTF-8. */
   readonly codeBytes: number;
   readonly names: readonly ExplainedName[];
+  /** The table: a line for each name, with kind, size and what it is. */
   toString(): string;
 }

@@ -103,7 +103,9 @@ describe("join", () => {
   it("refuses an unknown distribution, and an axis that the parts lack", () => {
     expect(() => join([[1]], { dist: "b" as Distribution })).toThrow(/dist must be "block" or "roundRobin"/);
     expect(() => join([row, [1]], { axis: 1 })).toThrow(
-      new TypeError("join along axis 1 needs parts that are ndarrays; part 1 is an array of length 1"),
+      new TypeError(
+        "join along axis 1 needs parts that are all ndarrays or all tensors; part 1 is an array of length 1",
+      ),
     );
     expect(() => join([matrix], { axis: 2 })).toThrow(RangeError);
   });
