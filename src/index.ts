@@ -5,7 +5,7 @@ export { AsyncHubResult } from "./client/async-hub-result.ts";
 export { AsyncResult, type GetOptions, type ItemOf, type WaitOutcome } from "./client/async-result.ts";
 export type { BalancedFlags, RetryPolicy } from "./client/balanced-flags.ts";
 export type { PerTarget } from "./client/call-description.ts";
-export { Client } from "./client/client.ts";
+export { Client, type ControlAbortOptions, type ControlOptions, type ShutdownOptions } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/connection-file.ts";
 export type {
   Joined,

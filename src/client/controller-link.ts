@@ -26,6 +26,9 @@ interface Answers {
   signalEngines: undefined;
   shutdown: undefined;
   abort: undefined;
+  clear: undefined;
+  signal: undefined;
+  endEngines: undefined;
   retire: undefined;
   queueStatus: QueueStatus;
   resultStatus: { readonly pending: string[]; readonly completed: string[] };

@@ -112,6 +112,7 @@ export class ResultReader {
       const place = { engineId, engineUuid, messageId: task.id };
       const error = outcome.error ?? { kind: "unknown", name: "Error", message: "the task failed without an error" };
       task.reject(fromWireError(error, place), outcome.status === "aborted" ? "aborted" : "error");
+      this.#tasks.keep(task, 0);
       return;
     }
     const byteLength = buffers.reduce((sum, buffer) => sum + buffer.byteLength, outcome.payload.byteLength);

@@ -1,6 +1,5 @@
 /** What a cluster can be started with, and checks of it. */
 
-import { constants } from "node:os";
 import { type WriteDetection, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
 import { DATA_WAYS, type DataWay } from "../protocol/data-messages.ts";
 import type { HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
@@ -95,14 +94,6 @@ export function checkOptions(options: ClusterOptions): void {
 export function checkCount(count: unknown, least: number, name = "count"): void {
   if (!Number.isInteger(count)) throw new TypeError(`${name} must be a number of engines; given: ${String(count)}`);
   if ((count as number) < least) throw new RangeError(`${name} must be at least ${least}; given: ${String(count)}`);
-}
-
-/** @throws TypeError for what is no signal of this system. */
-export function checkSignal(signal: unknown): void {
-  const { signals } = constants;
-  const known =
-    typeof signal === "number" ? Object.values(signals).includes(signal) : Object.hasOwn(signals, String(signal));
-  if (!known) throw new TypeError(`unknown signal ${String(signal)}; signals are: ${Object.keys(signals).join(", ")}`);
 }
 
 function checkDataWay(value: unknown): void {

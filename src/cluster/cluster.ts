@@ -10,13 +10,14 @@ import {
   readConnectionFile,
 } from "../client/connection-file.ts";
 import { ControllerLink } from "../client/controller-link.ts";
+import { checkSignal } from "../client/signals.ts";
 import { within } from "../client/waiting.ts";
 import { WRITE_DETECTION } from "../engine/configuration.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
 import type { DeviceOrder } from "../protocol/devices.ts";
 import { DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
-import { type ClusterOptions, checkCount, checkOptions, checkSignal } from "./cluster-options.ts";
+import { type ClusterOptions, checkCount, checkOptions } from "./cluster-options.ts";
 import { parseDevices } from "./device-requests.ts";
 import { type ClusterSummary, checkFree, runningCluster } from "./discovery.ts";
 import { type LocalProcesses, launchLocally } from "./local-launcher.ts";

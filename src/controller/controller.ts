@@ -17,6 +17,7 @@ import type {
 } from "../protocol/messages.ts";
 import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { toWireError } from "../protocol/wire-error.ts";
+import { Control, isOrder } from "./control.ts";
 import { DataHub } from "./data-hub.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
 import { HubQuestions, isQuestion } from "./hub-questions.ts";
@@ -52,6 +53,7 @@ export class Controller {
   readonly #data = new DataHub();
   readonly #submissions: Submissions;
   readonly #questions: HubQuestions;
+  readonly #control: Control;
   #shutdown: Promise<void> | undefined;
   /** The client that asked for the end, once the agents are gone. */
   #stopper: Submitter | undefined;
@@ -73,6 +75,7 @@ export class Controller {
     const requests = new RequestStore();
     this.#router = new TaskRouter(this.#registry, database, { ...options.scheduler, ledger });
     this.#submissions = new Submissions(this.#router, requests);
+    this.#control = new Control(this.#registry, this.#router);
     this.#questions = new HubQuestions(database, requests);
   }
 
@@ -149,6 +152,7 @@ export class Controller {
           if (message.type === "result") this.#router.result(message, buffers);
           else if (message.type === "output") this.#router.output(message);
           else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
+          else if (message.type === "controlDone") this.#control.done(message);
           else if (message.type === "recalled") this.#router.recalled(message);
           else if (message.type === "waitingTasks") this.#router.waiting(message, engineId);
           else this.#data.message(uuid, message, buffers);
@@ -190,6 +194,7 @@ export class Controller {
     if (isQuestion(request)) {
       return this.#questions.answer(request, (taskId, oldId) => this.#submissions.resubmit(taskId, oldId, client));
     }
+    if (isOrder(request)) return this.#control.perform(request);
     switch (request.method) {
       case "startEngines":
         return this.#registry.start(request.count, request);
@@ -201,8 +206,6 @@ export class Controller {
         return this.#registry.signal(request.signal, request.engineSet);
       case "shutdown":
         return this.shutdown();
-      case "abort":
-        return this.#router.abort(request.taskIds ?? this.#router.scheduler.unfinished(request.engineIds));
       case "retire":
         return this.#retire(request.engineIds);
       case "queueStatus":
@@ -256,6 +259,7 @@ export class Controller {
     // Whoever hears that a task has failed with its engine knows already that the engine is gone.
     this.#broadcast({ type: "engineDown", engineId: engine.engineId, uuid: engine.uuid, reason });
     this.#router.engineDown(engine, reason);
+    this.#control.engineDown(engine.engineId, reason);
   }
 
   #broadcast(message: Message): void {

@@ -6,10 +6,11 @@
 import { randomUUID } from "node:crypto";
 import type { Connection } from "../channel/connection.ts";
 import { EngineError } from "../errors.ts";
-import type { AgentHello, ControllerStatus, EngineExited, EngineHello, EngineInfo } from "../protocol/messages.ts";
+import type { AgentHello, ControllerStatus, EngineExited, EngineHello, Message } from "../protocol/messages.ts";
 import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
 import { type EngineSet, makeSet, offered, type SetOptions, spawnOrder } from "./engine-set.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import type { Agent, Engine, RegistryListener } from "./members.ts";
 import { Waiters } from "./waiters.ts";
 
 /** How long after one sign of an engine's end the other is waited for, in milliseconds. */
@@ -22,34 +23,13 @@ const AGENT_WAIT_MS = 5_000;
 /** How long an agent that was sent away may take to end its engines and itself, in milliseconds. */
 const AGENT_STOP_MS = 4_000;
 
-interface Agent {
-  readonly uuid: string;
-  readonly pid: number;
-  readonly host: string;
-  readonly connection: Connection;
-}
-
-export interface Engine extends EngineInfo {
-  readonly agentUuid: string;
-  readonly connection: Connection;
-  /** What it offers to tasks, e.g. `{ gpu: 1 }`. */
-  readonly resources: Readonly<Record<string, number>>;
-}
-
 interface Ending {
   reason: string | undefined;
   disconnected: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
-export interface RegistryListener {
-  engineUp(engine: Engine): void;
-  engineDown(engine: Engine, reason: string): void;
-  engineSetStopped(engineSet: string, reason: string): void;
-  enginesExpected(count: number): void;
-  /** The engine's process was stopped, or goes on. */
-  engineStopped(engine: Engine, stopped: boolean): void;
-}
+export type { Engine, RegistryListener } from "./members.ts";
 
 export class EngineRegistry {
   readonly #listener: RegistryListener;
@@ -126,6 +106,16 @@ export class EngineRegistry {
     this.#agents.get(engine.agentUuid)?.connection.send({ type: "killEngines", uuids: [engine.uuid] });
   }
 
+  /** Tells the host agent of an engine something about it. */
+  tellAgent({ agentUuid }: Engine, message: Message): void {
+    this.#agents.get(agentUuid)?.connection.send(message);
+  }
+
+  /** What an engine was started with. */
+  optionsOf({ engineSet }: Engine): SetOptions {
+    return this.#sets.get(engineSet) ?? { env: {} };
+  }
+
   /** Resolves once none of the engines is there any more. */
   gone(engineIds: readonly number[]): Promise<void> {
     return this.#waiters.until(() => !engineIds.some((engineId) => this.#engines.has(engineId)));
@@ -184,12 +174,15 @@ export class EngineRegistry {
     const sets = this.#named(name).filter((set) => set.alive.size > 0 || name !== undefined);
     for (const set of sets) set.restarting = true;
     await Promise.all(sets.map((set) => this.stop(set.name)));
-    await Promise.all(sets.map((set) => this.start(set.count, set, set.name)));
-    const started = sets.map((set) => this.#sets.get(set.name) as EngineSet);
+    await this.started(await Promise.all(sets.map((set) => this.start(set.count, set, set.name))));
+  }
+
+  /** Resolves once the engines of new sets have registered. @throws EngineError when they cannot be started. */
+  async started(names: readonly string[]): Promise<void> {
+    const started = names.map((name) => this.#sets.get(name) as EngineSet);
     await this.#waiters.until(() => started.every((set) => set.starting.size === 0));
     const failed = started.find((set) => set.failed !== undefined);
-    if (failed !== undefined)
-      throw new EngineError(`engine set ${failed.name} could not be restarted: ${failed.failed}`);
+    if (failed !== undefined) throw new EngineError(`engine set ${failed.name} could not be started: ${failed.failed}`);
   }
 
   signal(signal: string | number, name?: string): void {

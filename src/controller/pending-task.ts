@@ -23,6 +23,8 @@ export interface PendingTask extends CarriesBuffers {
   readonly isBalanced: boolean;
   /** See `Task.free`. */
   readonly isFree: boolean;
+  /** Called when it has ended. */
+  readonly onEnded: (() => void)[];
   /** What an engine has answered, until the scheduler says whether that is the end. */
   outcome: Outcome | undefined;
   outcomeBuffers: readonly Uint8Array[];
@@ -43,6 +45,7 @@ export function newTask(
     buffers,
     isBalanced,
     isFree: isBalanced || submitter.isNested,
+    onEnded: [],
     outcome: undefined,
     outcomeBuffers: [],
   };

@@ -2,6 +2,7 @@
  * What tasks were sent with, for running them again: limited by tasks and by bytes, the oldest go first.
  */
 
+import type { CarriesBuffers } from "../protocol/data-messages.ts";
 import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
 
 /** How many tasks, and bytes, are kept; a task with more is not kept at all. */
@@ -28,7 +29,8 @@ export class RequestStore {
     // Large arrays stay with their owner, who may change them once the task has ended.
     if (message.places !== undefined) return;
     const total = buffers.reduce((sum, { byteLength }) => sum + byteLength, message.payload.byteLength);
-    if (total > TASK_BYTES) return;
+    // Large arrays are with their owner, who may let them go once the task has them.
+    if (total > TASK_BYTES || isElsewhere(message)) return;
     // A copy, because the payload lies in the packet it came with.
     const kept = { ...message, payload: new Uint8Array(message.payload) };
     if (kept.type === "submitBalanced") {
@@ -56,4 +58,8 @@ export class RequestStore {
     this.#requests.set(taskId, { request, bytes });
     this.#bytes += bytes;
   }
+}
+
+function isElsewhere({ places }: CarriesBuffers): boolean {
+  return places?.some((place) => place !== null) ?? false;
 }

@@ -189,6 +189,18 @@ export class TaskRouter {
     for (const taskId of taskIds) this.#step({ type: "abort", taskId });
   }
 
+  /** The engine that a task is at. */
+  engineOf(taskId: string): Engine | undefined {
+    const uuid = this.#pending.get(taskId)?.engineUuid;
+    return this.#registry.engines.find((engine) => engine.uuid === uuid);
+  }
+
+  /** Resolves when none of the tasks is on its way any more. */
+  async ended(taskIds: readonly string[]): Promise<void> {
+    const tasks = taskIds.flatMap((taskId) => this.#pending.get(taskId) ?? []);
+    await Promise.all(tasks.map(({ onEnded }) => new Promise<void>((resolve) => onEnded.push(resolve))));
+  }
+
   #step(event: SchedulerEvent): void {
     const now = performance.now();
     for (const instruction of this.#scheduler.handle(event, now)) this.#carryOut(instruction);
@@ -268,6 +280,7 @@ export class TaskRouter {
     const message = { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome } as const;
     this.#tell(taskId, message, buffers, outcome);
     this.#pending.delete(taskId);
+    for (const listener of task.onEnded) listener();
     this.#ledger.hold(outcome);
     this.#database.finish(taskId, outcome, buffers);
   }

@@ -1,7 +1,10 @@
 /** A host agent: the parent of the engines of one host. Starts, signals and ends them, and reports each end. */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
+import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { InterruptOrder } from "../protocol/agent-messages.ts";
 import type { Message, SignalEngines, SpawnEngines } from "../protocol/messages.ts";
 import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
 import { type ControllerAddress, ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
@@ -65,6 +68,9 @@ export class Agent {
         break;
       case "killEngines":
         for (const uuid of message.uuids) this.#terminate(uuid);
+        break;
+      case "interruptEngine":
+        this.#interrupt(message.uuid, message.order);
         break;
       case "signalEngines":
         this.#signal(message);
@@ -169,7 +175,18 @@ export class Agent {
     engine.child.kill("SIGKILL");
   }
 
+  /** Tells the engine's watchdog, which hears also while the engine computes. */
+  #interrupt(uuid: string, order: InterruptOrder): void {
+    const lifeline = this.#engines.get(uuid)?.child.stdio[3] as Writable | null | undefined;
+    lifeline?.write(`${JSON.stringify(order)}\n`);
+  }
+
+  /** SIGINT does to the task that runs what Ctrl-C does to a program; others go to the process. */
   #signal({ uuids, signal }: SignalEngines): void {
+    if (signal === "SIGINT" || signal === constants.signals.SIGINT) {
+      for (const uuid of uuids) this.#interrupt(uuid, { signal: "SIGINT" });
+      return;
+    }
     for (const uuid of uuids) this.#engines.get(uuid)?.child.kill(signal as NodeJS.Signals | number);
   }
 

@@ -6,9 +6,12 @@
 import type { Connection } from "../channel/connection.ts";
 import type { DataPlane } from "../channel/data/data-plane.ts";
 import type { Packed } from "../channel/data/packing.ts";
+import type { InterruptOrder } from "../protocol/agent-messages.ts";
 import type { Message, Outcome } from "../protocol/messages.ts";
+import { toWireError } from "../protocol/wire-error.ts";
 import { runTask, systemFailure, type TaskOutcome, type TaskRunner } from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
+import type { TaskMarks } from "./task-marks.ts";
 import type { TaskOutput } from "./task-output.ts";
 import { type QueuedTask, TaskQueue } from "./task-queue.ts";
 
@@ -29,13 +32,20 @@ export interface EngineParts extends TaskRunner {
   readonly connection: Connection;
   readonly plane: DataPlane;
   readonly output: TaskOutput;
+  readonly marks: TaskMarks;
 }
 
 export class Engine {
   readonly #parts: EngineParts;
   readonly #queue: TaskQueue;
   /** Tasks that have begun, and go on by themselves. */
-  readonly #begun = new Set<string>();
+  readonly #begun = new Map<string, TaskContext>();
+  /** The task that computes. */
+  #computing: TaskContext | undefined;
+  /** Turns come as messages to this port, so that nothing of others shares a callback with a task that is cut short. */
+  readonly #turns = new MessageChannel();
+  /** What is to be done in a callback of its own. */
+  readonly #apart: (() => void)[] = [];
   /** How many tasks the clients within those wait for. */
   #waitedFor = 0;
   #reported = "";
@@ -45,6 +55,8 @@ export class Engine {
   constructor(parts: EngineParts) {
     const { plane } = parts;
     this.#parts = parts;
+    this.#turns.port2.on("message", () => (this.#apart.shift() ?? (() => this.#turn()))());
+    this.#turns.port2.unref();
     this.#queue = new TaskQueue({
       receive: (task, inline) => plane.receive(task, inline),
       refuse: (task) => plane.refuse(task),
@@ -58,6 +70,8 @@ export class Engine {
       this.#start();
     } else if (message.type === "abortTasks") {
       this.#abort(message.taskIds);
+    } else if (message.type === "clearNamespace") {
+      this.#clear(message.orderId);
     } else if (message.type === "recallTasks") {
       this.#giveBack(message.taskIds);
     }
@@ -76,11 +90,36 @@ export class Engine {
     if (isNews) this.#start();
   }
 
+  /**
+   * Tasks that run are interrupted: one that computes has been cut already, one that goes on by itself is answered for,
+   * and what it still does counts no more. Tasks that have not started are aborted.
+   */
+  interrupt({ taskIds, signal }: InterruptOrder): void {
+    const isMeant = ({ taskId }: TaskContext): boolean => taskIds?.includes(taskId) ?? true;
+    const computing = this.#computing;
+    if (computing !== undefined) {
+      // The thread is here, and not in the task, since its run was cut.
+      this.#computing = undefined;
+      this.#parts.marks.reset();
+      this.#begun.delete(computing.taskId);
+      this.#answer(computing, interrupted(signal));
+    }
+    for (const context of [...this.#begun.values()].filter(isMeant)) {
+      this.#begun.delete(context.taskId);
+      this.#answer(context, interrupted(signal));
+    }
+    if (taskIds !== undefined) this.#abort(taskIds);
+    this.#parts.connection.flush();
+    if (this.#isLeaving) this.leave();
+    this.#isScheduled = false;
+    this.#start();
+  }
+
   #start(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // After the packet in hand has been read, so that its tasks are answered together.
-    queueMicrotask(() => this.#turn());
+    this.#turns.port1.postMessage(undefined);
   }
 
   /** Runs queued tasks until there are none, one takes time of its own, or it is time for a look around. */
@@ -92,7 +131,7 @@ export class Engine {
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
       const context: TaskContext = { taskId: task.task.taskId };
       const run = task;
-      const outcome = runInContext(context, () => this.#run(run));
+      const outcome = this.#compute(context, () => this.#run(context, run));
       if (outcome instanceof Promise) {
         this.#goesOn(context, outcome);
         continue;
@@ -107,16 +146,37 @@ export class Engine {
       if (now - began > TURN_MS) {
         this.#isScheduled = true;
         // Twice, so that the event loop polls the sockets in between, wherever it is now.
-        setImmediate(() => setImmediate(() => this.#turn()));
+        setImmediate(() => setImmediate(() => this.#turns.port1.postMessage(undefined)));
         break;
       }
     }
     this.#report();
   }
 
-  #run({ task: { payload }, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
+  #run(context: TaskContext, { task: { payload }, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
     if (buffers === undefined) return systemFailure(error);
-    return runTask({ payload, buffers }, this.#parts);
+    // What can be interrupted is a callback of its own, also where preparations come before it.
+    const apart = <T>(run: () => T | Promise<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        this.#apart.push(() => {
+          if (this.#begun.has(context.taskId))
+            new Promise<T>((done) => done(this.#compute(context, run))).then(resolve, reject);
+        });
+        this.#turns.port1.postMessage(undefined);
+      });
+    return runTask({ payload, buffers }, this.#parts, apart);
+  }
+
+  /** Runs what may be cut short. */
+  #compute<T>(context: TaskContext, run: () => T): T {
+    this.#computing = context;
+    this.#parts.marks.begin(context.taskId);
+    try {
+      return runInContext(context, run);
+    } finally {
+      this.#parts.marks.end();
+      this.#computing = undefined;
+    }
   }
 
   /** Whether tasks wait while results are fetched; they go on by themselves. */
@@ -131,14 +191,25 @@ export class Engine {
   }
 
   #goesOn(context: TaskContext, outcome: Promise<TaskOutcome>): void {
-    this.#begun.add(context.taskId);
+    this.#begun.set(context.taskId, context);
     this.#parts.connection.flush();
     void outcome.then((settled) => {
-      this.#begun.delete(context.taskId);
+      // It may have been answered for already.
+      if (!this.#begun.delete(context.taskId)) return;
       this.#answer(context, settled);
       if (this.#isLeaving) this.leave();
-      else this.#turn();
+      else this.#start();
     });
+  }
+
+  #clear(orderId: number): void {
+    const { connection, operations } = this.#parts;
+    try {
+      operations.clear({});
+      connection.send({ type: "controlDone", orderId });
+    } catch (error) {
+      connection.send({ type: "controlDone", orderId, error: toWireError(error) });
+    }
   }
 
   #take(): QueuedTask | undefined {
@@ -149,7 +220,7 @@ export class Engine {
 
   /** Tells the controller which tasks wait, if that has changed. */
   #report(): void {
-    const taskIds = this.#waitedFor > 0 ? [...this.#begun] : [];
+    const taskIds = this.#waitedFor > 0 ? [...this.#begun.keys()] : [];
     const report = taskIds.join(" ");
     if (report === this.#reported) return;
     this.#reported = report;
@@ -190,4 +261,21 @@ export class Engine {
     const result = carrier.places === undefined ? outcome : { ...outcome, ...carrier };
     connection.send({ type: "result", taskId, engineId, engineUuid: uuid, outcome: result }, inline);
   }
+}
+
+function interrupted(signal: string | undefined): TaskOutcome {
+  const completed = Date.now();
+  const outcome: Outcome =
+    signal === undefined
+      ? {
+          status: "aborted",
+          completed,
+          error: { kind: "aborted", name: "TaskAborted", message: "the task was interrupted while it ran" },
+        }
+      : {
+          status: "error",
+          completed,
+          error: { kind: "remote", name: "InterruptedError", message: `the task was interrupted by ${signal}` },
+        };
+  return { outcome, buffers: [] };
 }

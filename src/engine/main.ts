@@ -23,7 +23,9 @@ import { Engine } from "./engine.ts";
 import { Namespace } from "./namespace.ts";
 import { makeOperations } from "./operations.ts";
 import { provideRunningTask } from "./task-context.ts";
+import { TaskMarks } from "./task-marks.ts";
 import { TaskOutput } from "./task-output.ts";
+import type { Interrupt } from "./watchdog.ts";
 
 /** What tasks publish and show travels with its message up to this size, in bytes. */
 const SHOWN_INLINE_BYTES = 1024 * 1024;
@@ -41,6 +43,10 @@ for (const event of ["unhandledRejection", "uncaughtException"] as const) {
 }
 
 acceptImmutableSources();
+
+/** Where this thread is, for the watchdog. */
+const marks = new TaskMarks();
+
 await run();
 
 async function run(): Promise<void> {
@@ -59,7 +65,7 @@ async function run(): Promise<void> {
           engine = makeEngine(message.engineId ?? -1, connection, plane);
           leaveWithDevice(engine);
           offerToClients(engine, message.engineId ?? -1, message.clusterId);
-          watchAgent();
+          watchAgent(engine);
         } else if (plane?.message(message, buffers) !== true) {
           engine?.message(message, buffers);
         }
@@ -142,7 +148,7 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
   const guard = new WriteGuard(writeDetection(), () => namespace.added());
   const remains = (): unknown[] => Object.values(namespace.added());
   const { uuid } = configuration;
-  return new Engine({ engineId, uuid, connection, plane, serializer, operations, output, guard, remains });
+  return new Engine({ engineId, uuid, connection, plane, serializer, operations, output, marks, guard, remains });
 }
 
 function writeDetection(): WriteDetection {
@@ -158,7 +164,14 @@ function offerToClients(engine: Engine, engineId: number, clusterId: string): vo
   setSurroundingEngine({ uuid, engineId, clusterId, host, port, key, waitsFor, load });
 }
 
-/** A thread, because the main one may compute for hours when the agent dies. */
-function watchAgent(): void {
-  new Worker(new URL("./watchdog.js", import.meta.url), { stdin: false }).unref();
+/** A thread, because the main one may compute for hours when the agent dies, or an interrupt comes. */
+function watchAgent(engine: Engine): void {
+  const watchdog = new Worker(new URL("./watchdog.js", import.meta.url), { stdin: false, workerData: marks.memory });
+  watchdog.on("message", (interrupt: Interrupt) => {
+    marks.acknowledge(interrupt.sequence);
+    engine.interrupt(interrupt);
+  });
+  watchdog.unref();
+  // As a program's own Ctrl-C would.
+  process.on("SIGINT", () => engine.interrupt({ signal: "SIGINT" }));
 }

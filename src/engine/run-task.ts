@@ -37,15 +37,19 @@ export interface TaskRunner {
   readonly remains: () => Iterable<unknown>;
 }
 
+/** Runs something in a callback of its own, which can be cut short; then the promise stays open. */
+export type RunApart = <T>(run: () => T | Promise<T>) => Promise<T>;
+
 /**
  * Runs a task to its end. The result is a promise only if the task itself is asynchronous, or uses tensors, so that many
  * short tasks run back to back.
  */
-export function runTask(task: TaskInput, runner: TaskRunner): TaskOutcome | Promise<TaskOutcome> {
+export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): TaskOutcome | Promise<TaskOutcome> {
   const start: Start = { started: Date.now(), begun: performance.now() };
   const watch = runner.guard.watch();
   return doWork({
     prepare: () => runner.serializer.prepare(task.payload),
+    apart,
     perform: () => perform(task, runner, watch),
     end: (value) => {
       const violation = watch.end();

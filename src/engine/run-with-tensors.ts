@@ -8,6 +8,8 @@ type Later<T> = T | Promise<T>;
 export interface Work<T> {
   /** Starts what must be there before the task can be read; undefined if everything is. */
   prepare(): Promise<unknown> | undefined;
+  /** Runs something in a callback of its own, which can be cut short; then the promise stays open. */
+  apart<R>(run: () => Later<R>): Promise<R>;
   perform(): unknown;
   end(value: unknown): Later<T>;
   endBadly(error: unknown): T;
@@ -19,7 +21,9 @@ export interface Work<T> {
 export function doWork<T>(work: Work<T>): Later<T> {
   try {
     const preparation = work.prepare();
-    return preparation === undefined ? begin(work) : preparation.then(() => begin(work), work.endBadly);
+    return preparation === undefined
+      ? begin(work)
+      : preparation.then(() => work.apart(() => begin(work)), work.endBadly);
   } catch (error) {
     return work.endBadly(error);
   }

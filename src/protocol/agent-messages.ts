@@ -20,6 +20,19 @@ export interface SignalEngines {
   readonly uuids: readonly string[];
   readonly signal: string | number;
 }
+/** Which tasks are to be interrupted, and why. */
+export interface InterruptOrder {
+  /** Without ids whatever runs. */
+  readonly taskIds?: readonly string[] | undefined;
+  /** The signal that asks for it, if it is one. */
+  readonly signal?: string | undefined;
+}
+/** Interrupt what an engine runs, also while it computes without a break. */
+export interface InterruptEngine {
+  readonly type: "interruptEngine";
+  readonly uuid: string;
+  readonly order: InterruptOrder;
+}
 /** Stop every engine, then leave. */
 export interface StopAgent {
   readonly type: "stopAgent";

@@ -10,6 +10,7 @@ import type {
   EngineExited,
   EngineStopped,
   Heartbeat,
+  InterruptEngine,
   KillEngines,
   SignalEngines,
   SpawnEngines,
@@ -27,6 +28,7 @@ export type {
   EngineExited,
   EngineStopped,
   Heartbeat,
+  InterruptEngine,
   KillEngines,
   SignalEngines,
   SpawnEngines,
@@ -116,6 +118,15 @@ export type HubRequest =
       readonly taskIds?: readonly string[] | undefined;
       readonly engineIds?: readonly number[] | undefined;
     }
+  /** Empty namespaces, past the queues; answered when it is done. */
+  | { readonly method: "clear"; readonly engineIds?: readonly number[] | undefined }
+  | { readonly method: "signal"; readonly signal: string | number; readonly engineIds?: readonly number[] | undefined }
+  /** End engines, and start as many in their place if asked to; answered when it is done. */
+  | {
+      readonly method: "endEngines";
+      readonly engineIds?: readonly number[] | undefined;
+      readonly restart?: boolean | undefined;
+    }
   | { readonly method: "resubmit"; readonly taskIds: readonly string[]; readonly newIds: readonly string[] }
   | { readonly method: "queueStatus"; readonly verbose?: boolean | undefined }
   | { readonly method: "status" }
@@ -198,6 +209,17 @@ export interface TaskInput {
   /** How many of the buffers belong to it. */
   readonly buffers: number;
 }
+/** Empty the namespace, before the next task. */
+export interface ClearNamespace {
+  readonly type: "clearNamespace";
+  readonly orderId: number;
+}
+/** An order has been carried out. */
+export interface ControlDone {
+  readonly type: "controlDone";
+  readonly orderId: number;
+  readonly error?: WireError | undefined;
+}
 /** Forget these tasks if they have not started; each is answered with status "aborted". */
 export interface AbortTasks {
   readonly type: "abortTasks";
@@ -275,6 +297,9 @@ export type Message =
   | SpawnEngines
   | KillEngines
   | SignalEngines
+  | InterruptEngine
+  | ClearNamespace
+  | ControlDone
   | StopAgent
   | EngineExited
   | EngineStopped

@@ -1,7 +1,7 @@
 /** The command line as a user types it: a cluster that outlives scripts, what is shown of it, and its end. */
 
 import { execFile, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -49,8 +49,8 @@ describe("start --detach", () => {
       /^cluster shared is running with 2 engines; connection file: .*cluster-shared\.json\n$/,
     );
     const scripts = { first: "await all.push({ step: 5 });", second: "console.log((await all.pull('step')).join());" };
-    const directory = join(root, "test", ".tmp", `cli-${process.pid}`);
-    mkdirSync(directory, { recursive: true });
+    mkdirSync(join(root, "test", ".tmp"), { recursive: true });
+    const directory = mkdtempSync(join(root, "test", ".tmp", "cli-"));
     const outputs: Ended[] = [];
     for (const [name, code] of Object.entries(scripts)) {
       const file = join(directory, `${name}.mjs`);
@@ -64,6 +64,7 @@ describe("start --detach", () => {
       writeFileSync(file, lines.join("\n"));
       outputs.push(await run(file, []));
     }
+    rmSync(directory, { recursive: true });
     expect(outputs).toEqual([
       { code: 0, stdout: "", stderr: "" },
       { code: 0, stdout: "5,5\n", stderr: "" },

@@ -133,6 +133,15 @@ export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Messa
     { type: "published", taskId: "t-1", payload: PAYLOAD },
     { type: "published", taskId: "t-1", payload: PAYLOAD, places: PLACES },
   ],
+  interruptEngine: [
+    { type: "interruptEngine", uuid: "e-1", order: { taskIds: ["t-1"] } },
+    { type: "interruptEngine", uuid: "e-1", order: { signal: "SIGINT" } },
+  ],
+  clearNamespace: [{ type: "clearNamespace", orderId: 7 }],
+  controlDone: [
+    { type: "controlDone", orderId: 7 },
+    { type: "controlDone", orderId: 8, error: { kind: "type", name: "TypeError", message: "no" } },
+  ],
   displayed: [
     { type: "displayed", taskId: "t-1", payload: PAYLOAD },
     { type: "displayed", taskId: "t-1", payload: PAYLOAD, places: PLACES },
