@@ -20,6 +20,7 @@ export { DirectView } from "./client/direct-view.ts";
 export type { DisplayOptions, GroupBy } from "./client/display-outputs.ts";
 export { engineClient, isOnEngine } from "./client/engine-client.ts";
 export type { ClientEvents } from "./client/events.ts";
+export { Executor, type ExecutorMapOptions, type Items } from "./client/executor.ts";
 export type { ConnectOptions } from "./client/find-cluster.ts";
 export type { DirectFlags } from "./client/flags.ts";
 export type {

@@ -6,6 +6,7 @@ import type { ControllerStatus } from "../protocol/messages.ts";
 import { defaultBalancedFlags, mergeBalancedFlags } from "./balanced-flags.ts";
 import { DirectView } from "./direct-view.ts";
 import type { ClientEvents } from "./events.ts";
+import { Executor } from "./executor.ts";
 import { type ConnectOptions, checkConnectOptions, findInfo } from "./find-cluster.ts";
 import { defaultFlags } from "./flags.ts";
 import { HubClient } from "./hub-client.ts";
@@ -134,6 +135,16 @@ export class Client extends HubClient {
     await this.session.link.request<"abort">({ method: "abort", taskIds, engineIds: engineIds ?? this.ids, running });
   }
 
+  /** What the controller knows of the cluster, and how many forged or malformed messages it has refused. */
+  status(): Promise<ControllerStatus> {
+    return this.session.link.request<"status">({ method: "status" });
+  }
+
+  /** Sends single calls to the engine, of these or of all, that has least to do. */
+  executor(targets: Targets = "all"): Executor {
+    return new Executor(this.session, checkTargets(targets, this.session));
+  }
+
   /** Empties the namespaces of engines, past what waits in their queues. */
   async clear({ targets = "all" }: ControlOptions = {}): Promise<void> {
     await this.session.link.request<"clear">({ method: "clear", engineIds: this.#engineIds(targets) });
@@ -171,11 +182,6 @@ export class Client extends HubClient {
    */
   async timeline(query: TaskQuery = {}): Promise<Timeline> {
     return new Timeline(spansOf(await this.dbQuery(query, TIMELINE_KEYS)));
-  }
-
-  /** What the controller knows of the cluster, and how many forged or malformed messages it has refused. */
-  status(): Promise<ControllerStatus> {
-    return this.session.link.request<"status">({ method: "status" });
   }
 
   /** @throws TypeError for an event that does not exist. */

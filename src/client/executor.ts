@@ -1,0 +1,154 @@
+/** Single calls on whichever engine has least to do, in the manner of Python's `concurrent.futures`. */
+
+import type { AsyncResult } from "./async-result.ts";
+import { DirectView } from "./direct-view.ts";
+import { defaultFlags } from "./flags.ts";
+import type { Session } from "./session.ts";
+import { resolveTargets, type Targets } from "./targets.ts";
+
+/** What `map` goes through: the shortest ends it. */
+export type Items<T> = Iterable<T> | AsyncIterable<T>;
+
+/** How a map runs. */
+export interface ExecutorMapOptions {
+  /** How many calls are in flight at once; twice the number of engines unless given. */
+  readonly maxOutstanding?: number;
+}
+
+/** Sends each call to the engine of its targets that has the fewest calls of this executor. */
+export class Executor implements AsyncDisposable {
+  readonly #session: Session;
+  readonly #targets: Targets;
+  readonly #inFlight = new Map<number, number>();
+  readonly #outstanding = new Set<AsyncResult<unknown>>();
+  #isShutDown = false;
+
+  /** Made by `client.executor()`; not for programs to call. */
+  constructor(session: Session, targets: Targets) {
+    this.#session = session;
+    this.#targets = targets;
+  }
+
+  /** How many engines there are for its calls. */
+  get maxWorkers(): number {
+    return resolveTargets(this.#targets, this.#session).length;
+  }
+
+  /** Calls `fn` on an engine. @throws Error after {@link shutdown}. */
+  submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): AsyncResult<Awaited<R>> {
+    if (this.#isShutDown) throw new Error("the executor was shut down: it takes no more calls");
+    const engineId = this.#leastBusy();
+    this.#count(engineId, 1);
+    let result: AsyncResult<Awaited<R>>;
+    try {
+      result = new DirectView<"one", false>(this.#session, { ...defaultFlags, targets: engineId }).apply(fn, ...args);
+    } catch (error) {
+      this.#count(engineId, -1);
+      throw error;
+    }
+    this.#outstanding.add(result);
+    void result.wait().then(() => {
+      this.#count(engineId, -1);
+      this.#outstanding.delete(result);
+    });
+    return result;
+  }
+
+  /**
+   * Calls `fn` for each item, or each item of several sequences together, and yields the values in order. Items are
+   * taken as they are needed, so that sequences may be endless. A call that failed throws at its place; whoever leaves
+   * the loop aborts what has not started.
+   */
+  async *map<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    ...parameters: [...{ [K in keyof A]: Items<A[K]> }] | [...{ [K in keyof A]: Items<A[K]> }, ExecutorMapOptions]
+  ): AsyncGenerator<Awaited<R>, void, undefined> {
+    const { sequences, options } = split(parameters);
+    const limit = checkLimit(options.maxOutstanding ?? 2 * this.maxWorkers);
+    const items = together(sequences)[Symbol.asyncIterator]();
+    const waiting: AsyncResult<Awaited<R>>[] = [];
+    let isOver = false;
+    try {
+      for (;;) {
+        while (!isOver && waiting.length < limit) {
+          const { done, value } = await items.next();
+          if (done) isOver = true;
+          else waiting.push(this.submit(fn, ...(value as A)));
+        }
+        const next = waiting.shift();
+        if (next === undefined) return;
+        yield await next;
+      }
+    } finally {
+      await items.return?.(undefined);
+      for (const result of waiting) if (!result.ready) void result.abort().catch(() => undefined);
+    }
+  }
+
+  /** Takes no more calls; with `wait` (unless it is `false`) resolves when those that were made have ended. */
+  async shutdown({ wait = true }: { readonly wait?: boolean } = {}): Promise<void> {
+    this.#isShutDown = true;
+    if (wait) await Promise.all([...this.#outstanding].map((result) => result.wait()));
+  }
+
+  /** {@link shutdown}. The engines go on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  #leastBusy(): number {
+    const ids = resolveTargets(this.#targets, this.#session);
+    const load = (id: number): number => this.#inFlight.get(id) ?? 0;
+    return ids.reduce((best, id) => (load(id) < load(best) ? id : best));
+  }
+
+  #count(engineId: number, change: number): void {
+    const count = (this.#inFlight.get(engineId) ?? 0) + change;
+    if (count === 0) this.#inFlight.delete(engineId);
+    else this.#inFlight.set(engineId, count);
+  }
+}
+
+/** The last parameter may be options, which no sequence looks like. */
+function split(parameters: readonly unknown[]): { sequences: Items<unknown>[]; options: ExecutorMapOptions } {
+  const last = parameters.at(-1);
+  const hasOptions = typeof last === "object" && last !== null && !isItems(last);
+  const sequences = (hasOptions ? parameters.slice(0, -1) : parameters) as unknown[];
+  if (sequences.length === 0) throw new TypeError("map needs at least one sequence after the function");
+  sequences.forEach((sequence, index) => {
+    if (!isItems(sequence)) throw new TypeError(`sequence ${index} of the map is not iterable: ${String(sequence)}`);
+  });
+  return { sequences: sequences as Items<unknown>[], options: hasOptions ? (last as ExecutorMapOptions) : {} };
+}
+
+function isItems(value: unknown): boolean {
+  if (typeof value === "string") return true;
+  return typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
+}
+
+function checkLimit(limit: unknown): number {
+  if (Number.isInteger(limit) && (limit as number) > 0) return limit as number;
+  throw new TypeError(`maxOutstanding must be a whole number of at least 1; given: ${String(limit)}`);
+}
+
+/** The first items of all sequences, then the second ones, until one of them ends. */
+async function* together(sequences: readonly Items<unknown>[]): AsyncGenerator<unknown[], void, undefined> {
+  const iterators = sequences.map((sequence) =>
+    Symbol.asyncIterator in (sequence as object)
+      ? (sequence as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      : (sequence as Iterable<unknown>)[Symbol.iterator](),
+  );
+  try {
+    for (;;) {
+      const items: unknown[] = [];
+      for (const iterator of iterators) {
+        const { done, value } = await iterator.next();
+        if (done) return;
+        items.push(value);
+      }
+      yield items;
+    }
+  } finally {
+    for (const iterator of iterators) await iterator.return?.();
+  }
+}
