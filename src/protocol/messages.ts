@@ -214,12 +214,8 @@ export interface ClearNamespace {
   readonly type: "clearNamespace";
   readonly orderId: number;
 }
-/** An order has been carried out. */
-export interface ControlDone {
-  readonly type: "controlDone";
-  readonly orderId: number;
-  readonly error?: WireError | undefined;
-}
+/** An order has been carried out, or could not be. */
+export type ControlDone = { readonly type: "controlDone"; readonly orderId: number; readonly error?: WireError };
 /** Forget these tasks if they have not started; each is answered with status "aborted". */
 export interface AbortTasks {
   readonly type: "abortTasks";
