@@ -1,6 +1,14 @@
 /** What a result tells before, while and after it arrives. */
 
-import { type AsyncResult, CompositeError, type Metadata, RemoteError, TaskAborted, TimeoutError } from "ndparallel";
+import {
+  type AsyncResult,
+  Client,
+  CompositeError,
+  type Metadata,
+  RemoteError,
+  TaskAborted,
+  TimeoutError,
+} from "ndparallel";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
 import { failure, shareCluster } from "./shared-cluster.ts";
@@ -639,9 +647,11 @@ describe("sending", () => {
   test("while the controller takes nothing, waitForSend times out; then it resolves", async () => {
     const { pid } = await shared.rc.status();
     const array = new Uint8Array(64 << 20);
+    // In shared memory there would be a copy at once.
+    await using relayed = await Client.connect({ clusterId: shared.cluster.clusterId, dataWay: "relay" });
     process.kill(pid, "SIGSTOP");
     try {
-      const result = shared.rc
+      const result = relayed
         .at(0)
         .with({ track: true })
         .apply((x: Uint8Array) => x.length, array);

@@ -56,7 +56,7 @@ describe("toSequence", () => {
     [Symbol("s"), "a symbol"],
     [scalar, "a float64 ndarray of shape []"],
   ])("refuses %o, naming the argument and what was given", (value, described) => {
-    const message = `points must be an array, a typed array, an ndarray of one or more dimensions or another iterable, not ${described}`;
+    const message = `points must be an array, a typed array, an ndarray or tensor of one or more dimensions, or another iterable, not ${described}`;
     expect(() => toSequence(value, "points")).toThrow(new TypeError(message));
   });
 
@@ -90,8 +90,8 @@ describe("sequenceLength", () => {
   });
 
   it.each<[Sequence, number, typeof TypeError | typeof RangeError, string]>([
-    [[1], 1, TypeError, "axis 1 needs an ndarray; an array of length 1 has axis 0 alone"],
-    [new Int8Array(2), 2, TypeError, "axis 2 needs an ndarray; an Int8Array of length 2 has axis 0 alone"],
+    [[1], 1, TypeError, "axis 1 needs an ndarray or a tensor; an array of length 1 has axis 0 alone"],
+    [new Int8Array(2), 2, TypeError, "axis 2 needs an ndarray or a tensor; an Int8Array of length 2 has axis 0 alone"],
     [matrix, 2, RangeError, "axis must be an integer from 0 to 1 for a float64 ndarray of shape [2, 3], not 2"],
     [matrix, -1, RangeError, "axis must be an integer from 0 to 1 for a float64 ndarray of shape [2, 3], not -1"],
     [[1], 0.5, RangeError, "axis must be an integer from 0 to 0 for an array of length 1, not 0.5"],

@@ -14,6 +14,8 @@ export interface PoolLimits {
   readonly idleBytes?: number;
   /** How long memory is kept unused, in milliseconds. Default: 10 seconds. */
   readonly idleMs?: number;
+  /** How long memory that was abandoned can still be opened by others, in milliseconds. Default: a minute. */
+  readonly abandonedMs?: number;
 }
 
 /** How many unused segments are kept; each holds a file open. */
@@ -90,6 +92,7 @@ interface IdleSegment {
 export class SegmentPool {
   readonly #idleLimit: number;
   readonly #idleMs: number;
+  readonly #abandonedMs: number;
   /** The longest unused first. */
   #idle: IdleSegment[] = [];
   #idleBytes = 0;
@@ -97,9 +100,10 @@ export class SegmentPool {
   #timer: NodeJS.Timeout | undefined;
   #generation = Math.floor(Math.random() * FIRST_GENERATIONS);
 
-  constructor({ idleBytes = 512 << 20, idleMs = 10_000 }: PoolLimits = {}) {
+  constructor({ idleBytes = 512 << 20, idleMs = 10_000, abandonedMs = 60_000 }: PoolLimits = {}) {
     this.#idleLimit = idleBytes;
     this.#idleMs = idleMs;
+    this.#abandonedMs = abandonedMs;
   }
 
   /** Bytes in use, and bytes kept for the next use. */
@@ -189,7 +193,8 @@ export class SegmentPool {
   #keep(segment: Segment): void {
     this.#busyBytes -= segment.capacity;
     if (segment.isAbandoned) {
-      segment.leave();
+      // Work that was on its way when its sender left may look for it yet.
+      setTimeout(() => segment.leave(), this.#abandonedMs).unref();
       return;
     }
     this.#idleBytes += segment.capacity;
