@@ -12,7 +12,7 @@ const built = new RegExp(`^${path.join(root, "dist").replaceAll(/[^\w/]/g, "\\$&
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/toolchains/**"], // npm run test:toolchains
+    exclude: ["test/toolchains/**", "test/tensors/**"], // npm run test:toolchains, npm run test:tensors
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 20_000,

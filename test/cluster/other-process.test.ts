@@ -173,8 +173,8 @@ describe("Cluster.list", () => {
     const here = (clusters: ClusterSummary[]): string[] => clusters.map(({ clusterId }) => clusterId);
     expect(here(await Cluster.list())).toEqual(["first", "second", dead.clusterId]);
 
-    // All three at once: nobody is left to tidy up.
-    for (const pid of [script.pid, ...all]) process.kill(pid, "SIGKILL");
+    // All three at once, the script last: the others would tidy up after it.
+    for (const pid of [...all, script.pid]) process.kill(pid, "SIGKILL");
     await gone(all, 1_000);
     expect(existsSync(dead.file)).toBe(true);
 

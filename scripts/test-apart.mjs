@@ -1,23 +1,39 @@
-// `npm run test:toolchains`: tests functions under the compilers, loaders and versions of Node that
-// test/toolchains/package.json names. Installs them first, unless they are there; what cannot be installed is said,
-// and its tests are skipped. Arguments are passed on to vitest: `npm run test:toolchains -- vitest`.
+// Tests that need what is too large to be a dependency of the project: it is installed from a package of its own, with
+// its own lock file, unless it is there. What cannot be installed is said, and the tests that need it are skipped.
+//
+//   npm run test:toolchains   functions under compilers, loaders and versions of Node (test/toolchains)
+//   npm run test:tensors      tensors with TensorFlow.js, also on WebGPU in software (test/tensors)
+//
+// Arguments are passed on to vitest: `npm run test:toolchains -- vitest`.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 const root = path.dirname(import.meta.dirname);
-const folder = path.join(root, "test", "toolchains");
+/** The folder of the package with what is needed, by the folder of the tests. */
+const packages = new Map([
+  ["toolchains", "test/toolchains"],
+  ["tensors", "test/tensors/libraries"],
+]);
+
+const [name, ...filters] = process.argv.slice(2);
+const place = packages.get(name);
+if (place === undefined) {
+  console.error(`Which tests? One of: ${[...packages.keys()].join(", ")}.`);
+  process.exit(1);
+}
+const folder = path.join(root, place);
 const marker = path.join(folder, "node_modules", ".installed");
 const lock = readFileSync(path.join(folder, "package-lock.json"));
 const state = createHash("sha256").update(lock).update(`${process.platform} ${process.arch}`).digest("hex");
 
 if (!existsSync(marker) || readFileSync(marker, "utf8") !== state) install();
-process.exit(runTests(process.argv.slice(2)));
+process.exit(runTests());
 
 function install() {
   const started = performance.now();
-  console.log("Installing the toolchains (test/toolchains/package.json) ...");
+  console.log(`Installing ${place}/package.json ...`);
   // Their binaries are in the packages, so none of them needs a script at installation.
   const { status, stderr, error } = spawnSync("npm", ["ci", "--ignore-scripts", "--loglevel=error"], {
     cwd: folder,
@@ -37,7 +53,9 @@ function install() {
 
 /** Packages for this platform that are not there; npm passes over optional ones that it cannot get. */
 function missingPackages() {
-  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
+  const { dependencies, optionalDependencies = {} } = JSON.parse(
+    readFileSync(path.join(folder, "package.json"), "utf8"),
+  );
   const platform = `-${process.platform}-${process.arch}`;
   const wanted = [
     ...Object.keys(dependencies),
@@ -47,14 +65,14 @@ function missingPackages() {
 }
 
 /** The report, if one is asked for, goes beside that of the other tests. */
-function runTests(filters) {
+function runTests() {
   const report = process.env.NDPARALLEL_TEST_REPORT;
   const env = { ...process.env };
-  if (report) env.NDPARALLEL_TEST_REPORT = path.join(path.dirname(report), "toolchains.json");
+  if (report) env.NDPARALLEL_TEST_REPORT = path.join(path.dirname(report), `${name}.json`);
   const vitest = path.join(root, "node_modules", "vitest", "vitest.mjs");
   const { status } = spawnSync(
     process.execPath,
-    [vitest, "run", "--config", "test/toolchains/vitest.config.ts", ...filters],
+    [vitest, "run", "--config", `test/${name}/vitest.config.ts`, ...filters],
     {
       cwd: root,
       stdio: ["ignore", "inherit", "inherit"],
