@@ -5,9 +5,10 @@
  * arrays cost, beside SHA-256; and a loop of 10⁷ steps that reads a captured constant and a name of the namespace on an
  * engine, beside the same loop here over variables of its own module.
  * Expected: under 0.3 ms without captures, under 1 ms with five; keys at several GB/s; the loop within 5 % of the local one.
- * Seen (two cores, Node 20.20.2, load 9, so compare within a line): medians of 3 µs without captures and 0.32 ms with
- * five, one of them a function; GMAC 2.2 to 2.9 GB/s beside 0.44 to 0.58 for SHA-256 (6.3 beside 1.6 on a quieter
- * machine); the loop 24.9 ms on an engine and 24.9 ms here at best, 62 and 66 ms in the median, run in turns.
+ * Seen (two cores, Node 20.20.2, quiet, load below 2; medians of two runs): 2.4 µs without captures, and 82 µs with five,
+ * one of them a function; 17 ms for a captured array of 64 MB, most of it its key: GMAC 4 to 7 GB/s, SHA-256 1.5; the loop
+ * 23.1 and 24.6 ms on an engine, beside 24.0 and 24.3 ms here. At load 3 and more the engine's loop took up to twice as
+ * long as the one here: compare on a quiet machine only.
  */
 
 import { createHash } from "node:crypto";
