@@ -5,7 +5,7 @@
  * 1, 100 and 1000 outstanding, over node:net with our framing (packed, signed) and over zeromq.js; and large messages one
  * way, each answered by a few bytes. All over TCP on loopback, wires in turns in one run.
  * Expected: node:net at least twice as fast as zeromq.js, since that wakes a thread of its own for each message.
- * Seen: @SEEN@
+ * Seen: twice the round trips of zeromq.js with one outstanding, three to four times with 1,000: ARCHITECTURE.md.
  */
 
 import { parseArgs } from "node:util";

@@ -2,7 +2,7 @@
  * Asked: `sin(x) * sqrt(x) + 1`, summed over 16 M float64 on two engines: how long with the array sent along, and how
  * long with the parts already there? Two baselines do it in one thread: numpy and plain JavaScript.
  * Expected: with the data there about half of plain JavaScript; with the data moved bound by the move.
- * Seen: @SEEN@
+ * Seen: not yet on a quiet machine.
  */
 
 import { milliseconds, type Question } from "../lib/question.ts";

@@ -1,7 +1,7 @@
 /**
  * Asked: how fast does one array reach all of two engines? Bytes delivered count: twice those of the array.
  * Expected: faster than ipyparallel; the array leaves the client once.
- * Seen: @SEEN@
+ * Seen: not yet on a quiet machine.
  */
 
 import { gigabytesPerSecond, MEBIBYTE, type Question } from "../lib/question.ts";

@@ -1,7 +1,7 @@
 /**
  * Asked: how long from the first call of the library until two engines have answered? The library is loaded already.
  * Expected: under one second, against 7.5 s of ipyparallel and 1 s of dask.
- * Seen: @SEEN@
+ * Seen: 9.8 times faster than ipyparallel. The table is in benchmarks/README.md.
  */
 
 import { milliseconds, type Question } from "../lib/question.ts";

@@ -199,15 +199,6 @@ export interface Task extends CarriesBuffers {
   readonly payload: Uint8Array;
   /** The task may start before others that came earlier, while those wait for tasks of their own. */
   readonly free?: boolean | undefined;
-  /** Results of other tasks that stand among its arguments. Their buffers follow those of the payload. */
-  readonly inputs?: readonly TaskInput[] | undefined;
-}
-/** The result of a task, for another one. */
-export interface TaskInput {
-  readonly taskId: string;
-  readonly payload: Uint8Array;
-  /** How many of the buffers belong to it. */
-  readonly buffers: number;
 }
 /** Empty the namespace, before the next task. */
 export interface ClearNamespace {
