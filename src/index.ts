@@ -5,8 +5,9 @@ export { AsyncHubResult } from "./client/async-hub-result.ts";
 export { AsyncResult, type GetOptions, type ItemOf, type WaitOutcome } from "./client/async-result.ts";
 export type { BalancedFlags, RetryPolicy } from "./client/balanced-flags.ts";
 export type { PerTarget } from "./client/call-description.ts";
-export { Client, type ControlAbortOptions, type ControlOptions, type ShutdownOptions } from "./client/client.ts";
+export { Client } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/connection-file.ts";
+export type { ControlAbortOptions, ControlOptions, ShutdownOptions } from "./client/control-client.ts";
 export type {
   Joined,
   ParallelDecorator,
@@ -44,13 +45,14 @@ export type {
 export type { DisplayedOutput, Metadata } from "./client/metadata.ts";
 export type { OutputStream, StreamOptions } from "./client/output-stream.ts";
 export type { InteractiveOptions } from "./client/progress.ts";
-export type { Returned, Shaped } from "./client/result-types.ts";
+export type { ArgumentKind, Arguments, Returned, Shaped } from "./client/result-types.ts";
 export type { Shape, ShapeOf, Targets } from "./client/targets.ts";
 export type { AbortOptions, OutputChunk } from "./client/task.ts";
 export type { ResultName } from "./client/task-client.ts";
 export type { Operand, Operators, RecordExtras, RecordKey, TaskQuery, TaskRecord } from "./client/task-records.ts";
 export { Timeline, type TimelineSpan } from "./client/timeline.ts";
 export type { DateChoice, TimeStamp } from "./client/timing.ts";
+export type { View } from "./client/view.ts";
 export type { Wait } from "./client/waiting.ts";
 export { Cluster, type ClusterJson } from "./cluster/cluster.ts";
 export type { ClusterOptions, ControllerOptions, LauncherName } from "./cluster/cluster-options.ts";

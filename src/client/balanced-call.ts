@@ -11,11 +11,14 @@ import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { Submission } from "./submission.ts";
 import type { ClientTask } from "./task.ts";
+import type { TaskHistory } from "./task-history.ts";
 
 /** Who sends, and how. */
 export interface BalancedSender {
   readonly session: Session;
   readonly flags: ResolvedBalancedFlags;
+  /** Where the tasks are noted. */
+  readonly sent: TaskHistory;
 }
 
 /** A call, and how many items it goes through. */
@@ -53,7 +56,7 @@ export function sendBalanced<T>(
 
 /** Sends one task. */
 export function submitBalanced(
-  { session, flags }: BalancedSender,
+  { session, flags, sent }: BalancedSender,
   call: EncodedCall,
   request: BalancedRequest,
   { packer = session.plane.packer(), onSent }: Pick<Submission, "packer" | "onSent"> = {},
@@ -62,6 +65,7 @@ export function submitBalanced(
   const { operation, head: payload } = call;
   const { carrier, inline } = packer.pack(call);
   const task = session.newTask(label);
+  sent.add(task.id);
   const { metadata } = task;
   metadata.submitted = new Date();
   const submitted = metadata.submitted.getTime();

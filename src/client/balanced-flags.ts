@@ -3,6 +3,7 @@
 import type { ModuleMode } from "../functions/stand-ins.ts";
 import { DEFAULT_RETRIES, type DependencyRequest, type RetryRequest } from "../protocol/balancing.ts";
 import { type DependencyInput, dependencyRequest } from "./dependency.ts";
+import { commonChecks, expectCount, expectType, type FlagChecks, mergeChecked } from "./flags.ts";
 import type { Session } from "./session.ts";
 import { checkTargets, type Targets } from "./targets.ts";
 
@@ -96,17 +97,9 @@ export const defaultBalancedFlags: ResolvedBalancedFlags = {
   maxOutstanding: "auto",
 };
 
-type Check = (value: unknown, session: Session) => unknown;
-
-const checks: { readonly [K in keyof ResolvedBalancedFlags]: Check } = {
-  block: (value) => expectType("block", value, "boolean"),
-  track: (value) => expectType("track", value, "boolean"),
+const checks: FlagChecks<ResolvedBalancedFlags> = {
+  ...commonChecks,
   targets: (value, session) => (value === undefined || value === null ? "all" : checkTargets(value, session)),
-  label: (value) => (value === undefined ? value : expectType("label", value, "string")),
-  signal: (value) => {
-    if (value === undefined || value instanceof AbortSignal) return value;
-    throw new TypeError(`flag signal must be an AbortSignal; given: ${String(value)}`);
-  },
   after: (value) => dependencyRequest(value as DependencyInput | undefined),
   follow: (value) => dependencyRequest(value as DependencyInput | undefined),
   timeout: (value) => (value === undefined ? value : expectAmount("timeout", value)),
@@ -114,13 +107,8 @@ const checks: { readonly [K in keyof ResolvedBalancedFlags]: Check } = {
   priority: (value) => expectType("priority", value, "number"),
   resources: checkResources,
   chunkSize: (value) => (value === "auto" ? value : expectCount("chunkSize", value, 1)),
-  modules: (value) => {
-    if (value === "value" || value === "reference") return value;
-    throw new TypeError(`flag modules must be "value" or "reference"; given: ${String(value)}`);
-  },
   ordered: (value) => expectType("ordered", value, "boolean"),
   returnExceptions: (value) => expectType("returnExceptions", value, "boolean"),
-  maxOutstanding: (value) => (value === "auto" ? value : expectCount("maxOutstanding", value, 0)),
 };
 
 /**
@@ -133,16 +121,7 @@ export function mergeBalancedFlags(
   flags: BalancedFlags,
   session: Session,
 ): ResolvedBalancedFlags {
-  if (typeof flags !== "object" || flags === null) throw new TypeError("flags must be an object");
-  const merged: Record<string, unknown> = { ...base };
-  for (const [name, value] of Object.entries(flags)) {
-    if (!Object.hasOwn(checks, name)) {
-      const known = Object.keys(checks).join(", ");
-      throw new TypeError(`unknown flag "${name}"; the flags of a load-balanced view are: ${known}`);
-    }
-    merged[name] = checks[name as keyof ResolvedBalancedFlags](value, session);
-  }
-  return merged as unknown as ResolvedBalancedFlags;
+  return mergeChecked(base, flags, session, { checks, view: "load-balanced" });
 }
 
 function checkRetries(value: unknown): RetryRequest | undefined {
@@ -177,21 +156,8 @@ function checkResources(value: unknown): unknown {
   return amounts.length === 0 ? undefined : Object.fromEntries(amounts);
 }
 
-function expectType(name: string, value: unknown, type: "boolean" | "string" | "number"): unknown {
-  if (typeof value === type && !Number.isNaN(value)) return value;
-  throw new TypeError(`flag ${name} must be a ${type}; given: ${String(value)}`);
-}
-
 function expectAmount(name: string, value: unknown): number {
   const amount = expectType(name, value, "number") as number;
   if (amount < 0) throw new RangeError(`flag ${name} must not be negative; given: ${amount}`);
   return amount;
-}
-
-function expectCount(name: string, value: unknown, least: number): number {
-  if (!Number.isInteger(value)) throw new TypeError(`flag ${name} must be an integer; given: ${String(value)}`);
-  if ((value as number) < least) {
-    throw new RangeError(`flag ${name} must be at least ${least}; given: ${String(value)}`);
-  }
-  return value as number;
 }

@@ -4,42 +4,23 @@ import { staysBehind } from "../functions/inert.ts";
 import type { DeviceInfo } from "../protocol/devices.ts";
 import type { ControllerStatus } from "../protocol/messages.ts";
 import { defaultBalancedFlags, mergeBalancedFlags } from "./balanced-flags.ts";
+import { ControlClient } from "./control-client.ts";
 import { DirectView } from "./direct-view.ts";
 import type { ClientEvents } from "./events.ts";
-import { Executor } from "./executor.ts";
+import type { Executor } from "./executor.ts";
 import { type ConnectOptions, checkConnectOptions, findInfo } from "./find-cluster.ts";
 import { defaultFlags } from "./flags.ts";
-import { HubClient } from "./hub-client.ts";
-import { messageIdsOf, type TaskName } from "./jobs.ts";
 import { LoadBalancedView } from "./load-balanced-view.ts";
 import { Session } from "./session.ts";
-import { checkSignal } from "./signals.ts";
 import { checkTargets, idAt, idsInSlice, type ShapeOf, type Targets } from "./targets.ts";
 import type { TaskQuery } from "./task-records.ts";
 import { spansOf, TIMELINE_KEYS, Timeline } from "./timeline.ts";
 import type { Wait } from "./waiting.ts";
 
-/** Which engines an order goes to; all of them unless given. */
-export interface ControlOptions {
-  readonly targets?: Targets;
-}
-
-export interface ControlAbortOptions extends ControlOptions {
-  /** Interrupt tasks that run, too. */
-  readonly running?: boolean;
-}
-
-export interface ShutdownOptions extends ControlOptions {
-  /** End the whole cluster. */
-  readonly hub?: boolean;
-  /** Start as many engines anew. */
-  readonly restart?: boolean;
-}
-
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The engines of one cluster, views on them, and what is in flight; made by `cluster.connect()` or {@link Client.connect}. */
-export class Client extends HubClient {
+export class Client extends ControlClient {
   /** Use {@link Client.connect}, or `cluster.connect()`. */
   private constructor(session: Session) {
     super(session);
@@ -97,9 +78,20 @@ export class Client extends HubClient {
     return this.#view(checkTargets(targets, this.session));
   }
 
+  /**
+   * A direct view that gives arrays also for a single engine. As with every direct view, a call is sent once, whatever
+   * the number of its engines, and each host has its large arrays once.
+   */
+  broadcastView(targets: Targets = "all"): DirectView<"many", false> {
+    const checked = checkTargets(targets, this.session);
+    return this.#view(typeof checked === "number" ? [checked] : checked);
+  }
+
   /** The engines that are there when a task is to run, or these: each task goes to one of them that is free and fits. */
   loadBalancedView(targets?: Targets | null): LoadBalancedView<false> {
-    return new LoadBalancedView(this.session, mergeBalancedFlags(defaultBalancedFlags, { targets }, this.session));
+    const { session } = this;
+    const flags = mergeBalancedFlags(defaultBalancedFlags, { targets }, session);
+    return new LoadBalancedView({ session, flags, sent: session.newHistory() });
   }
 
   /** One view for each engine, in the order of their ids. */
@@ -118,62 +110,14 @@ export class Client extends HubClient {
     await this.session.waitForEngines(count, wait);
   }
 
-  /**
-   * Tasks that have not started fail with TaskAborted: those of `jobs`, those of the engines of `targets`, or all
-   * outstanding ones. With `{ running: true }` those that run are interrupted and do, too, also in a loop without a
-   * break; the namespace stays as it is. Resolves when they have ended. An engine that cannot be interrupted for three
-   * seconds, since it is in a call that is not JavaScript, or in a loop after an `await`, is killed and replaced by
-   * another, and its task fails with EngineError.
-   */
-  async abort(jobs?: TaskName | readonly TaskName[] | null, options: ControlAbortOptions = {}): Promise<void> {
-    const { targets, running = false } = options;
-    const engineIds = targets === undefined ? undefined : this.#engineIds(targets);
-    const named = jobs ?? undefined;
-    const own = named === undefined && targets === undefined;
-    const taskIds = own ? [...this.outstanding] : named === undefined ? undefined : messageIdsOf(named, this.session);
-    if (taskIds?.length === 0) return;
-    await this.session.link.request<"abort">({ method: "abort", taskIds, engineIds: engineIds ?? this.ids, running });
-  }
-
   /** What the controller knows of the cluster, and how many forged or malformed messages it has refused. */
   status(): Promise<ControllerStatus> {
     return this.session.link.request<"status">({ method: "status" });
   }
 
-  /** Sends single calls to the engine, of these or of all, that has least to do. */
-  executor(targets: Targets = "all"): Executor {
-    return new Executor(this.session, checkTargets(targets, this.session));
-  }
-
-  /** Empties the namespaces of engines, past what waits in their queues. */
-  async clear({ targets = "all" }: ControlOptions = {}): Promise<void> {
-    await this.session.link.request<"clear">({ method: "clear", engineIds: this.#engineIds(targets) });
-  }
-
-  /**
-   * Ends engines, or, with `{ hub: true }`, the whole cluster. With `{ restart: true }` as many new engines, with new
-   * ids, take their places. Resolves when that is done.
-   */
-  async shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const { targets = "all", hub = false, restart = false } = options;
-    if (hub) {
-      await this.session.link.request<"shutdown">({ method: "shutdown" });
-      return;
-    }
-    await this.session.link.request<"endEngines">({
-      method: "endEngines",
-      engineIds: this.#engineIds(targets),
-      restart,
-    });
-  }
-
-  /**
-   * Sends a signal, by name or number, to the processes of engines. SIGINT interrupts the task that runs, which fails
-   * with a RemoteError whose `remoteName` is "InterruptedError"; the engine goes on.
-   */
-  async sendSignal(signal: NodeJS.Signals | number, { targets = "all" }: ControlOptions = {}): Promise<void> {
-    checkSignal(signal);
-    await this.session.link.request<"signal">({ method: "signal", signal, engineIds: this.#engineIds(targets) });
+  /** Single calls, each on the engine, of these or of all, that is free first. */
+  executor(targets?: Targets | null): Executor {
+    return this.loadBalancedView(targets).executor();
   }
 
   /**
@@ -211,15 +155,10 @@ export class Client extends HubClient {
     this.close();
   }
 
-  #engineIds(targets: Targets): readonly number[] {
-    const checked = checkTargets(targets, this.session);
-    if (checked === "all") return this.ids;
-    return typeof checked === "number" ? [checked] : checked;
-  }
-
   // biome-ignore lint/suspicious/noExplicitAny: the overloads say which shape it is
   #view(targets: Targets): DirectView<any, false> {
-    return new DirectView(this.session, { ...defaultFlags, targets });
+    const { session } = this;
+    return new DirectView({ session, flags: { ...defaultFlags, targets }, sent: session.newHistory() });
   }
 }
 

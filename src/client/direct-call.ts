@@ -10,6 +10,7 @@ import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { Submission } from "./submission.ts";
 import type { ClientTask } from "./task.ts";
+import type { TaskHistory } from "./task-history.ts";
 
 /** What is asked of the targets: the same of all, or something of each. */
 export type Order = CallValue | { readonly each: readonly CallValue[] };
@@ -18,12 +19,14 @@ export type Order = CallValue | { readonly each: readonly CallValue[] };
 export interface Destination {
   readonly session: Session;
   readonly flags: ResolvedFlags;
+  /** Where the tasks are noted. */
+  readonly sent: TaskHistory;
   readonly targets: readonly number[];
 }
 
 /** @throws SerializationError when a parameter cannot be sent; nothing has been sent then. */
 export function sendCall<T>(
-  { session, flags, targets }: Destination,
+  { session, flags, targets, sent }: Destination,
   order: Order,
   assembly: Assembly<T>,
 ): AsyncResult<T> {
@@ -40,7 +43,7 @@ export function sendCall<T>(
   const packer = session.plane.packer(tracker);
   const tasks = calls.flatMap((call, index) => {
     const engineIds = "each" in order ? [targets[index] as number] : targets;
-    return session.submit({ ...call, packer, engineIds, label, onSent: tracker && (() => tracker.onSent()) });
+    return session.submit({ ...call, packer, engineIds, label, sent, onSent: tracker && (() => tracker.onSent()) });
   });
   // Of calls that wait for their bytes it is not known yet what they borrow: they count as sent when they have ended.
   if (!calls.some(({ call }) => call instanceof Promise)) {

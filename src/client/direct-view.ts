@@ -3,10 +3,9 @@
 import { readFileSync } from "node:fs";
 import { type JoinOptions, joinReceived } from "../parallel-map/join.ts";
 import { partition } from "../parallel-map/partition.ts";
-import { sequenceLength, toSequence } from "../parallel-map/sequences.ts";
-import type { CallValue } from "../protocol/calls.ts";
-import type { Assembly, AsyncResult } from "./async-result.ts";
-import { setCurrentView } from "./current-view.ts";
+import { toSequence } from "../parallel-map/sequences.ts";
+import type { Assembly } from "./assembly.ts";
+import type { AsyncResult } from "./async-result.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
 import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import { type Order, sendCall } from "./direct-call.ts";
@@ -15,13 +14,13 @@ import type { ExecuteOptions, ScatterOptions } from "./direct-options.ts";
 import { type DirectFlags, mergeFlags, type ResolvedFlags, type WithBlock, type WithTargets } from "./flags.ts";
 import { flattened } from "./flatten.ts";
 import { importNames } from "./import-names.ts";
-import { planMap, planParts } from "./map-call.ts";
-import type { ElementOf, ElementsOf, ImapInput, MapResult, SequenceInput } from "./map-types.ts";
-import { checkFunction, checkName, checkNames, checkRecord } from "./parameters.ts";
-import { reduceAssembly } from "./reduce-call.ts";
+import { planMap } from "./map-call.ts";
+import type { SequenceInput } from "./map-types.ts";
+import { checkName, checkNames, checkRecord } from "./parameters.ts";
 import type { Returned, Shaped } from "./result-types.ts";
-import type { Session } from "./session.ts";
 import { resolveTargets, type Shape } from "./targets.ts";
+import type { TaskHistory } from "./task-history.ts";
+import { type PartCall, type Sender, View } from "./view.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what lies in a namespace has no type here; the caller knows it
 type Named = any;
@@ -30,125 +29,51 @@ type Named = any;
  * Engines that are addressed by id. `S` tells whether calls give bare values (one engine) or arrays, `B` whether they
  * give promises (flag `block`) or AsyncResults.
  */
-export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
-  readonly #session: Session;
-  readonly #flags: ResolvedFlags;
+export class DirectView<S extends Shape = Shape, B extends boolean = boolean> extends View<S, B, "values"> {
+  declare protected readonly sender: Sender<ResolvedFlags>;
 
   /** Made by a client; not for programs to call. */
-  constructor(session: Session, flags: ResolvedFlags) {
-    this.#session = session;
-    this.#flags = flags;
+  constructor(sender: Sender<ResolvedFlags>) {
+    super(sender);
   }
 
   /** The engines that a call would go to now. */
   get targets(): number | readonly number[] {
-    const { targets } = this.#flags;
-    return typeof targets === "number" ? targets : resolveTargets(targets, this.#session);
+    const { targets } = this.sender.flags;
+    return typeof targets === "number" ? targets : this.#resolve();
   }
 
   /** How many engines that is. */
   get size(): number {
-    const { targets } = this.#flags;
-    return targets === "all" ? this.#session.engineIds.length : typeof targets === "number" ? 1 : targets.length;
-  }
-
-  /** Whether calls give promises of values instead of AsyncResults. */
-  get block(): B {
-    return this.#flags.block as B;
+    const { targets } = this.sender.flags;
+    if (targets === "all") return this.sender.session.engineIds.length;
+    return typeof targets === "number" ? 1 : targets.length;
   }
 
   /** A view with other flags. @throws TypeError for an unknown flag. */
   with<const F extends DirectFlags>(flags: F): DirectView<WithTargets<F, S>, WithBlock<F, B>> {
-    return new DirectView(this.#session, mergeFlags(this.#flags, flags, this.#session));
-  }
-
-  /** Makes this view the one that decorators without a view use. */
-  activate(): this {
-    setCurrentView(this);
-    return this;
-  }
-
-  /** Calls `fn` on each target. */
-  apply<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Returned<B, Shaped<S, Awaited<R>>> {
-    return this.#return(() => this.#apply(fn, args));
-  }
-
-  /** {@link apply}, whatever the flag `block` says. */
-  applyAsync<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): AsyncResult<Shaped<S, Awaited<R>>> {
-    return this.#apply(fn, args);
-  }
-
-  /** {@link apply} that gives a promise of the value. */
-  async applySync<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Promise<Shaped<S, Awaited<R>>> {
-    return await this.#apply(fn, args);
-  }
-
-  /** Calls `fn` once for each element, stops at the shortest sequence; each engine has one contiguous part. */
-  map<Q extends [SequenceInput, ...SequenceInput[]], R>(
-    fn: (...items: ElementsOf<Q>) => R,
-    ...sequences: Q
-  ): Returned<B, MapResult<Q[0], Awaited<R>>> {
-    return this.#return(() => this.#map<Q, R>(fn, sequences));
-  }
-
-  /** {@link map}, whatever the flag `block` says. */
-  mapAsync<Q extends [SequenceInput, ...SequenceInput[]], R>(
-    fn: (...items: ElementsOf<Q>) => R,
-    ...sequences: Q
-  ): AsyncResult<MapResult<Q[0], Awaited<R>>> {
-    return this.#map<Q, R>(fn, sequences);
-  }
-
-  /** {@link map} that gives a promise of the value. */
-  async mapSync<Q extends [SequenceInput, ...SequenceInput[]], R>(
-    fn: (...items: ElementsOf<Q>) => R,
-    ...sequences: Q
-  ): Promise<MapResult<Q[0], Awaited<R>>> {
-    return await this.#map<Q, R>(fn, sequences);
-  }
-
-  /** {@link map} as an async iterator, also of endless and asynchronous sequences: elements go to the targets in turn. */
-  imap<Q extends [ImapInput, ...ImapInput[]], R>(
-    fn: (...items: ElementsOf<Q>) => R,
-    ...sequences: Q
-  ): AsyncGenerator<Awaited<R>, void, undefined> {
-    return directImap(
-      { session: this.#session, flags: this.#flags, targets: this.#resolve() },
-      checkFunction(fn),
-      sequences,
-    );
-  }
-
-  /**
-   * Folds a sequence: each engine its part, and one of them the parts' results, so `fn` must be associative.
-   * @throws TypeError for an empty sequence without `initial`.
-   */
-  reduce<Q extends SequenceInput>(
-    fn: (left: ElementOf<Q>, right: ElementOf<Q>) => ElementOf<Q> | Promise<ElementOf<Q>>,
-    sequence: Q,
-    ...initial: [] | [ElementOf<Q>]
-  ): Returned<B, ElementOf<Q>> {
-    return this.#return(() => this.#reduce(fn, sequence, initial));
+    const { sender } = this;
+    return new DirectView({ ...sender, flags: mergeFlags(sender.flags, flags, sender.session) });
   }
 
   /** Runs source text in the namespaces; with `silent: false` the result is the value of the last expression. */
   execute(code: string, options: ExecuteOptions = {}): Returned<B, Shaped<S, Named>> {
-    return this.#return(() => this.#execute(code, options, undefined));
+    return this.give(() => this.#execute(code, options, undefined));
   }
 
   /** Runs the text of a file of this machine in the namespaces. */
   run(file: string | URL, options: ExecuteOptions = {}): Returned<B, Shaped<S, Named>> {
-    return this.#return(() => this.#execute(`${readFileSync(file, "utf8")}\n`, options, String(file)));
+    return this.give(() => this.#execute(`${readFileSync(file, "utf8")}\n`, options, String(file)));
   }
 
   /** Puts values into the namespaces, by name; a dotted name reaches inside what is there. */
   push(record: Readonly<Record<string, unknown>>): Returned<B, void> {
-    return this.#return(() => this.#push(record));
+    return this.give(() => this.#push(record));
   }
 
   /** Values of the namespaces: one for a name, a list for a list of names. */
   pull(names: string | readonly string[]): Returned<B, Shaped<S, Named>> {
-    return this.#return(() => this.#pull(names));
+    return this.give(() => this.#pull(names));
   }
 
   /** {@link pull} that gives a promise. */
@@ -168,23 +93,22 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
 
   /** Divides a sequence over the targets and puts each part under `name`. */
   scatter(name: string, sequence: SequenceInput, options: ScatterOptions = {}): Returned<B, void> {
-    return this.#return(() => {
+    return this.give(() => {
       checkName(name);
-      const targets = this.#resolve();
       const { flatten = false, ...how } = options;
-      const parts = partition(toSequence(sequence, "sequence"), targets.length, how);
+      const parts = partition(toSequence(sequence, "sequence"), this.parts, how);
       const values = flatten ? flattened(parts, how.axis) : parts;
       const each = values.map((value) => ({ operation: "push" as const, record: { [name]: value } }));
-      return this.#send<void>({ each }, this.#nothing(), targets);
+      return this.#send<void>({ each }, this.#nothing());
     });
   }
 
   /** Joins the parts that lie under `name`: the inverse of {@link scatter}. */
   gather(name: string, options: JoinOptions = {}): Returned<B, Named> {
-    return this.#return(() =>
+    return this.give(() =>
       this.#send<Named>(
         { operation: "pull", names: checkName(name) },
-        { single: this.#single, assemble: (values) => joinReceived(values, options), items: (value) => [value] },
+        { single: this.isSingle, assemble: (values) => joinReceived(values, options), items: (value) => [value] },
       ),
     );
   }
@@ -194,14 +118,14 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
    * `import(["lodash"])`, `import({ nd: "ndarray" })`. They resolve from the engines' working directory.
    */
   import(specifiers: string | readonly string[] | Readonly<Record<string, string>>): Returned<B, void> {
-    return this.#return(() =>
+    return this.give(() =>
       this.#send<void>({ operation: "import", modules: importNames(specifiers) }, this.#nothing()),
     );
   }
 
   /** Empties the namespaces. */
   clear(): Returned<B, void> {
-    return this.#return(() => this.#send<void>({ operation: "clear" }, this.#nothing()));
+    return this.give(() => this.#send<void>({ operation: "clear" }, this.#nothing()));
   }
 
   /** A decorator: calls of the function go to this view. */
@@ -214,50 +138,40 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
     return decoratorFactories.parallel(this, flags);
   }
 
-  /**
-   * Calls `fn` once on each target with its part of every sequence among `args`, and joins the results: what a
-   * parallel function does. Arguments that are no sequences go to every target whole.
-   * @throws TypeError without a sequence, RangeError for sequences of different lengths.
-   */
-  applyParts(fn: (...args: never[]) => unknown, args: readonly unknown[]): Returned<B, Named> {
-    return this.#return(() => {
-      const targets = this.#resolve();
-      const { each, assembly } = planParts(checkFunction(fn), args, { parts: targets.length }, this.#single);
-      return this.#send<Named>({ each }, assembly, targets);
-    });
+  protected get parts(): number {
+    return this.#resolve().length;
   }
 
-  get #single(): boolean {
-    return typeof this.#flags.targets === "number";
+  protected override get isSingle(): boolean {
+    return typeof this.sender.flags.targets === "number";
   }
 
-  #apply<A extends unknown[], R>(fn: (...args: A) => R, args: A): AsyncResult<Shaped<S, Awaited<R>>> {
-    return this.#send({ operation: "apply", fn: checkFunction(fn), args }, this.#shaped());
+  protected call(fn: unknown, args: readonly unknown[]): AsyncResult<unknown> {
+    return this.#send({ operation: "apply", fn, args }, this.#shaped());
   }
 
-  #map<Q extends unknown[], R>(fn: unknown, sequences: Q): AsyncResult<MapResult<Q[0], Awaited<R>>> {
-    const targets = this.#resolve();
-    const { each, assembly } = planMap(checkFunction(fn), sequences, targets.length, this.#single);
-    return this.#send({ each }, assembly, targets) as AsyncResult<MapResult<Q[0], Awaited<R>>>;
+  protected mapCall(fn: unknown, sequences: readonly unknown[]): AsyncResult<unknown> {
+    const { each, assembly } = planMap(fn, sequences, this.parts, this.isSingle);
+    return this.#send({ each }, assembly);
   }
 
-  #reduce<E>(fn: unknown, sequence: unknown, initial: readonly E[]): AsyncResult<E> {
-    const targets = this.#resolve();
-    const normal = toSequence(sequence, "sequence");
-    const length = sequenceLength(normal);
-    if (length === 0 && initial.length === 0) throw new TypeError("reduce of an empty sequence needs an initial value");
-    const parts = partition(normal, Math.max(1, Math.min(targets.length, length))).filter(
-      (part) => sequenceLength(part) > 0,
-    );
-    const callable = checkFunction(fn);
-    const fold = (part: unknown): CallValue => ({ operation: "reduce", fn: callable, sequence: part });
-    const combine = (values: readonly unknown[]): Promise<E> =>
-      this.#send<E>(
-        fold(values),
-        { single: true, assemble: ([value]) => value as E, items: (value) => [value] },
-        targets.slice(0, 1),
-      ).get();
-    return this.#send<E>({ each: parts.map(fold) }, reduceAssembly(this.#single, initial, combine), targets);
+  protected imapCall(fn: unknown, sequences: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
+    return directImap({ ...this.sender, targets: this.#resolve() }, fn, sequences);
+  }
+
+  protected sendParts<T>(orders: readonly PartCall[], assembly: Assembly<T>): AsyncResult<T> {
+    return this.#send({ each: orders.map(({ call }) => call) }, assembly);
+  }
+
+  protected withHistory(sent: TaskHistory): DirectView<S, B> {
+    return new DirectView({ ...this.sender, sent });
+  }
+
+  protected override abortable(): string[] {
+    const { session, sent } = this.sender;
+    const here = new Set(this.size === 0 ? [] : this.#resolve());
+    const tasks = [...session.outstanding.values()].filter(({ metadata }) => here.has(metadata.engineId));
+    return [...new Set([...sent.outstanding, ...tasks.map(({ id }) => id)])];
   }
 
   #execute(
@@ -280,27 +194,20 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> {
 
   /** The values as they are: bare for a single target, a list for several. */
   #shaped<T>(): Assembly<T> {
-    const single = this.#single;
+    const single = this.isSingle;
     return { single, assemble: (values) => (single ? values[0] : [...values]) as T, items: (value) => [value] };
   }
 
   /** For calls that give no value. */
   #nothing(): Assembly<void> {
-    return { single: this.#single, assemble: () => undefined, items: () => [undefined] };
+    return { single: this.isSingle, assemble: () => undefined, items: () => [undefined] };
   }
 
   #resolve(): readonly number[] {
-    return resolveTargets(this.#flags.targets, this.#session);
+    return resolveTargets(this.sender.flags.targets, this.sender.session);
   }
 
-  #send<T>(order: Order, assembly: Assembly<T>, targets: readonly number[] = this.#resolve()): AsyncResult<T> {
-    return sendCall({ session: this.#session, flags: this.#flags, targets }, order, assembly);
-  }
-
-  /** With the flag `block` everything, also a refusal, comes through the promise. */
-  #return<T>(call: () => AsyncResult<T>): Returned<B, T> {
-    if (!this.#flags.block) return call() as Returned<B, T>;
-    const blocking = async (): Promise<T> => await call();
-    return blocking() as Returned<B, T>;
+  #send<T>(order: Order, assembly: Assembly<T>): AsyncResult<T> {
+    return sendCall({ ...this.sender, targets: this.#resolve() }, order, assembly);
   }
 }

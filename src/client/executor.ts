@@ -1,10 +1,8 @@
-/** Single calls on whichever engine has least to do, in the manner of Python's `concurrent.futures`. */
+/** Calls in the manner of Python's `concurrent.futures`. */
 
 import type { AsyncResult } from "./async-result.ts";
-import { DirectView } from "./direct-view.ts";
-import { defaultFlags } from "./flags.ts";
-import type { Session } from "./session.ts";
-import { resolveTargets, type Targets } from "./targets.ts";
+import type { Shaped } from "./result-types.ts";
+import type { Shape } from "./targets.ts";
 
 /** What `map` goes through: the shortest ends it. */
 export type Items<T> = Iterable<T> | AsyncIterable<T>;
@@ -15,43 +13,35 @@ export interface ExecutorMapOptions {
   readonly maxOutstanding?: number;
 }
 
-/** Sends each call to the engine of its targets that has the fewest calls of this executor. */
-export class Executor implements AsyncDisposable {
-  readonly #session: Session;
-  readonly #targets: Targets;
-  readonly #inFlight = new Map<number, number>();
-  readonly #outstanding = new Set<AsyncResult<unknown>>();
+/** The part of a view that calls go through. */
+interface Callee<S extends Shape> {
+  readonly size: number;
+  applyAsync<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): AsyncResult<Shaped<S, Awaited<R>>>;
+  wait(): Promise<boolean>;
+}
+
+/**
+ * Calls through a view: over a load-balanced one each goes to an engine that is free, over a direct one to all of its
+ * engines.
+ */
+export class Executor<S extends Shape = "one"> implements AsyncDisposable {
+  readonly #view: Callee<S>;
   #isShutDown = false;
 
-  /** Made by `client.executor()`; not for programs to call. */
-  constructor(session: Session, targets: Targets) {
-    this.#session = session;
-    this.#targets = targets;
+  /** Made by `client.executor()` and `view.executor()`; not for programs to call. */
+  constructor(view: Callee<S>) {
+    this.#view = view;
   }
 
   /** How many engines there are for its calls. */
   get maxWorkers(): number {
-    return resolveTargets(this.#targets, this.#session).length;
+    return this.#view.size;
   }
 
-  /** Calls `fn` on an engine. @throws Error after {@link shutdown}. */
-  submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): AsyncResult<Awaited<R>> {
+  /** Calls `fn`. @throws Error after {@link shutdown}. */
+  submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): AsyncResult<Shaped<S, Awaited<R>>> {
     if (this.#isShutDown) throw new Error("the executor was shut down: it takes no more calls");
-    const engineId = this.#leastBusy();
-    this.#count(engineId, 1);
-    let result: AsyncResult<Awaited<R>>;
-    try {
-      result = new DirectView<"one", false>(this.#session, { ...defaultFlags, targets: engineId }).apply(fn, ...args);
-    } catch (error) {
-      this.#count(engineId, -1);
-      throw error;
-    }
-    this.#outstanding.add(result);
-    void result.wait().then(() => {
-      this.#count(engineId, -1);
-      this.#outstanding.delete(result);
-    });
-    return result;
+    return this.#view.applyAsync(fn, ...args);
   }
 
   /**
@@ -62,11 +52,11 @@ export class Executor implements AsyncDisposable {
   async *map<A extends unknown[], R>(
     fn: (...args: A) => R,
     ...parameters: [...{ [K in keyof A]: Items<A[K]> }] | [...{ [K in keyof A]: Items<A[K]> }, ExecutorMapOptions]
-  ): AsyncGenerator<Awaited<R>, void, undefined> {
+  ): AsyncGenerator<Shaped<S, Awaited<R>>, void, undefined> {
     const { sequences, options } = split(parameters);
-    const limit = checkLimit(options.maxOutstanding ?? 2 * this.maxWorkers);
+    const limit = checkLimit(options.maxOutstanding ?? Math.max(1, 2 * this.maxWorkers));
     const items = together(sequences)[Symbol.asyncIterator]();
-    const waiting: AsyncResult<Awaited<R>>[] = [];
+    const waiting: AsyncResult<Shaped<S, Awaited<R>>>[] = [];
     let isOver = false;
     try {
       for (;;) {
@@ -88,24 +78,12 @@ export class Executor implements AsyncDisposable {
   /** Takes no more calls; with `wait` (unless it is `false`) resolves when those that were made have ended. */
   async shutdown({ wait = true }: { readonly wait?: boolean } = {}): Promise<void> {
     this.#isShutDown = true;
-    if (wait) await Promise.all([...this.#outstanding].map((result) => result.wait()));
+    if (wait) await this.#view.wait();
   }
 
   /** {@link shutdown}. The engines go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
-  }
-
-  #leastBusy(): number {
-    const ids = resolveTargets(this.#targets, this.#session);
-    const load = (id: number): number => this.#inFlight.get(id) ?? 0;
-    return ids.reduce((best, id) => (load(id) < load(best) ? id : best));
-  }
-
-  #count(engineId: number, change: number): void {
-    const count = (this.#inFlight.get(engineId) ?? 0) + change;
-    if (count === 0) this.#inFlight.delete(engineId);
-    else this.#inFlight.set(engineId, count);
   }
 }
 

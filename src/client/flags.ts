@@ -21,6 +21,8 @@ export interface DirectFlags {
    * see the files. Packages and Node's modules are always imported by the engines.
    */
   readonly modules?: ModuleMode;
+  /** Tasks of an `imap` that are under way at once: `"auto"`, the number of engines, unless given; 0: no limit. */
+  readonly maxOutstanding?: number | "auto";
 }
 
 /** The shape of a view of shape `S` with the flags `F` over its own. */
@@ -37,9 +39,16 @@ export interface ResolvedFlags {
   readonly label: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly modules: ModuleMode;
+  readonly maxOutstanding: number | "auto";
 }
 
-const checks: { readonly [K in keyof ResolvedFlags]: (value: unknown, session: Session) => unknown } = {
+type Check = (value: unknown, session: Session) => unknown;
+
+/** The checks of the flags of some kind of view. */
+export type FlagChecks<F> = { readonly [K in keyof F]: Check };
+
+/** The checks of the flags that all views have: those of a direct view. */
+export const commonChecks: FlagChecks<ResolvedFlags> = {
   block: (value) => expectType("block", value, "boolean"),
   track: (value) => expectType("track", value, "boolean"),
   targets: (value, session) => checkTargets(value, session),
@@ -52,6 +61,7 @@ const checks: { readonly [K in keyof ResolvedFlags]: (value: unknown, session: S
     if (value === "value" || value === "reference") return value;
     throw new TypeError(`flag modules must be "value" or "reference"; given: ${String(value)}`);
   },
+  maxOutstanding: (value) => (value === "auto" ? value : expectCount("maxOutstanding", value, 0)),
 };
 
 export const defaultFlags: ResolvedFlags = {
@@ -61,26 +71,46 @@ export const defaultFlags: ResolvedFlags = {
   label: undefined,
   signal: undefined,
   modules: "value",
+  maxOutstanding: "auto",
 };
 
 /**
  * `flags` over `base`.
- * @throws TypeError for an unknown flag or a value of the wrong type, RangeError for an engine that does not exist.
+ * @throws TypeError for an unknown flag or a value of the wrong type, RangeError for an engine that does not exist or a
+ * number that is too small.
  */
 export function mergeFlags(base: ResolvedFlags, flags: DirectFlags, session: Session): ResolvedFlags {
-  if (typeof flags !== "object" || flags === null) throw new TypeError("flags must be an object");
-  const merged: Record<string, unknown> = { ...base };
-  for (const [name, value] of Object.entries(flags)) {
-    const check = Object.hasOwn(checks, name) ? checks[name as keyof ResolvedFlags] : undefined;
-    if (check === undefined) {
-      throw new TypeError(`unknown flag "${name}"; the flags of a direct view are: ${Object.keys(checks).join(", ")}`);
-    }
-    merged[name] = check(value, session);
-  }
-  return merged as unknown as ResolvedFlags;
+  return mergeChecked(base, flags, session, { checks: commonChecks, view: "direct" });
 }
 
-function expectType(name: string, value: unknown, type: "boolean" | "string"): unknown {
-  if (typeof value === type) return value;
+/** The same for the flags of any kind of view. */
+export function mergeChecked<F>(
+  base: F,
+  flags: object,
+  session: Session,
+  { checks, view }: { readonly checks: FlagChecks<F>; readonly view: string },
+): F {
+  if (typeof flags !== "object" || flags === null) throw new TypeError("flags must be an object");
+  const merged = { ...base } as Record<string, unknown>;
+  for (const [name, value] of Object.entries(flags)) {
+    if (!Object.hasOwn(checks, name)) {
+      const known = Object.keys(checks).join(", ");
+      throw new TypeError(`unknown flag "${name}"; the flags of a ${view} view are: ${known}`);
+    }
+    merged[name] = checks[name as keyof F](value, session);
+  }
+  return merged as unknown as F;
+}
+
+export function expectType(name: string, value: unknown, type: "boolean" | "string" | "number"): unknown {
+  if (typeof value === type && !Number.isNaN(value)) return value;
   throw new TypeError(`flag ${name} must be a ${type}; given: ${String(value)}`);
+}
+
+export function expectCount(name: string, value: unknown, least: number): number {
+  if (!Number.isInteger(value)) throw new TypeError(`flag ${name} must be an integer; given: ${String(value)}`);
+  if ((value as number) < least) {
+    throw new RangeError(`flag ${name} must be at least ${least}; given: ${String(value)}`);
+  }
+  return value as number;
 }

@@ -62,7 +62,7 @@ export class HubClient extends TaskClient {
     names: TaskName | readonly TaskName[],
     { statusOnly = true }: { readonly statusOnly?: boolean } = {},
   ): Promise<ResultStatus> {
-    const taskIds = messageIdsOf(names, this.session);
+    const taskIds = messageIdsOf(names, this.sent);
     const status = await this.session.link.request<"resultStatus">({ method: "resultStatus", taskIds });
     if (statusOnly) return status;
     const results = await Promise.all(
@@ -141,13 +141,13 @@ export class HubClient extends TaskClient {
   /** Forgets everything, here and at the hub, the history too. @throws Error when something is outstanding. */
   async purgeEverything(): Promise<void> {
     await this.purgeResults("all");
-    this.session.purgeHistory();
+    this.sent.clear();
   }
 
   /** `undefined` for all. */
   #named(names: TaskName | readonly TaskName[] | "all"): string[] | undefined {
     if (names === undefined || names === null) throw nothingNamed();
-    return names === "all" ? undefined : messageIdsOf(names, this.session);
+    return names === "all" ? undefined : messageIdsOf(names, this.sent);
   }
 
   #targets({ targets = "all" }: PurgeOptions): Targets {

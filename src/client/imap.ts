@@ -15,6 +15,11 @@ export interface ImapOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** The limit that the flag `maxOutstanding` stands for. */
+export function mostUnderWay(flag: number | "auto", engines: number): number {
+  return flag === "auto" ? engines : flag || Number.POSITIVE_INFINITY;
+}
+
 /**
  * Items are taken only when there is room for their tasks. When the loop is left early, tasks that have not started are
  * aborted and the sequences are closed.

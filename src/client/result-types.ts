@@ -1,4 +1,4 @@
-/** The types of what calls give. */
+/** The types of what calls take and give. */
 
 import type { AsyncResult } from "./async-result.ts";
 import type { Shape } from "./targets.ts";
@@ -8,3 +8,11 @@ export type Shaped<S extends Shape, T> = S extends "one" ? T : T[];
 
 /** With the flag `block` a promise, else an AsyncResult. */
 export type Returned<B extends boolean, T> = B extends true ? Promise<T> : AsyncResult<T>;
+
+/** What the arguments of calls can be: values, or also results of other tasks. */
+export type ArgumentKind = "values" | "results";
+
+/** The arguments of a function that takes `A`. */
+export type Arguments<A extends unknown[], P extends ArgumentKind> = P extends "results"
+  ? { [K in keyof A]: A[K] | AsyncResult<A[K]> }
+  : A;

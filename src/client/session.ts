@@ -19,10 +19,8 @@ import { SendQueue } from "./send-queue.ts";
 import type { Submission } from "./submission.ts";
 import { type AbortOptions, ClientTask } from "./task.ts";
 import { publishSubmit } from "./task-channels.ts";
+import { TaskHistory } from "./task-history.ts";
 import type { Wait } from "./waiting.ts";
-
-/** How many ids of past tasks the history keeps. */
-const HISTORY_LIMIT = 100_000;
 
 export interface SessionOptions {
   /** Milliseconds. */
@@ -40,7 +38,8 @@ export class Session {
   readonly #directory: EngineDirectory = new EngineDirectory(this.events);
   readonly #outstanding = new Map<string, ClientTask>();
   readonly #sends = new SendQueue();
-  #history: string[] = [];
+  /** The tasks that this client has sent. */
+  readonly sent: TaskHistory = this.newHistory();
   #nextTask = 0;
   #link: ControllerLink | undefined;
   #plane: DataPlane | undefined;
@@ -111,17 +110,20 @@ export class Session {
     return this.#outstanding;
   }
 
-  get history(): readonly string[] {
-    return this.#history;
+  /** For the tasks of one view. */
+  newHistory(): TaskHistory {
+    return new TaskHistory((taskId) => this.#outstanding.has(taskId));
   }
 
   /** Sends one task to each of the engines; the call itself is sent once. */
-  submit({ call, operation, packer = this.plane.packer(), engineIds, label, onSent }: Submission): ClientTask[] {
+  submit(submission: Submission): ClientTask[] {
+    const { call, operation, packer = this.plane.packer(), engineIds, label, onSent, sent } = submission;
     const submitted = new Date();
     const isExecute = operation === "execute";
     const tasks = engineIds.map((engineId) => {
       const task = new ClientTask(this.#newTaskId(), engineId, { label, isExecute });
       task.metadata.submitted = submitted;
+      sent?.add(task.id);
       return task;
     });
     const ended = this.link.ended;
@@ -201,11 +203,6 @@ export class Session {
     return tasks;
   }
 
-  /** Forgets which tasks there were. */
-  purgeHistory(): void {
-    this.#history = [];
-  }
-
   abort(tasks: readonly ClientTask[], { running = false }: AbortOptions = {}): Promise<void> {
     const taskIds = tasks.filter((task) => !task.settled).map((task) => task.id);
     return taskIds.length === 0 ? Promise.resolve() : this.link.request({ method: "abort", taskIds, running });
@@ -238,8 +235,7 @@ export class Session {
     publishSubmit(task.metadata);
     this.#outstanding.set(task.id, task);
     this.link.hold();
-    this.#history.push(task.id);
-    if (this.#history.length > 2 * HISTORY_LIMIT) this.#history = this.#history.slice(-HISTORY_LIMIT);
+    this.sent.add(task.id);
   }
 
   #settle(taskId: string, settle: (task: ClientTask) => void): void {

@@ -3,6 +3,7 @@
 import type { Packer } from "../channel/data/packing.ts";
 import type { Operation } from "../protocol/calls.ts";
 import type { EncodedCall } from "./encode-call.ts";
+import type { TaskHistory } from "./task-history.ts";
 
 export interface Submission {
   /** A promise where a tensor's elements are still on their way from a device. */
@@ -13,4 +14,6 @@ export interface Submission {
   readonly engineIds: readonly number[];
   readonly label?: string | undefined;
   readonly onSent?: (() => void) | undefined;
+  /** Where the tasks are noted, besides the client's own history. */
+  readonly sent?: TaskHistory | undefined;
 }

@@ -8,6 +8,7 @@ import type { Metadata } from "./metadata.ts";
 import { type InteractiveOptions, showProgress } from "./progress.ts";
 import type { Session } from "./session.ts";
 import type { ClientTask } from "./task.ts";
+import type { TaskHistory } from "./task-history.ts";
 import { checkWait, type Wait, within } from "./waiting.ts";
 
 /** Which task the result of which is meant: nothing, or `null`, is the last that was sent. */
@@ -15,19 +16,22 @@ export type ResultName = TaskName | null | undefined;
 
 export class TaskClient {
   protected readonly session: Session;
+  /** The tasks that indices name. */
+  protected readonly sent: TaskHistory;
 
-  constructor(session: Session) {
+  constructor(session: Session, sent: TaskHistory = session.sent) {
     this.session = session;
+    this.sent = sent;
   }
 
   /** Ids of the tasks that have been sent and not answered. */
   get outstanding(): Set<string> {
-    return new Set(this.session.outstanding.keys());
+    return this.sent === this.session.sent ? new Set(this.session.outstanding.keys()) : this.sent.outstanding;
   }
 
   /** Ids of the tasks in the order they were sent, the last 100,000 at least; a copy. */
   get history(): string[] {
-    return [...this.session.history];
+    return [...this.sent.ids];
   }
 
   /**
@@ -54,7 +58,7 @@ export class TaskClient {
    */
   async wait(jobs?: Job | readonly Job[], wait: Wait = {}): Promise<boolean> {
     checkWait(wait);
-    const ends = this.#jobs(jobs).map((job) => endOf(job, this.session));
+    const ends = this.#jobs(jobs).map((job) => endOf(job, this.session, this.sent));
     return await inTime(ends, wait);
   }
 
@@ -63,7 +67,7 @@ export class TaskClient {
     checkWait(options);
     let done = 0;
     const ends = this.#jobs(jobs).map(async (job) => {
-      await endOf(job, this.session);
+      await endOf(job, this.session, this.sent);
       done++;
     });
     const { timeout, signal } = options;
@@ -92,7 +96,7 @@ export class TaskClient {
     names: ResultName | readonly TaskName[] = -1,
     { owner = true }: { readonly owner?: boolean } = {},
   ): AsyncResult<unknown> {
-    const ids = messageIdsOf(names ?? -1, this.session);
+    const ids = messageIdsOf(names ?? -1, this.sent);
     const tasks = ids.map((id) => this.session.fetch(id, owner));
     const Result = owner && ids.every((id) => this.session.isOwn(id)) ? AsyncResult : AsyncHubResult;
     return new Result<unknown>({ session: this.session, tasks, assembly: assemblyFor(names, ids), owner });
@@ -105,13 +109,13 @@ export class TaskClient {
   resubmit(names: readonly TaskName[]): AsyncHubResult<unknown[]>;
   resubmit(name: TaskName): AsyncHubResult<unknown>;
   resubmit(names: TaskName | readonly TaskName[]): AsyncHubResult<unknown> {
-    const ids = messageIdsOf(names, this.session);
+    const ids = messageIdsOf(names, this.sent);
     const tasks: ClientTask[] = this.session.resubmit(ids);
     return new AsyncHubResult<unknown>({ session: this.session, tasks, assembly: assemblyFor(names, ids) });
   }
 
   #jobs(jobs: Job | readonly Job[] | undefined): readonly Job[] {
-    if (jobs === undefined) return [...this.session.outstanding.keys()];
+    if (jobs === undefined) return [...this.outstanding];
     return Array.isArray(jobs) ? jobs : [jobs as Job];
   }
 }

@@ -46,3 +46,38 @@ view.gather("a");
 view.execute("1");
 // @ts-expect-error
 view.import("node:os");
+// @ts-expect-error
+view.run("file.js");
+// @ts-expect-error
+view.clear();
+
+// What every view has.
+const waited = view.wait([-1, bare, "id", Promise.resolve()], { timeout: 1, signal: new AbortController().signal });
+expectType<Equal<typeof waited, Promise<boolean>>>();
+expectType<Equal<ReturnType<typeof view.abort>, Promise<void>>>();
+expectType<Equal<ReturnType<typeof view.shutdown>, Promise<void>>>();
+expectType<Equal<ReturnType<typeof view.purgeResults>, Promise<void>>>();
+const queues = await view.queueStatus();
+expectType<Equal<typeof queues.unassigned, number>>();
+const verbose = await view.queueStatus({ verbose: true });
+expectType<Equal<typeof verbose.unassigned, string[]>>();
+expectType<Equal<typeof view.history, string[]>>();
+expectType<Equal<typeof view.outstanding, Set<string>>>();
+expectType<Equal<typeof view.size, number>>();
+const fetched = view.getResult([0, "id"]);
+expectType<Equal<typeof fetched, AsyncResult<unknown[]>>>();
+
+// Executors: one value over a load-balanced view, one for each engine over a direct one.
+const submitted = rc.executor().submit((x: number) => String(x), 1);
+expectType<Equal<typeof submitted, AsyncResult<string>>>();
+const everywhere = rc
+  .view()
+  .executor()
+  .submit((x: number) => String(x), 1);
+expectType<Equal<typeof everywhere, AsyncResult<string[]>>>();
+// The result of a task can be the argument of another.
+const chained = view.apply(
+  (x: number) => x > 1,
+  view.apply((x: number) => x, 1),
+);
+expectType<Equal<typeof chained, AsyncResult<boolean>>>();
