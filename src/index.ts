@@ -99,7 +99,7 @@ export type { Distribution } from "./parallel-map/plan.ts";
 export type { DataWay } from "./protocol/data-messages.ts";
 export type { DeviceInfo, DeviceKind, DeviceSpec } from "./protocol/devices.ts";
 export type { ControllerStatus, EngineInfo } from "./protocol/messages.ts";
-export type { HeartbeatPolicy, RestartPolicy } from "./protocol/policies.ts";
+export type { DatabaseOptions, HeartbeatPolicy, RestartPolicy } from "./protocol/policies.ts";
 export type { SchemeName } from "./protocol/schemes.ts";
 export { asParallel, asRemote, parallel, remote } from "./remote/decorators.ts";
 export { depend, requires } from "./remote/depend.ts";

@@ -40,6 +40,11 @@ stopped.`,
       multiple: true,
       help: "an environment variable for the engines; may be repeated",
     },
+    database: {
+      type: "string",
+      value: "memory|sqlite|file",
+      help: "where results and records of tasks are kept: a file outlives the cluster; memory if not given",
+    },
     detach: { type: "boolean", short: "d", help: "stay in the background, and return once the engines are there" },
   },
   run: async (options) => {
@@ -64,9 +69,15 @@ function clusterOptions(options: Options): ClusterOptions {
   return {
     ...place(options),
     env,
+    ...databaseOption(text(options, "database")),
     ...(engines === undefined ? {} : { engines }),
     ...(clusterId === undefined ? {} : { clusterId }),
   };
+}
+
+function databaseOption(database: string | undefined): Pick<ClusterOptions, "controller"> {
+  if (database === undefined) return {};
+  return { controller: { database: database === "memory" || database === "sqlite" ? database : { file: database } } };
 }
 
 /** Keeps a cluster until a signal, or until somebody stops it. */

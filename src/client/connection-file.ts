@@ -1,15 +1,6 @@
 /** Connection files: where a cluster's controller is and the key that opens it, readable by their owner only. */
 
-import {
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { ConnectionError, SecurityError } from "../errors.ts";
@@ -73,17 +64,6 @@ export function writeConnectionFile(path: string, info: ConnectionInfo): void {
         throw new RangeError(`a cluster with the id "${info.clusterId}" has ${path}`, { cause: error });
       // Another cluster that ended just now may have taken the empty directory away.
       if (code !== "ENOENT" || attempt === 5) throw error;
-    }
-  }
-}
-
-/** Removes a connection file, and its directory when that is empty; neither needs to exist. */
-export function removeConnectionFile(path: string): void {
-  for (const remove of [() => unlinkSync(path), () => rmdirSync(dirname(path))]) {
-    try {
-      remove();
-    } catch {
-      // Not there, or not empty.
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import { type WriteDetection, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
 import { DATA_WAYS, type DataWay } from "../protocol/data-messages.ts";
-import type { HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
+import type { DatabaseOptions, HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
 import { type SchemeName, schemeNames } from "../protocol/schemes.ts";
 
 import { type DeviceRequests, parseDevices } from "./device-requests.ts";
@@ -10,7 +10,7 @@ import { type DeviceRequests, parseDevices } from "./device-requests.ts";
 /** How processes are started. This machine is the only place so far. */
 export type LauncherName = "local";
 
-/** How load-balanced tasks are scheduled. */
+/** How load-balanced tasks are scheduled, and where what is known of tasks is kept. */
 export interface ControllerOptions {
   /** How the controller's process is started. */
   readonly launcher?: LauncherName;
@@ -20,6 +20,8 @@ export interface ControllerOptions {
   readonly prefetch?: number;
   /** At most so many load-balanced tasks at an engine, instead of `prefetch`; 0: no limit. */
   readonly hwm?: number;
+  /** Where what is known of tasks, and their results, are kept; in `"memory"` unless given. */
+  readonly database?: "memory" | "sqlite" | DatabaseOptions;
 }
 
 /** The options of `Cluster.start`. */
@@ -112,12 +114,29 @@ function checkController(value: unknown): void {
     expectLocal("controller", value);
     return;
   }
-  const { launcher = "local", scheme = "leastload", ...amounts } = value as ControllerOptions;
+  const { launcher = "local", scheme = "leastload", database, ...amounts } = value as ControllerOptions;
+  checkDatabase(database);
   expectLocal("controller.launcher", launcher);
   if (!schemeNames.includes(scheme)) {
     throw new TypeError(`controller.scheme must be one of ${schemeNames.join(", ")}; given: ${String(scheme)}`);
   }
   checkAmounts("controller", amounts, ["prefetch", "hwm"]);
+}
+
+function checkDatabase(value: unknown): void {
+  if (value === undefined || value === "memory" || value === "sqlite") return;
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`controller.database must be "memory", "sqlite" or an object; given: ${String(value)}`);
+  }
+  const { type, file, ...amounts } = value as DatabaseOptions;
+  if (type !== undefined && type !== "memory" && type !== "sqlite") {
+    throw new TypeError(`controller.database.type must be "memory" or "sqlite"; given: ${String(type)}`);
+  }
+  if (file !== undefined) {
+    expectType("controller.database.file", file, "string");
+    if (type === "memory") throw new TypeError("controller.database.file is for a database of type sqlite");
+  }
+  checkAmounts("controller.database", amounts, ["records", "bytes"]);
 }
 
 /** @throws TypeError unless `value` is a record of numbers with no names but these, RangeError for a negative number. */

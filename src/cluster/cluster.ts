@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { Client } from "../client/client.ts";
 import {
   connectionFilePath,
@@ -16,8 +17,8 @@ import { WRITE_DETECTION } from "../engine/configuration.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
 import type { DeviceOrder } from "../protocol/devices.ts";
-import { DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
-import { type ClusterOptions, checkCount, checkOptions } from "./cluster-options.ts";
+import { type DatabaseOptions, DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
+import { type ClusterOptions, type ControllerOptions, checkCount, checkOptions } from "./cluster-options.ts";
 import { parseDevices } from "./device-requests.ts";
 import { type ClusterSummary, checkFree, runningCluster } from "./discovery.ts";
 import { type LocalProcesses, launchLocally } from "./local-launcher.ts";
@@ -237,8 +238,19 @@ function restartPolicy(restart: RestartPolicy | boolean | undefined): RestartPol
 }
 
 function processOptions({ controller, heartbeat, dataWay }: ClusterOptions): Parameters<typeof launchLocally>[2] {
-  const { scheme, hwm, prefetch } = typeof controller === "object" ? controller : {};
-  return { scheduler: { scheme, hwm, prefetch }, heartbeat: { ...DEFAULT_HEARTBEAT, ...heartbeat }, dataWay };
+  const { scheme, hwm, prefetch, database } = typeof controller === "object" ? controller : {};
+  return {
+    scheduler: { scheme, hwm, prefetch },
+    heartbeat: { ...DEFAULT_HEARTBEAT, ...heartbeat },
+    dataWay,
+    database: databaseOptions(database),
+  };
+}
+
+/** A file is named as this process sees it. */
+function databaseOptions(database: ControllerOptions["database"]): DatabaseOptions | undefined {
+  if (typeof database !== "object") return database && { type: database };
+  return database.file === undefined ? database : { ...database, file: resolve(database.file) };
 }
 
 const ignore = { message: (): void => undefined, lost: (): void => undefined };

@@ -1,6 +1,7 @@
 /** Which clusters are running, as far as their connection files tell. */
 
-import { type ConnectionInfo, readConnectionFile, removeConnectionFile } from "../client/connection-file.ts";
+import { removeClusterFiles } from "../channel/cluster-files.ts";
+import { type ConnectionInfo, readConnectionFile } from "../client/connection-file.ts";
 import { ControllerLink } from "../client/controller-link.ts";
 import { ConnectionError, SecurityError } from "../errors.ts";
 
@@ -43,7 +44,7 @@ function readable(file: string): ConnectionInfo | undefined {
     return readConnectionFile(file);
   } catch (error) {
     const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-    if (error instanceof ConnectionError && code !== "ENOENT") removeConnectionFile(file);
+    if (error instanceof ConnectionError && code !== "ENOENT") removeClusterFiles(file);
     return undefined;
   }
 }
@@ -57,7 +58,7 @@ async function probe(info: ConnectionInfo, file: string): Promise<"running" | "s
   } catch (error) {
     const refused = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
     if (!refused && !(error instanceof SecurityError)) return "silent";
-    removeConnectionFile(file);
+    removeClusterFiles(file);
     return "dead";
   }
 }

@@ -1,9 +1,12 @@
 /** Starts a controller and a host agent as processes of this machine. */
 
 import { type ChildProcess, fork } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ConnectionInfo, removeConnectionFile, writeConnectionFile } from "../client/connection-file.ts";
-import type { ControllerConfiguration, ControllerReady } from "../controller/main.ts";
+import { removeClusterFiles } from "../channel/cluster-files.ts";
+import { type ConnectionInfo, writeConnectionFile } from "../client/connection-file.ts";
+import type { ControllerConfiguration, ControllerNews } from "../controller/main.ts";
 import type { AgentConfiguration } from "../engine/configuration.ts";
 import { ConnectionError } from "../errors.ts";
 import { DEFAULT_HEARTBEAT } from "../protocol/policies.ts";
@@ -13,7 +16,7 @@ import { newKey } from "../protocol/signing.ts";
 const LOOPBACK = "127.0.0.1";
 
 /** How the processes are to work. */
-export type ProcessOptions = Pick<ControllerConfiguration, "scheduler" | "heartbeat" | "dataWay">;
+export type ProcessOptions = Pick<ControllerConfiguration, "scheduler" | "heartbeat" | "dataWay" | "database">;
 
 /** The two processes that make a cluster. Both end when this process does, however it ends. */
 export interface LocalProcesses {
@@ -29,15 +32,16 @@ export interface LocalProcesses {
 export async function launchLocally(
   clusterId: string,
   file: string,
-  { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay }: ProcessOptions = {},
+  { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay, database }: ProcessOptions = {},
 ): Promise<LocalProcesses> {
   // Both at once: the agent loads while the controller does, and hears later where it is.
   const controller = start("../controller/main.js");
   const agent = start("../engine/agent-main.js");
   try {
     const key = newKey();
-    const configuration = { clusterId, host: LOOPBACK, key, connectionFile: file, scheduler, heartbeat, dataWay };
-    controller.send(configuration satisfies ControllerConfiguration);
+    const place = { clusterId, host: LOOPBACK, key, connectionFile: file };
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    controller.send({ ...place, scheduler, heartbeat, dataWay, database } satisfies ControllerConfiguration);
     const { port } = await ready(controller);
     const controllerPid = controller.pid as number;
     const info: ConnectionInfo = {
@@ -50,12 +54,13 @@ export async function launchLocally(
       startedAt: Date.now(),
     };
     writeConnectionFile(file, info);
-    controller.once("exit", () => removeConnectionFile(file));
+    controller.once("exit", () => removeClusterFiles(file));
     agent.send({ host: LOOPBACK, port, key, connectionFile: file, heartbeat } satisfies AgentConfiguration);
     for (const child of [controller, agent]) letGo(child);
     return { info, stop: (patience) => stop([controller, agent], file, patience) };
   } catch (error) {
     for (const child of [controller, agent]) child.kill("SIGKILL");
+    removeClusterFiles(file);
     throw error;
   }
 }
@@ -71,9 +76,13 @@ function start(entry: string): ChildProcess {
   return child.on("error", () => undefined);
 }
 
-function ready(controller: ChildProcess): Promise<ControllerReady> {
+function ready(controller: ChildProcess): Promise<{ readonly port: number }> {
   return new Promise((resolve, reject) => {
-    controller.once("message", (message) => resolve(message as ControllerReady));
+    controller.once("message", (message) => {
+      const news = message as ControllerNews;
+      if ("port" in news) resolve(news);
+      else reject(new ConnectionError(`the controller could not be started: ${news.error}`));
+    });
     controller.once("error", (error) =>
       reject(new ConnectionError(`the controller could not be started: ${error.message}`)),
     );
@@ -102,5 +111,5 @@ async function stop(children: readonly ChildProcess[], file: string, patience: n
   }, patience);
   await Promise.all(exits);
   clearTimeout(timer);
-  removeConnectionFile(file);
+  removeClusterFiles(file);
 }

@@ -21,11 +21,12 @@ import { Control, isOrder } from "./control.ts";
 import { DataHub } from "./data-hub.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
 import { HubQuestions, isQuestion } from "./hub-questions.ts";
+import { MemoryDatabase } from "./memory-database.ts";
+import type { OpenDatabase } from "./open-database.ts";
 import type { Submitter } from "./pending-task.ts";
-import { RequestStore } from "./request-store.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
 import { Submissions } from "./submissions.ts";
-import { TaskDatabase } from "./task-database.ts";
+import type { TaskDatabase } from "./task-database.ts";
 import { TaskRouter } from "./task-router.ts";
 
 export interface ControllerOptions {
@@ -40,6 +41,8 @@ export interface ControllerOptions {
   readonly onShutdown: () => void;
   readonly scheduler?: SchedulerOptions | undefined;
   readonly heartbeat?: HeartbeatPolicy | undefined;
+  /** In memory unless given. */
+  readonly database?: OpenDatabase | undefined;
 }
 
 /** What handles the messages of one greeted peer. */
@@ -51,6 +54,7 @@ export class Controller {
   readonly #registry: EngineRegistry;
   readonly #router: TaskRouter;
   readonly #data = new DataHub();
+  readonly #database: TaskDatabase;
   readonly #submissions: Submissions;
   readonly #questions: HubQuestions;
   readonly #control: Control;
@@ -71,12 +75,13 @@ export class Controller {
       options.heartbeat,
     );
     const { ledger } = this.#data;
-    const database = new TaskDatabase({}, (outcome) => ledger.drop(outcome));
-    const requests = new RequestStore();
+    const open: OpenDatabase = options.database ?? ((onForgotten) => new MemoryDatabase({}, onForgotten));
+    const database = open((outcome) => ledger.drop(outcome));
+    this.#database = database;
     this.#router = new TaskRouter(this.#registry, database, { ...options.scheduler, ledger });
-    this.#submissions = new Submissions(this.#router, requests);
+    this.#submissions = new Submissions(this.#router, database);
     this.#control = new Control(this.#registry, this.#router);
-    this.#questions = new HubQuestions(database, requests);
+    this.#questions = new HubQuestions(database);
   }
 
   /** Takes a new connection; its first message must be a hello. */
@@ -97,6 +102,11 @@ export class Controller {
   shutdown(): Promise<void> {
     this.#shutdown ??= this.#registry.stopAgents();
     return this.#shutdown;
+  }
+
+  /** Writes what the database has not written. */
+  close(): Promise<void> {
+    return this.#database.close();
   }
 
   /** `undefined` for one of no known role. */
@@ -192,7 +202,7 @@ export class Controller {
 
   #perform(request: HubRequest, client: Submitter): unknown {
     if (isQuestion(request)) {
-      return this.#questions.answer(request, (taskId, oldId) => this.#submissions.resubmit(taskId, oldId, client));
+      return this.#questions.answer(request, (taskId, asked) => this.#submissions.resubmit(taskId, asked, client));
     }
     if (isOrder(request)) return this.#control.perform(request);
     switch (request.method) {
@@ -223,13 +233,14 @@ export class Controller {
     return this.#registry.gone(engineIds);
   }
 
-  #queueStatus(verbose: boolean): QueueStatus {
+  async #queueStatus(verbose: boolean): Promise<QueueStatus> {
+    const completedIds = verbose ? await this.#questions.completed() : undefined;
     const engines = this.#router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
       engineId,
       queued: [...dispatched.slice(1), ...waiting],
       running: dispatched.slice(0, 1),
       completed,
-      completedIds: verbose ? this.#questions.completed(engineId) : undefined,
+      completedIds: completedIds && (completedIds.get(engineId) ?? []),
     }));
     return { engines, unassigned: this.#router.scheduler.unassigned() };
   }

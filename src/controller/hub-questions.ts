@@ -2,9 +2,9 @@
 
 import type { HubRequest } from "../protocol/messages.ts";
 import type { TaskRow } from "../protocol/task-rows.ts";
-import type { RequestStore } from "./request-store.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { TaskQuery } from "./task-query.ts";
+import type { StoredRequest, TaskRecord } from "./task-record.ts";
 import { checkKeys, rowOf } from "./task-rows.ts";
 
 /** The part of the requests that this file answers. */
@@ -32,17 +32,17 @@ export interface ResultStatus {
   readonly completed: string[];
 }
 
+/** Runs what a task was sent with as a task with a new id. */
+export type Submit = (taskId: string, request: StoredRequest) => void;
+
 export class HubQuestions {
   readonly #database: TaskDatabase;
-  readonly #requests: RequestStore;
 
-  constructor(database: TaskDatabase, requests: RequestStore) {
+  constructor(database: TaskDatabase) {
     this.#database = database;
-    this.#requests = requests;
   }
 
-  /** `submit` runs a task with a new id. */
-  answer(question: Question, submit: (taskId: string, oldId: string) => void): unknown {
+  answer(question: Question, submit: Submit): Promise<unknown> {
     switch (question.method) {
       case "resultStatus":
         return this.#resultStatus(question.taskIds);
@@ -57,67 +57,73 @@ export class HubQuestions {
     }
   }
 
-  /** Ids of the tasks that an engine has completed and that are remembered. */
-  completed(engineId: number): string[] {
-    return this.#database.find({ engineId, completed: { $exists: true } }).map(({ taskId }) => taskId);
+  /** Ids of the tasks that are remembered and that engines have completed, by engine. */
+  async completed(): Promise<Map<number, string[]>> {
+    const byEngine = new Map<number, string[]>();
+    for (const { engineId, taskId } of await this.#database.find({ completed: { $exists: true } }, ["completed"])) {
+      byEngine.set(engineId, [...(byEngine.get(engineId) ?? []), taskId]);
+    }
+    return byEngine;
   }
 
-  #resultStatus(taskIds: readonly string[]): ResultStatus {
+  async #resultStatus(taskIds: readonly string[]): Promise<ResultStatus> {
     const status: ResultStatus = { pending: [], completed: [] };
-    for (const taskId of new Set(taskIds)) {
-      const record = this.#database.get(taskId);
-      if (record === undefined) throw unknownTask(taskId);
-      status[record.outcome === undefined ? "pending" : "completed"].push(taskId);
-    }
+    const ids = [...new Set(taskIds)];
+    const records = await this.#known(ids);
+    for (const taskId of ids) status[records.get(taskId)?.outcome === undefined ? "pending" : "completed"].push(taskId);
     return status;
   }
 
-  #query(query: TaskQuery, keys: readonly string[] | undefined): TaskRow[] {
+  async #query(query: TaskQuery, keys: readonly string[] | undefined): Promise<TaskRow[]> {
     if (keys !== undefined) checkKeys(keys);
-    return this.#database.find(query).map((record) => rowOf(record, this.#requests, keys));
+    return (await this.#database.find(query, keys)).map((record) => rowOf(record, keys));
   }
 
-  #purge({ taskIds, engineIds }: Extract<Question, { method: "purge" }>): number {
-    const chosen = new Set<string>();
-    for (const taskId of taskIds ?? []) {
-      if (this.#database.get(taskId) === undefined) throw unknownTask(taskId);
-      chosen.add(taskId);
-    }
+  async #purge({ taskIds, engineIds }: Extract<Question, { method: "purge" }>): Promise<number> {
+    const chosen = await this.#known(taskIds ?? []);
     if (engineIds !== undefined || taskIds === undefined) {
       const query: TaskQuery = engineIds === undefined ? {} : { engineId: { $in: engineIds } };
-      for (const { taskId } of this.#database.find(query)) chosen.add(taskId);
+      for (const record of await this.#database.find(query, [])) chosen.set(record.taskId, record);
     }
-    const pending = [...chosen].filter((taskId) => this.#database.get(taskId)?.outcome === undefined);
+    const pending = [...chosen.values()].filter(({ outcome }) => outcome === undefined).map(({ taskId }) => taskId);
     if (pending.length > 0) {
       throw new Error(`${describe(pending)} not ended: wait for them, or abort them, before their records are purged`);
     }
-    this.#database.drop(chosen);
-    for (const taskId of chosen) this.#requests.delete(taskId);
+    await this.#database.drop(chosen.keys());
     return chosen.size;
   }
 
   /** All or none. Gives their labels. */
-  #resubmit(
+  async #resubmit(
     taskIds: readonly string[],
     newIds: readonly string[],
-    submit: (taskId: string, oldId: string) => void,
-  ): (string | undefined)[] {
-    for (const taskId of taskIds) {
-      if (this.#requests.get(taskId) !== undefined) continue;
-      if (this.#database.get(taskId) === undefined) throw unknownTask(taskId);
-      throw new RangeError(
-        `what task "${taskId}" was sent with is no longer kept (it was large, or long ago): send it anew`,
-      );
-    }
-    for (const [index, taskId] of taskIds.entries()) submit(newIds[index] as string, taskId);
-    return newIds.map((taskId) => this.#requests.get(taskId)?.message.label);
+    submit: Submit,
+  ): Promise<(string | undefined)[]> {
+    const requests = await Promise.all(taskIds.map((taskId) => this.#request(taskId)));
+    for (const [index, request] of requests.entries()) submit(newIds[index] as string, request);
+    return requests.map(({ message }) => message.label);
   }
-}
 
-function unknownTask(taskId: string): RangeError {
-  return new RangeError(
-    `no task "${taskId}" is known to the hub: it never was, its record was purged, or it is too old`,
-  );
+  /** @throws RangeError when it is not kept, or never was. */
+  async #request(taskId: string): Promise<StoredRequest> {
+    const request = await this.#database.request(taskId);
+    if (request !== undefined) return request;
+    await this.#known([taskId]);
+    throw new RangeError(
+      `what task "${taskId}" was sent with is no longer kept (it was large, or long ago): send it anew`,
+    );
+  }
+
+  /** The records of these tasks. @throws RangeError when there is none of one of them. */
+  async #known(taskIds: readonly string[]): Promise<Map<string, TaskRecord>> {
+    const found = taskIds.length === 0 ? [] : await this.#database.find({ msgId: { $in: taskIds } }, []);
+    const records = new Map(found.map((record) => [record.taskId, record]));
+    const unknown = taskIds.find((taskId) => !records.has(taskId));
+    if (unknown === undefined) return records;
+    throw new RangeError(
+      `no task "${unknown}" is known to the hub: it never was, its record was purged, or it is too old`,
+    );
+  }
 }
 
 function describe(taskIds: readonly string[]): string {

@@ -3,12 +3,12 @@
  * parent goes away, or asks, the cluster ends.
  */
 
-import { rmdirSync, unlinkSync } from "node:fs";
-import { dirname } from "node:path";
+import { removeClusterFiles } from "../channel/cluster-files.ts";
 import { listen } from "../channel/listener.ts";
 import type { DataWay } from "../protocol/data-messages.ts";
-import type { HeartbeatPolicy } from "../protocol/policies.ts";
+import type { DatabaseOptions, HeartbeatPolicy } from "../protocol/policies.ts";
 import { Controller } from "./controller.ts";
+import { openDatabase } from "./open-database.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
 
 /** What the parent sends first. */
@@ -21,27 +21,41 @@ export interface ControllerConfiguration {
   readonly scheduler?: SchedulerOptions | undefined;
   readonly heartbeat?: HeartbeatPolicy | undefined;
   readonly dataWay?: DataWay | undefined;
+  readonly database?: DatabaseOptions | undefined;
 }
 
-/** What the parent hears when connections are accepted. */
-export interface ControllerReady {
-  readonly port: number;
-}
+/** What the parent hears when connections are accepted, or cannot be. */
+export type ControllerNews = { readonly port: number } | { readonly error: string };
 
-process.once("message", (configuration: ControllerConfiguration) => void run(configuration));
+// What is known of tasks is nobody else's business.
+process.umask(0o077);
+
+process.once("message", (configuration: ControllerConfiguration) => {
+  run(configuration).catch((error: unknown) => {
+    const news: ControllerNews = { error: (error as Error).message };
+    process.send?.(news, () => process.exit(1));
+  });
+});
 
 async function run(configuration: ControllerConfiguration): Promise<void> {
-  const exit = (): never => {
-    removeConnectionFile(configuration.connectionFile);
+  const { clusterId, connectionFile, dataWay, scheduler, heartbeat } = configuration;
+  const exit = async (): Promise<void> => {
+    await controller.close();
+    removeClusterFiles(connectionFile);
     process.exit(0);
   };
+  const database = await openDatabase(configuration.database ?? {}, connectionFile, (error) => {
+    process.stderr.write(`the task database cannot be written, and the controller ends: ${error.message}\n`);
+    process.exit(1);
+  });
   const controller = new Controller({
-    clusterId: configuration.clusterId,
-    dataWay: configuration.dataWay,
+    clusterId,
+    dataWay,
     rejections: () => listener.rejections,
-    onShutdown: exit,
-    scheduler: configuration.scheduler,
-    heartbeat: configuration.heartbeat,
+    onShutdown: () => void exit(),
+    scheduler,
+    heartbeat,
+    database,
   });
   const stop = (): void => void controller.shutdown().then(exit);
   process.once("disconnect", stop);
@@ -52,14 +66,5 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
     key: configuration.key,
     accept: (connection) => controller.accept(connection),
   });
-  process.send?.({ port: listener.port } satisfies ControllerReady);
-}
-
-function removeConnectionFile(path: string): void {
-  try {
-    unlinkSync(path);
-    rmdirSync(dirname(path));
-  } catch {
-    // Already gone, since the agent and the owner remove it too; or other clusters have their files there.
-  }
+  process.send?.({ port: listener.port } satisfies ControllerNews);
 }

@@ -4,17 +4,12 @@
 
 import type { CarriesBuffers } from "../protocol/data-messages.ts";
 import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
+import type { StoredRequest } from "./task-record.ts";
 
 /** How many tasks, and bytes, are kept; a task with more is not kept at all. */
 const TASKS = 16_384;
 const BYTES = 32 * 1024 * 1024;
 const TASK_BYTES = 1024 * 1024;
-
-/** One task's submission. */
-export interface StoredRequest {
-  readonly message: Submit | SubmitBalanced;
-  readonly buffers: readonly Uint8Array[];
-}
 
 export class RequestStore {
   readonly #requests = new Map<string, { readonly request: StoredRequest; readonly bytes: number }>();
@@ -26,8 +21,6 @@ export class RequestStore {
 
   /** Keeps what a submission of one or several tasks asks. */
   add(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
-    // Large arrays stay with their owner, who may change them once the task has ended.
-    if (message.places !== undefined) return;
     const total = buffers.reduce((sum, { byteLength }) => sum + byteLength, message.payload.byteLength);
     // Large arrays are with their owner, who may let them go once the task has them.
     if (total > TASK_BYTES || isElsewhere(message)) return;

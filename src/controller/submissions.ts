@@ -2,33 +2,31 @@
 
 import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { Submitter } from "./pending-task.ts";
-import type { RequestStore } from "./request-store.ts";
+import type { TaskDatabase } from "./task-database.ts";
+import type { StoredRequest } from "./task-record.ts";
 import type { TaskRouter } from "./task-router.ts";
 
 export class Submissions {
   readonly #router: TaskRouter;
-  readonly #requests: RequestStore;
+  readonly #database: TaskDatabase;
 
-  constructor(router: TaskRouter, requests: RequestStore) {
+  constructor(router: TaskRouter, database: TaskDatabase) {
     this.#router = router;
-    this.#requests = requests;
+    this.#database = database;
   }
 
   submit(message: Submit, buffers: readonly Uint8Array[], client: Submitter): void {
-    this.#requests.add(message, buffers);
     this.#router.submit(message, buffers, client);
+    this.#database.keep(message, buffers);
   }
 
   submitBalanced(message: SubmitBalanced, buffers: readonly Uint8Array[], client: Submitter): void {
-    this.#requests.add(message, buffers);
     this.#router.submitBalanced(message, buffers, client);
+    this.#database.keep(message, buffers);
   }
 
   /** Runs what an earlier task was sent with as a new task. */
-  resubmit(taskId: string, oldId: string, client: Submitter): void {
-    const request = this.#requests.get(oldId);
-    if (request === undefined) return;
-    const { message, buffers } = request;
+  resubmit(taskId: string, { message, buffers }: StoredRequest, client: Submitter): void {
     const submitted = Date.now();
     if (message.type === "submit") this.submit({ ...message, taskIds: [taskId], submitted }, buffers, client);
     else this.submitBalanced({ ...message, taskId, submitted }, buffers, client);

@@ -91,7 +91,7 @@ export function idsOf(query: TaskQuery): readonly string[] | undefined {
   if (typeof condition === "string") return [condition];
   const { $eq, $in } = (condition ?? {}) as { $eq?: unknown; $in?: unknown };
   if (typeof $eq === "string") return [$eq];
-  return Array.isArray($in) ? $in.filter((id) => typeof id === "string") : undefined;
+  return Array.isArray($in) ? [...new Set($in.filter((id) => typeof id === "string"))] : undefined;
 }
 
 function compileCondition(condition: unknown): Test[] {

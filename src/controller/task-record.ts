@@ -1,8 +1,14 @@
 /** What the controller writes down of one task. */
 
 import type { Operation } from "../protocol/calls.ts";
-import type { Outcome } from "../protocol/messages.ts";
+import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
+
+/** One task's submission. */
+export interface StoredRequest {
+  readonly message: Submit | SubmitBalanced;
+  readonly buffers: readonly Uint8Array[];
+}
 
 export interface TaskRecord {
   readonly taskId: string;
@@ -25,4 +31,6 @@ export interface TaskRecord {
   /** When its result came here, in milliseconds since the epoch. */
   received?: number | undefined;
   buffers: readonly Uint8Array[];
+  /** Those of its arguments, if they were asked for. */
+  readonly argumentBuffers?: readonly Uint8Array[] | undefined;
 }

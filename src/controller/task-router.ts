@@ -157,11 +157,11 @@ export class TaskRouter {
    * Sends what a task has written, and its result, to a client that asks: at once if the task has ended ("sent"),
    * or when it does ("pending").
    */
-  sendResult(taskId: string, client: Submitter): "sent" | "pending" | "unknown" {
-    const record = this.#database.get(taskId);
-    if (record === undefined) return "unknown";
+  async sendResult(taskId: string, client: Submitter): Promise<"sent" | "pending" | "unknown"> {
     const task = this.#pending.get(taskId);
     if (task?.interested.has(client)) return "pending";
+    const record = task === undefined ? await this.#database.fetch(taskId) : this.#database.get(taskId);
+    if (record === undefined) return "unknown";
     for (const stream of ["stdout", "stderr"] as const) {
       if (record[stream] !== "") client.connection.send({ type: "output", taskId, stream, text: record[stream] });
     }

@@ -1,10 +1,9 @@
 /** How records of the task database are told to clients: chosen keys, times as numbers, values as their bytes. */
 
 import { type StoredValue, TASK_KEYS, type TaskRow } from "../protocol/task-rows.ts";
-import type { RequestStore } from "./request-store.ts";
 import type { TaskRecord } from "./task-record.ts";
 
-type Reader = (record: TaskRecord, requests: RequestStore) => unknown;
+type Reader = (record: TaskRecord) => unknown;
 
 const readers: { readonly [K in Exclude<keyof TaskRow, "msgId">]-?: Reader } = {
   submitted: ({ submitted }) => submitted,
@@ -26,7 +25,7 @@ const readers: { readonly [K in Exclude<keyof TaskRow, "msgId">]-?: Reader } = {
   operation: ({ operation }) => operation,
   clientUuid: ({ clientUuid }) => clientUuid,
   result: resultOf,
-  buffers: ({ taskId }, requests) => requests.get(taskId)?.buffers,
+  buffers: ({ argumentBuffers }) => argumentBuffers,
   resultBuffers: ({ buffers }) => buffers,
 };
 
@@ -38,9 +37,9 @@ export function checkKeys(keys: readonly string[]): void {
 }
 
 /** The id is always there. */
-export function rowOf(record: TaskRecord, requests: RequestStore, keys: readonly string[] = TASK_KEYS): TaskRow {
+export function rowOf(record: TaskRecord, keys: readonly string[] = TASK_KEYS): TaskRow {
   const row: Record<string, unknown> = { msgId: record.taskId };
-  for (const key of keys) if (key !== "msgId") row[key] = readers[key as keyof typeof readers](record, requests);
+  for (const key of keys) if (key !== "msgId") row[key] = readers[key as keyof typeof readers](record);
   return row as unknown as TaskRow;
 }
 

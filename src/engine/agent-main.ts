@@ -4,10 +4,9 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { rmdirSync, unlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
 import { inspect } from "node:util";
+import { removeClusterFiles } from "../channel/cluster-files.ts";
 import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
 import { ConnectionError } from "../errors.ts";
@@ -48,20 +47,11 @@ async function run(configuration: AgentConfiguration): Promise<void> {
       },
       closed: () => {
         agent.kill();
-        if (!stopping) removeConnectionFile(configuration.connectionFile);
+        if (!stopping) removeClusterFiles(configuration.connectionFile);
         process.exit(0);
       },
     },
   });
   connection.hold();
   connection.send({ type: "hello", role: "agent", uuid, pid: process.pid, host: hostname() });
-}
-
-function removeConnectionFile(path: string): void {
-  try {
-    unlinkSync(path);
-    rmdirSync(dirname(path));
-  } catch {
-    // Already gone, since the controller and the owner remove it too; or other clusters have their files there.
-  }
 }

@@ -20,5 +20,17 @@ export interface HeartbeatPolicy {
   readonly stopped: number;
 }
 
+/** Where the controller keeps what it knows of tasks. */
+export interface DatabaseOptions {
+  /** `sqlite` if there is a `file`, else `memory`, unless given. */
+  readonly type?: "memory" | "sqlite" | undefined;
+  /** The file of a SQLite database; unless given it lies beside the connection file, and is removed when the cluster ends. */
+  readonly file?: string | undefined;
+  /** Finished tasks that are remembered; the oldest go first. In memory 16,384, in SQLite 1,000,000 unless given. */
+  readonly records?: number | undefined;
+  /** Bytes of results and output that are kept. In memory 64 MiB, in SQLite 16 GiB unless given. */
+  readonly bytes?: number | undefined;
+}
+
 export const DEFAULT_HEARTBEAT: HeartbeatPolicy = { period: 1_000, timeout: 10_000, stopped: 5_000 };
 export const DEFAULT_RESTART: RestartPolicy = { times: 5, within: 60_000 };

@@ -10,12 +10,16 @@ export interface SharedCluster {
   readonly all: DirectView<"many", false>;
 }
 
+/** The environment variable that says which task database such clusters have, if not the one in memory. */
+export const DATABASE = "NDPARALLEL_TEST_DATABASE";
+
 /** Starts a cluster before the file's tests and stops it after them; to be called at the top of the file. */
 export function shareCluster(engines: number): SharedCluster {
+  const isOnDisk = process.env[DATABASE] === "sqlite";
   let cluster: Cluster | undefined;
   let rc: Client | undefined;
   beforeAll(async () => {
-    cluster = await Cluster.start({ engines });
+    cluster = await Cluster.start({ engines, ...(isOnDisk ? { controller: { database: "sqlite" } } : {}) });
     rc = await cluster.connect();
   });
   afterEach(async () => {

@@ -1,0 +1,140 @@
+/** The task database in memory, bounded by records and by bytes; the oldest finished records go first. */
+
+import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
+import type { StoredValue } from "../protocol/task-rows.ts";
+import { appendOutput, appendShown, bytesOf, end } from "./record-changes.ts";
+import { RequestStore } from "./request-store.ts";
+import type { TaskDatabase, TaskDatabaseLimits } from "./task-database.ts";
+import { compileQuery, idsOf, type TaskQuery } from "./task-query.ts";
+import type { StoredRequest, TaskRecord } from "./task-record.ts";
+
+export const MEMORY_LIMITS: TaskDatabaseLimits = { records: 16_384, bytes: 64 * 1024 * 1024 };
+
+export class MemoryDatabase implements TaskDatabase {
+  readonly #limits: TaskDatabaseLimits;
+  readonly #onForgotten: (outcome: Outcome) => void;
+  readonly #records = new Map<string, TaskRecord>();
+  readonly #requests = new RequestStore();
+  /** Ids of finished records, oldest first, from `#oldest` on. */
+  #finished: string[] = [];
+  #oldest = 0;
+  #bytes = 0;
+
+  /** `onForgotten` is called with the outcome of each record that goes. */
+  constructor(limits: Partial<TaskDatabaseLimits> = {}, onForgotten: (outcome: Outcome) => void = () => undefined) {
+    this.#limits = { ...MEMORY_LIMITS, ...limits };
+    this.#onForgotten = onForgotten;
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** Bytes of results and output held, of finished tasks. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(record: TaskRecord): void {
+    this.#records.set(record.taskId, record);
+  }
+
+  keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
+    this.#requests.add(message, buffers);
+  }
+
+  get(taskId: string): TaskRecord | undefined {
+    return this.#records.get(taskId);
+  }
+
+  assign(taskId: string, engineId: number, engineUuid: string): void {
+    const record = this.#records.get(taskId);
+    if (record === undefined) return;
+    record.engineId = engineId;
+    record.engineUuid = engineUuid;
+  }
+
+  addOutput(taskId: string, stream: "stdout" | "stderr", text: string): void {
+    this.#change(taskId, (record) => appendOutput(record, stream, text));
+  }
+
+  addShown(taskId: string, type: "published" | "displayed", value: StoredValue): void {
+    this.#change(taskId, (record) => appendShown(record, type, value));
+  }
+
+  fetch(taskId: string): Promise<TaskRecord | undefined> {
+    return Promise.resolve(this.#records.get(taskId));
+  }
+
+  request(taskId: string): Promise<StoredRequest | undefined> {
+    return Promise.resolve(this.#requests.get(taskId));
+  }
+
+  async history(): Promise<string[]> {
+    return (await this.find({})).map(({ taskId }) => taskId);
+  }
+
+  async find(query: TaskQuery, keys: readonly string[] = []): Promise<TaskRecord[]> {
+    const matches = compileQuery(query);
+    const candidates = idsOf(query)?.flatMap((taskId) => this.#records.get(taskId) ?? []) ?? this.#records.values();
+    const found = [...candidates].filter(matches).sort((a, b) => a.submitted - b.submitted);
+    if (!keys.includes("buffers")) return found;
+    return found.map((record) => ({ ...record, argumentBuffers: this.#requests.get(record.taskId)?.buffers }));
+  }
+
+  drop(taskIds: Iterable<string>): Promise<void> {
+    for (const taskId of taskIds) {
+      this.#requests.delete(taskId);
+      this.#forget(taskId);
+    }
+    this.#finished = this.#finished.slice(this.#oldest).filter((taskId) => this.#records.has(taskId));
+    this.#oldest = 0;
+    return Promise.resolve();
+  }
+
+  finish(taskId: string, outcome: Outcome, buffers: readonly Uint8Array[]): void {
+    const record = this.#records.get(taskId);
+    if (record === undefined || record.outcome !== undefined) {
+      this.#onForgotten(outcome);
+      return;
+    }
+    end(record, outcome, buffers);
+    this.#bytes += bytesOf(record);
+    this.#finished.push(taskId);
+    this.#cull();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #change(taskId: string, change: (record: TaskRecord) => void): void {
+    const record = this.#records.get(taskId);
+    if (record === undefined) return;
+    const before = bytesOf(record);
+    change(record);
+    if (record.outcome === undefined) return;
+    this.#bytes += bytesOf(record) - before;
+    this.#cull();
+  }
+
+  #forget(taskId: string): void {
+    const record = this.#records.get(taskId);
+    if (record?.outcome === undefined) return;
+    this.#bytes -= bytesOf(record);
+    this.#records.delete(taskId);
+    this.#onForgotten(record.outcome);
+  }
+
+  #cull(): void {
+    while (this.#finished.length - this.#oldest > this.#limits.records || this.#bytes > this.#limits.bytes) {
+      const taskId = this.#finished[this.#oldest++];
+      if (taskId === undefined) break;
+      this.#forget(taskId);
+    }
+    if (this.#oldest > 1024 && this.#oldest * 2 > this.#finished.length) {
+      this.#finished = this.#finished.slice(this.#oldest);
+      this.#oldest = 0;
+    }
+  }
+}

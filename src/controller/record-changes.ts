@@ -1,0 +1,55 @@
+/** What is added to a record, within limits, and how much memory a record takes. */
+
+import type { Outcome } from "../protocol/messages.ts";
+import type { StoredValue } from "../protocol/task-rows.ts";
+import type { TaskRecord } from "./task-record.ts";
+
+/** What one task may write to each stream and have it kept here, in characters. */
+const OUTPUT_LIMIT = 256 * 1024;
+/** What one task may publish and show and have it kept here, in bytes. */
+const SHOWN_LIMIT = 1024 * 1024;
+
+/** Says whether anything was added. */
+export function appendOutput(record: TaskRecord, stream: "stdout" | "stderr", text: string): boolean {
+  const kept = text.slice(0, OUTPUT_LIMIT - record[stream].length);
+  record[stream] += kept;
+  return kept.length > 0;
+}
+
+/** Says whether it was not too much. */
+export function appendShown(
+  record: TaskRecord,
+  type: "published" | "displayed",
+  { payload, buffers }: StoredValue,
+): boolean {
+  const value: StoredValue = { payload: new Uint8Array(payload), buffers };
+  const replaced = type === "published" ? valueBytes(record.published) : 0;
+  if (shownBytes(record) - replaced + valueBytes(value) > SHOWN_LIMIT) return false;
+  if (type === "published") record.published = value;
+  else record.displayed = [...(record.displayed ?? []), value];
+  return true;
+}
+
+export function end(record: TaskRecord, outcome: Outcome, buffers: readonly Uint8Array[]): void {
+  const payload = outcome.payload === undefined ? undefined : new Uint8Array(outcome.payload);
+  record.outcome = { ...outcome, payload };
+  record.buffers = buffers;
+  record.received = Date.now();
+}
+
+/** Bytes of results and output. */
+export function bytesOf(record: TaskRecord): number {
+  const output = record.stdout.length + record.stderr.length + shownBytes(record);
+  const payload = record.outcome?.payload?.byteLength ?? 0;
+  const elsewhere = record.outcome?.places?.reduce((sum, place) => sum + (place?.byteLength ?? 0), 0) ?? 0;
+  return record.buffers.reduce((sum, buffer) => sum + buffer.byteLength, output + payload + elsewhere);
+}
+
+function shownBytes({ published, displayed = [] }: TaskRecord): number {
+  return displayed.reduce((sum, value) => sum + valueBytes(value), valueBytes(published));
+}
+
+function valueBytes(value: StoredValue | undefined): number {
+  if (value === undefined) return 0;
+  return value.buffers.reduce((sum, { byteLength }) => sum + byteLength, value.payload.byteLength);
+}

@@ -1,0 +1,53 @@
+/** For tests: both databases, empty; SQLite in a file of its own, with its thread's work done on this thread. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import { MemoryDatabase } from "../../src/controller/memory-database.ts";
+import { pack, unpack } from "../../src/controller/sqlite/rows.ts";
+import { SQLITE_LIMITS, SqliteDatabase, type StoreThread } from "../../src/controller/sqlite/sqlite-database.ts";
+import { SqliteStore } from "../../src/controller/sqlite/store.ts";
+import type { TaskDatabase, TaskDatabaseLimits } from "../../src/controller/task-database.ts";
+import type { Outcome } from "../../src/protocol/messages.ts";
+
+type Make = (limits?: Partial<TaskDatabaseLimits>, onForgotten?: (outcome: Outcome) => void) => TaskDatabase;
+
+/** Answers later, and by way of bytes, as the thread does. */
+export function inProcess(store: SqliteStore): StoreThread {
+  const call =
+    (method: keyof SqliteStore) =>
+    (...args: unknown[]): Promise<unknown> => {
+      const packed = pack(args);
+      return Promise.resolve().then(() => {
+        const answer = (store[method] as (...args: unknown[]) => unknown).apply(store, unpack<unknown[]>(packed));
+        return unpack(pack(answer));
+      });
+    };
+  const methods = ["write", "find", "history", "drop", "unfinished", "close"] as const;
+  return Object.fromEntries(methods.map((method) => [method, call(method)])) as unknown as StoreThread;
+}
+
+/** Made by a test, and closed and removed after it. */
+export function useDatabases(): { readonly [name: string]: Make } & { readonly memory: Make; readonly sqlite: Make } {
+  const directories: string[] = [];
+  const open: TaskDatabase[] = [];
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((database) => database.close()));
+    for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
+  });
+  return {
+    memory: (limits, onForgotten) => new MemoryDatabase(limits, onForgotten),
+    sqlite: (limits, onForgotten = () => undefined) => {
+      const directory = mkdtempSync(join(tmpdir(), "ndparallel-database-"));
+      directories.push(directory);
+      const store = new SqliteStore(join(directory, "tasks.sqlite"), { ...SQLITE_LIMITS, ...limits });
+      const fail = (error: Error): void => {
+        throw error;
+      };
+      const database = new SqliteDatabase(inProcess(store), onForgotten, fail);
+      open.push(database);
+      return database;
+    },
+  };
+}
