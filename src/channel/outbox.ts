@@ -53,5 +53,5 @@ export class Outbox {
 function payloadBytes(message: Message): number {
   if (message.type === "result") return message.outcome.payload?.byteLength ?? 0;
   if (message.type === "output") return message.text.length;
-  return "payload" in message ? message.payload.byteLength : 0;
+  return "payload" in message ? (message.payload?.byteLength ?? 0) : 0;
 }

@@ -1,5 +1,6 @@
 /** How the values of the tasks of a call become the value of the call. */
 
+import type { JoinOptions } from "../parallel-map/join.ts";
 import type { ClientTask } from "./task.ts";
 
 export interface Assembly<T> {
@@ -11,6 +12,10 @@ export interface Assembly<T> {
   items(value: unknown, index: number): Iterable<unknown>;
   /** How many items each task gives: one, unless the call is a map. */
   readonly counts?: readonly number[] | undefined;
+  /** How the values are joined, where they are; else they are one, or a list. */
+  readonly join?: JoinOptions | undefined;
+  /** Where results stay, it is given the references, and makes of them what the call gives. */
+  readonly takesRefs?: boolean | undefined;
   /** How many items there are in all, where the tasks are not all known at once. */
   readonly length?: number | undefined;
 }

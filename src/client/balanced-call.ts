@@ -3,10 +3,11 @@
 import type { BalancedRequest } from "../protocol/balancing.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Assembly } from "./assembly.ts";
-import { AsyncResult } from "./async-result.ts";
+import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
 import type { ResolvedBalancedFlags } from "./balanced-flags.ts";
 import { abortOn, whenAllSettled } from "./direct-call.ts";
 import { type EncodedCall, encodeCall } from "./encode-call.ts";
+import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { Submission } from "./submission.ts";
@@ -36,12 +37,12 @@ export function sendBalanced<T>(
   const { session, flags } = sender;
   flags.signal?.throwIfAborted();
   // All of them before the first is sent.
-  const encoded = orders.map(({ call }) => encodeCall(call, session.serializerFor(flags.modules)));
+  const encoded = orders.map(({ call }) => encodeCall(keeping(call, flags.keep), session.serializerFor(flags.modules)));
   const tracker = flags.track ? new CallTracker() : undefined;
   const packer = session.plane.packer(tracker);
   const onSent = tracker && (() => tracker.onSent());
   const tasks = encoded.map((call, index) =>
-    submitBalanced(sender, call, requestFor(sender, orders[index] as BalancedOrder), { packer, onSent }),
+    submitBalanced(sender, call, requestFor(sender, orders[index] as BalancedOrder, call), { packer, onSent }),
   );
   tracker?.expect({
     sends: encoded.length + packer.borrowed,
@@ -51,7 +52,14 @@ export function sendBalanced<T>(
   if (tracker !== undefined) whenAllSettled(tasks, () => tracker.finish());
   if (flags.signal !== undefined) abortOn(flags.signal, session, tasks);
   const { ordered, returnExceptions } = flags;
-  return new AsyncResult<T>({ session, tasks, assembly, tracker, ordered, returnExceptions });
+  return new AsyncResult<T>({
+    session,
+    tasks,
+    assembly: flags.keep ? keptAssembly(session, assembly) : assembly,
+    tracker,
+    ordered,
+    returnExceptions,
+  } as AsyncResultParts<T>);
 }
 
 /** Sends one task. */
@@ -66,6 +74,7 @@ export function submitBalanced(
   const { carrier, inline } = packer.pack(call);
   const task = session.newTask(label);
   sent.add(task.id);
+  session.kept.hold(call.handles, [task]);
   const { metadata } = task;
   metadata.submitted = new Date();
   const submitted = metadata.submitted.getTime();
@@ -81,11 +90,16 @@ export function submitBalanced(
 }
 
 /** What the scheduler is asked for. */
-export function requestFor({ flags }: BalancedSender, { call, units }: BalancedOrder): BalancedRequest {
+export function requestFor(
+  { flags }: BalancedSender,
+  { call, units }: BalancedOrder,
+  { handles }: Pick<EncodedCall, "handles">,
+): BalancedRequest {
   const { label, targets, after, follow, timeout, retries, priority, resources } = flags;
   const kind = label ?? kindOf(call);
   const isPlain = priority === 0 && targets === "all" && !after && !follow && !retries && !resources;
-  if (isPlain && timeout === undefined) return { kind, units };
+  const near = handles.size === 0 ? undefined : [...new Set([...handles].map(({ value }) => value.engineId))];
+  if (isPlain && timeout === undefined && near === undefined) return { kind, units };
   return {
     kind,
     units,
@@ -94,6 +108,7 @@ export function requestFor({ flags }: BalancedSender, { call, units }: BalancedO
     resources,
     after,
     follow,
+    near,
     timeout,
     retries,
   };

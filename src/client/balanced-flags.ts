@@ -30,6 +30,8 @@ export interface BalancedFlags {
   readonly track?: boolean;
   /** The engines that may be chosen; all unless given. */
   readonly targets?: Targets | null | undefined;
+  /** Results stay on their engines; calls give a RemoteRef. */
+  readonly keep?: boolean;
   /** Written into the metadata of the tasks. Tasks of one label are expected to take equally long. */
   readonly label?: string | undefined;
   /** Aborts the calls: tasks that have not started fail with TaskAborted. */
@@ -63,6 +65,7 @@ export interface ResolvedBalancedFlags {
   readonly block: boolean;
   readonly track: boolean;
   readonly targets: Targets;
+  readonly keep: boolean;
   readonly label: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly after: DependencyRequest | undefined;
@@ -82,6 +85,7 @@ export const defaultBalancedFlags: ResolvedBalancedFlags = {
   block: false,
   track: false,
   targets: "all",
+  keep: false,
   label: undefined,
   signal: undefined,
   after: undefined,
@@ -100,6 +104,7 @@ export const defaultBalancedFlags: ResolvedBalancedFlags = {
 const checks: FlagChecks<ResolvedBalancedFlags> = {
   ...commonChecks,
   targets: (value, session) => (value === undefined || value === null ? "all" : checkTargets(value, session)),
+  keep: (value) => expectType("keep", value, "boolean"),
   after: (value) => dependencyRequest(value as DependencyInput | undefined),
   follow: (value) => dependencyRequest(value as DependencyInput | undefined),
   timeout: (value) => (value === undefined ? value : expectAmount("timeout", value)),

@@ -13,6 +13,7 @@ import { ChunkSizes } from "./chunk-sizes.ts";
 import { abortOn } from "./direct-call.ts";
 import { encodeCall } from "./encode-call.ts";
 import { Growth } from "./growth.ts";
+import { keeping, keptAssembly } from "./kept-calls.ts";
 import type { ClientTask } from "./task.ts";
 
 const NOT_SENT = "the map was aborted before these items were sent";
@@ -64,7 +65,7 @@ function describeMap(fn: unknown, sequences: readonly unknown[]): MapOfItems {
     return readonlyWhole(joined.finish());
   };
   const items = (value: unknown): Iterable<unknown> => elementsOf(value as never);
-  return { fn, length, callOf, ranges, assembly: { single: false, assemble, items, counts: [], length } };
+  return { fn, length, callOf, ranges, assembly: { single: false, assemble, items, counts: [], length, join: {} } };
 }
 
 function addRange({ ranges, assembly }: MapOfItems, range: Range): void {
@@ -91,7 +92,8 @@ class Feeder {
     const { tasks } = this.#growth;
     // What cannot be sent among the first is refused at once.
     this.#feed(true);
-    const parts = { session, tasks, growth: this.#growth, assembly: map.assembly, ordered, returnExceptions };
+    const assembly = flags.keep ? keptAssembly(session, map.assembly) : map.assembly;
+    const parts = { session, tasks, growth: this.#growth, assembly, ordered, returnExceptions };
     this.result = new AsyncResult<unknown>(parts);
     if (signal === undefined || this.#growth.isComplete) return;
     signal.addEventListener("abort", this.#growth.stop, { once: true });
@@ -126,8 +128,8 @@ class Feeder {
     const { session, flags } = this.#sender;
     const call = this.#map.callOf(range);
     const units = range.stop - range.start;
-    const encoded = encodeCall(call, session.serializerFor(flags.modules));
-    const task = submitBalanced(this.#sender, encoded, requestFor(this.#sender, { call, units }));
+    const encoded = encodeCall(keeping(call, flags.keep), session.serializerFor(flags.modules));
+    const task = submitBalanced(this.#sender, encoded, requestFor(this.#sender, { call, units }, encoded));
     addRange(this.#map, range);
     this.#underWay++;
     this.#growth.add(task);

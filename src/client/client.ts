@@ -1,16 +1,19 @@
 /** A client: the engines of one cluster, views on them, and what is in flight. */
 
 import { staysBehind } from "../functions/inert.ts";
+import type { TypeHandler } from "../ndarray-transport/types.ts";
 import type { DeviceInfo } from "../protocol/devices.ts";
 import type { ControllerStatus } from "../protocol/messages.ts";
 import { defaultBalancedFlags, mergeBalancedFlags } from "./balanced-flags.ts";
 import { ControlClient } from "./control-client.ts";
+import { sendCall } from "./direct-call.ts";
 import { DirectView } from "./direct-view.ts";
 import type { ClientEvents } from "./events.ts";
 import type { Executor } from "./executor.ts";
 import { type ConnectOptions, checkConnectOptions, findInfo } from "./find-cluster.ts";
 import { defaultFlags } from "./flags.ts";
 import { LoadBalancedView } from "./load-balanced-view.ts";
+import { keptHandler } from "./ref-wire.ts";
 import { Session } from "./session.ts";
 import { checkTargets, idAt, idsInSlice, type ShapeOf, type Targets } from "./targets.ts";
 import type { TaskQuery } from "./task-records.ts";
@@ -24,6 +27,8 @@ export class Client extends ControlClient {
   /** Use {@link Client.connect}, or `cluster.connect()`. */
   private constructor(session: Session) {
     super(session);
+    session.kept.fetch = (each, targets, assembly) =>
+      sendCall({ session, flags: defaultFlags, sent: session.newHistory(), targets }, { each }, assembly);
   }
 
   /**
@@ -36,7 +41,9 @@ export class Client extends ControlClient {
     const deadline = Date.now() + (options.timeout ?? CONNECT_TIMEOUT_MS);
     const info = await findInfo(options, deadline);
     const { dataWay } = options;
-    return new Client(await Session.connect(info, { timeout: Math.max(1, deadline - Date.now()), dataWay }));
+    const timeout = Math.max(1, deadline - Date.now());
+    const handlers = (session: Session): TypeHandler[] => [keptHandler(session)];
+    return new Client(await Session.connect(info, { timeout, dataWay, handlers }));
   }
 
   /** Ids of the registered engines, ascending; a copy. */

@@ -1,14 +1,22 @@
 /** The types of decorated functions and of the decorators, shared by views and the decorators themselves. */
 
 import type { MapResult, SequenceInput } from "./map-types.ts";
-import type { Returned, Shaped } from "./result-types.ts";
+import type { Arguments, Kept, Returned, Shaped } from "./result-types.ts";
 import type { Shape } from "./targets.ts";
 
 /** A function whose calls run on engines. */
-export interface RemoteFunction<A extends unknown[], R, S extends Shape = Shape, B extends boolean = false> {
-  (...args: A): Returned<B, Shaped<S, Awaited<R>>>;
+export interface RemoteFunction<
+  A extends unknown[],
+  R,
+  S extends Shape = Shape,
+  B extends boolean = false,
+  K extends boolean = false,
+> {
+  (...args: Arguments<A, "values">): Returned<B, Kept<K, Shaped<S, Awaited<R>>>>;
   /** Calls the function once for each element, divided over the engines. */
-  map<Q extends [SequenceInput, ...SequenceInput[]]>(...sequences: Q): Returned<B, MapResult<Q[0], Awaited<R>>>;
+  map<Q extends [SequenceInput, ...SequenceInput[]]>(
+    ...sequences: Q
+  ): Returned<B, Kept<K, MapResult<Q[0], Awaited<R>>>>;
   /** The function as it was written: calling it runs it here. */
   readonly local: (...args: A) => R;
 }
@@ -17,10 +25,12 @@ export interface RemoteFunction<A extends unknown[], R, S extends Shape = Shape,
 export type Joined<R> = R extends string ? R[] : R extends SequenceInput ? R : R[];
 
 /** A function whose sequences are divided over engines, and its results joined. */
-export interface ParallelFunction<A extends unknown[], R, B extends boolean = false> {
-  (...args: A): Returned<B, Joined<Awaited<R>>>;
+export interface ParallelFunction<A extends unknown[], R, B extends boolean = false, K extends boolean = false> {
+  (...args: Arguments<A, "values">): Returned<B, Kept<K, Joined<Awaited<R>>>>;
   /** Calls the function once for each element, divided over the engines. */
-  map<Q extends [SequenceInput, ...SequenceInput[]]>(...sequences: Q): Returned<B, MapResult<Q[0], Awaited<R>>>;
+  map<Q extends [SequenceInput, ...SequenceInput[]]>(
+    ...sequences: Q
+  ): Returned<B, Kept<K, MapResult<Q[0], Awaited<R>>>>;
   /** The function as it was written: calling it runs it here. */
   readonly local: (...args: A) => R;
 }
@@ -52,15 +62,17 @@ interface MethodDecorators {
 // derived interface before the inherited ones, and a method fits the higher-order function too.
 
 /** Serves as a higher-order function and as a decorator of methods, fields and accessors, standard and legacy. */
-export type RemoteDecorator<S extends Shape, B extends boolean> = MethodDecorators & HigherOrderRemote<S, B>;
+export type RemoteDecorator<S extends Shape, B extends boolean, K extends boolean = false> = MethodDecorators &
+  HigherOrderRemote<S, B, K>;
 
 /** The same for parallel functions. */
-export type ParallelDecorator<B extends boolean> = MethodDecorators & HigherOrderParallel<B>;
+export type ParallelDecorator<B extends boolean, K extends boolean = false> = MethodDecorators &
+  HigherOrderParallel<B, K>;
 
-type HigherOrderRemote<S extends Shape, B extends boolean> = <A extends unknown[], R>(
+type HigherOrderRemote<S extends Shape, B extends boolean, K extends boolean> = <A extends unknown[], R>(
   fn: (...args: A) => R,
-) => RemoteFunction<A, R, S, B>;
+) => RemoteFunction<A, R, S, B, K>;
 
-type HigherOrderParallel<B extends boolean> = <A extends unknown[], R>(
+type HigherOrderParallel<B extends boolean, K extends boolean> = <A extends unknown[], R>(
   fn: (...args: A) => R,
-) => ParallelFunction<A, R, B>;
+) => ParallelFunction<A, R, B, K>;

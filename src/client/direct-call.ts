@@ -3,9 +3,10 @@
 import type { CallValue } from "../protocol/calls.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
 import type { Assembly } from "./assembly.ts";
-import { AsyncResult } from "./async-result.ts";
+import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
 import { encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
+import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { Submission } from "./submission.ts";
@@ -35,7 +36,7 @@ export function sendCall<T>(
   const serializer = session.serializerFor(flags.modules);
   const encode = (call: CallValue): Pick<Submission, "call" | "operation"> => ({
     operation: call.operation,
-    call: serializeWhenReady(() => encodeCall(call, serializer)),
+    call: serializeWhenReady(() => encodeCall(keeping(call, flags.keep), serializer)),
   });
   // All of them before the first is sent.
   const calls = "each" in order ? order.each.map(encode) : [encode(order)];
@@ -55,7 +56,8 @@ export function sendCall<T>(
   }
   if (tracker !== undefined) whenAllSettled(tasks, () => tracker.finish());
   if (signal !== undefined) abortOn(signal, session, tasks);
-  return new AsyncResult<T>({ session, tasks, assembly, tracker });
+  const parts = { session, tasks, assembly: flags.keep ? keptAssembly(session, assembly) : assembly, tracker };
+  return new AsyncResult<T>(parts as AsyncResultParts<T>);
 }
 
 /** Aborts the tasks, also those that are added, when the signal does. */

@@ -7,6 +7,7 @@ import { serializeWhenReady } from "../tensors/handler.ts";
 import type { Destination } from "./direct-call.ts";
 import { encodeCall } from "./encode-call.ts";
 import { imap, mostUnderWay } from "./imap.ts";
+import { keeping } from "./kept-calls.ts";
 import type { ClientTask } from "./task.ts";
 
 export function directImap<R>(
@@ -20,7 +21,7 @@ export function directImap<R>(
     const value: CallValue = { operation: "apply", fn, args };
     const engineIds = [targets[index % targets.length] as number];
     const [task] = session.submit({
-      call: serializeWhenReady(() => encodeCall(value, session.serializerFor(flags.modules))),
+      call: serializeWhenReady(() => encodeCall(keeping(value, flags.keep), session.serializerFor(flags.modules))),
       operation: value.operation,
       engineIds,
       label,

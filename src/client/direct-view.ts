@@ -11,13 +11,20 @@ import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import { type Order, sendCall } from "./direct-call.ts";
 import { directImap } from "./direct-imap.ts";
 import type { ExecuteOptions, ScatterOptions } from "./direct-options.ts";
-import { type DirectFlags, mergeFlags, type ResolvedFlags, type WithBlock, type WithTargets } from "./flags.ts";
+import {
+  type DirectFlags,
+  mergeFlags,
+  type ResolvedFlags,
+  type WithBlock,
+  type WithKeep,
+  type WithTargets,
+} from "./flags.ts";
 import { flattened } from "./flatten.ts";
 import { importNames } from "./import-names.ts";
-import { planMap } from "./map-call.ts";
+import { type PartitionPlan, planMap } from "./map-call.ts";
 import type { SequenceInput } from "./map-types.ts";
 import { checkName, checkNames, checkRecord } from "./parameters.ts";
-import type { Returned, Shaped } from "./result-types.ts";
+import type { Kept, Returned, Shaped } from "./result-types.ts";
 import { resolveTargets, type Shape } from "./targets.ts";
 import type { TaskHistory } from "./task-history.ts";
 import { type PartCall, type Sender, View } from "./view.ts";
@@ -27,9 +34,14 @@ type Named = any;
 
 /**
  * Engines that are addressed by id. `S` tells whether calls give bare values (one engine) or arrays, `B` whether they
- * give promises (flag `block`) or AsyncResults.
+ * give promises (flag `block`) or AsyncResults, `K` whether their values stay on the engines (flag `keep`).
  */
-export class DirectView<S extends Shape = Shape, B extends boolean = boolean> extends View<S, B, "values"> {
+export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K extends boolean = false> extends View<
+  S,
+  B,
+  "values",
+  K
+> {
   declare protected readonly sender: Sender<ResolvedFlags>;
 
   /** Made by a client; not for programs to call. */
@@ -51,18 +63,18 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
   }
 
   /** A view with other flags. @throws TypeError for an unknown flag. */
-  with<const F extends DirectFlags>(flags: F): DirectView<WithTargets<F, S>, WithBlock<F, B>> {
+  with<const F extends DirectFlags>(flags: F): DirectView<WithTargets<F, S>, WithBlock<F, B>, WithKeep<F, K>> {
     const { sender } = this;
     return new DirectView({ ...sender, flags: mergeFlags(sender.flags, flags, sender.session) });
   }
 
   /** Runs source text in the namespaces; with `silent: false` the result is the value of the last expression. */
-  execute(code: string, options: ExecuteOptions = {}): Returned<B, Shaped<S, Named>> {
+  execute(code: string, options: ExecuteOptions = {}): Returned<B, Kept<K, Shaped<S, Named>>> {
     return this.give(() => this.#execute(code, options, undefined));
   }
 
   /** Runs the text of a file of this machine in the namespaces. */
-  run(file: string | URL, options: ExecuteOptions = {}): Returned<B, Shaped<S, Named>> {
+  run(file: string | URL, options: ExecuteOptions = {}): Returned<B, Kept<K, Shaped<S, Named>>> {
     return this.give(() => this.#execute(`${readFileSync(file, "utf8")}\n`, options, String(file)));
   }
 
@@ -72,12 +84,12 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
   }
 
   /** Values of the namespaces: one for a name, a list for a list of names. */
-  pull(names: string | readonly string[]): Returned<B, Shaped<S, Named>> {
+  pull(names: string | readonly string[]): Returned<B, Kept<K, Shaped<S, Named>>> {
     return this.give(() => this.#pull(names));
   }
 
   /** {@link pull} that gives a promise. */
-  async get(name: string): Promise<Shaped<S, Named>> {
+  async get(name: string): Promise<Kept<K, Shaped<S, Named>>> {
     return await this.#pull(name);
   }
 
@@ -104,11 +116,11 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
   }
 
   /** Joins the parts that lie under `name`: the inverse of {@link scatter}. */
-  gather(name: string, options: JoinOptions = {}): Returned<B, Named> {
+  gather(name: string, options: JoinOptions = {}): Returned<B, Kept<K, Named>> {
     return this.give(() =>
       this.#send<Named>(
         { operation: "pull", names: checkName(name) },
-        { single: this.isSingle, assemble: (values) => joinReceived(values, options), items: (value) => [value] },
+        { ...this.#shaped<Named>(), join: options, assemble: (values) => joinReceived(values, options) },
       ),
     );
   }
@@ -129,12 +141,12 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
   }
 
   /** A decorator: calls of the function go to this view. */
-  remote<const F extends DirectFlags>(flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>> {
+  remote<const F extends DirectFlags>(flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>, WithKeep<F, K>> {
     return decoratorFactories.remote(this, flags);
   }
 
   /** A decorator: calls of the function are divided over this view's engines. */
-  parallel<const F extends DirectFlags>(flags?: F): ParallelDecorator<WithBlock<F, B>> {
+  parallel<const F extends DirectFlags>(flags?: F): ParallelDecorator<WithBlock<F, B>, WithKeep<F, K>> {
     return decoratorFactories.parallel(this, flags);
   }
 
@@ -151,19 +163,27 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
   }
 
   protected mapCall(fn: unknown, sequences: readonly unknown[]): AsyncResult<unknown> {
-    const { each, assembly } = planMap(fn, sequences, this.parts, this.isSingle);
-    return this.#send({ each }, assembly);
+    const { each, assembly, engineIds } = planMap(fn, sequences, this.#resolve(), this.isSingle);
+    return this.#send({ each }, assembly, engineIds);
   }
 
   protected imapCall(fn: unknown, sequences: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
     return directImap({ ...this.sender, targets: this.#resolve() }, fn, sequences);
   }
 
-  protected sendParts<T>(orders: readonly PartCall[], assembly: Assembly<T>): AsyncResult<T> {
-    return this.#send({ each: orders.map(({ call }) => call) }, assembly);
+  protected override get partition(): PartitionPlan {
+    return { engineIds: this.#resolve() };
   }
 
-  protected withHistory(sent: TaskHistory): DirectView<S, B> {
+  protected sendParts<T>(
+    orders: readonly PartCall[],
+    assembly: Assembly<T>,
+    engineIds?: readonly number[],
+  ): AsyncResult<T> {
+    return this.#send({ each: orders.map(({ call }) => call) }, assembly, engineIds);
+  }
+
+  protected withHistory(sent: TaskHistory): DirectView<S, B, K> {
     return new DirectView({ ...this.sender, sent });
   }
 
@@ -178,7 +198,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
     code: string,
     { silent = true }: ExecuteOptions,
     filename: string | undefined,
-  ): AsyncResult<Shaped<S, Named>> {
+  ): AsyncResult<Kept<K, Shaped<S, Named>>> {
     if (typeof code !== "string") throw new TypeError(`code must be a string; given: ${String(code)}`);
     return this.#send({ operation: "execute", code, silent, file: filename }, this.#shaped());
   }
@@ -187,7 +207,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
     return this.#send<void>({ operation: "push", record: checkRecord(record) }, this.#nothing());
   }
 
-  #pull(names: string | readonly string[]): AsyncResult<Shaped<S, Named>> {
+  #pull(names: string | readonly string[]): AsyncResult<Kept<K, Shaped<S, Named>>> {
     const checked = typeof names === "string" ? checkName(names) : checkNames(names);
     return this.#send({ operation: "pull", names: checked }, this.#shaped());
   }
@@ -207,7 +227,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean> ex
     return resolveTargets(this.sender.flags.targets, this.sender.session);
   }
 
-  #send<T>(order: Order, assembly: Assembly<T>): AsyncResult<T> {
-    return sendCall({ ...this.sender, targets: this.#resolve() }, order, assembly);
+  #send<T>(order: Order, assembly: Assembly<T>, targets: readonly number[] = this.#resolve()): AsyncResult<T> {
+    return sendCall({ ...this.sender, targets }, order, assembly);
   }
 }

@@ -5,9 +5,13 @@ import { type RegisteredType, registeredTypes, TypeDefinitions } from "../ndarra
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { CallValue, Operation } from "../protocol/calls.ts";
 
+import { type KeptHandle, meetingHandles } from "./kept-handles.ts";
+
 /** A call, ready to be sent. */
 export interface EncodedCall extends Serialized {
   readonly operation: Operation;
+  /** The values among its parameters that engines keep. */
+  readonly handles: ReadonlySet<KeptHandle>;
 }
 
 const CALL = "call";
@@ -19,7 +23,9 @@ export function encodeCall(call: CallValue, serializer: Serializer): EncodedCall
   const { operation, ...parameters } = call;
   const sent = types.length === 0 ? call : { operation, types: new TypeDefinitions(types), ...parameters };
   try {
-    return { operation, ...serializer.serialize(sent, CALL) };
+    const { encoded, handles } = meetingHandles(() => serializer.serialize(sent, CALL));
+    for (const handle of handles) handle.checkEngine();
+    return { operation, ...encoded, handles };
   } catch (error) {
     if (!(error instanceof SerializationError)) throw error;
     const { message, path, cause } = error;

@@ -11,6 +11,8 @@ export interface DirectFlags {
   /** Report through `sent` and `waitForSend()` when the memory of the arrays may be written again. */
   readonly track?: boolean;
   readonly targets?: Targets;
+  /** Results stay on their engines; calls give a RemoteRef. */
+  readonly keep?: boolean;
   /** Written into the metadata of the tasks. */
   readonly label?: string | undefined;
   /** Aborts the calls: tasks that have not started fail with TaskAborted. */
@@ -31,11 +33,15 @@ export type WithTargets<F, S extends Shape> = F extends { readonly targets: infe
 /** Whether a view that blocks if `B` does so with the flags `F` over its own. */
 export type WithBlock<F, B extends boolean> = F extends { readonly block: infer V extends boolean } ? V : B;
 
+/** Whether the results of a view stay on the engines, if they do so when `K`, with the flags `F` over its own. */
+export type WithKeep<F, K extends boolean> = F extends { readonly keep: infer V extends boolean } ? V : K;
+
 /** Flags with nothing left open. */
 export interface ResolvedFlags {
   readonly block: boolean;
   readonly track: boolean;
   readonly targets: Targets;
+  readonly keep: boolean;
   readonly label: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly modules: ModuleMode;
@@ -52,6 +58,7 @@ export const commonChecks: FlagChecks<ResolvedFlags> = {
   block: (value) => expectType("block", value, "boolean"),
   track: (value) => expectType("track", value, "boolean"),
   targets: (value, session) => checkTargets(value, session),
+  keep: (value) => expectType("keep", value, "boolean"),
   label: (value) => (value === undefined ? value : expectType("label", value, "string")),
   signal: (value) => {
     if (value === undefined || value instanceof AbortSignal) return value;
@@ -68,6 +75,7 @@ export const defaultFlags: ResolvedFlags = {
   block: false,
   track: false,
   targets: "all",
+  keep: false,
   label: undefined,
   signal: undefined,
   modules: "value",

@@ -9,17 +9,25 @@ import { balancedMap } from "./balanced-map.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
 import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import { encodeCall } from "./encode-call.ts";
-import type { WithBlock } from "./flags.ts";
+import type { WithBlock, WithKeep } from "./flags.ts";
 import { imap, mostUnderWay } from "./imap.ts";
+import { keeping } from "./kept-calls.ts";
+import type { PartitionPlan } from "./map-call.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
 import { type PartCall, type Sender, View } from "./view.ts";
 
 /**
- * Tasks for whichever engine is free. `B` tells whether calls give promises (flag `block`) or AsyncResults. There is no
+ * Tasks for whichever engine is free. `B` tells whether calls give promises (flag `block`) or AsyncResults,
+ * `K` whether their values stay on the engines (flag `keep`). There is no
  * push, pull or scatter here: nobody knows beforehand where a task will run.
  */
-export class LoadBalancedView<B extends boolean = boolean> extends View<"one", B, "results"> {
+export class LoadBalancedView<B extends boolean = boolean, K extends boolean = false> extends View<
+  "one",
+  B,
+  "results",
+  K
+> {
   declare protected readonly sender: Sender<ResolvedBalancedFlags>;
 
   /** Made by a client; not for programs to call. */
@@ -38,18 +46,18 @@ export class LoadBalancedView<B extends boolean = boolean> extends View<"one", B
   }
 
   /** A view with other flags. @throws TypeError for an unknown flag. */
-  with<const F extends BalancedFlags>(flags: F): LoadBalancedView<WithBlock<F, B>> {
+  with<const F extends BalancedFlags>(flags: F): LoadBalancedView<WithBlock<F, B>, WithKeep<F, K>> {
     const { sender } = this;
     return new LoadBalancedView({ ...sender, flags: mergeBalancedFlags(sender.flags, flags, sender.session) });
   }
 
   /** A decorator: calls of the function go to this view. */
-  remote<const F extends BalancedFlags>(flags?: F): RemoteDecorator<"one", WithBlock<F, B>> {
+  remote<const F extends BalancedFlags>(flags?: F): RemoteDecorator<"one", WithBlock<F, B>, WithKeep<F, K>> {
     return decoratorFactories.remote(this, flags);
   }
 
   /** A decorator: calls of the function are divided into chunks, which go to whichever engines are free. */
-  parallel<const F extends BalancedFlags>(flags?: F): ParallelDecorator<WithBlock<F, B>> {
+  parallel<const F extends BalancedFlags>(flags?: F): ParallelDecorator<WithBlock<F, B>, WithKeep<F, K>> {
     return decoratorFactories.parallel(this, flags);
   }
 
@@ -57,7 +65,7 @@ export class LoadBalancedView<B extends boolean = boolean> extends View<"one", B
     return Math.max(1, this.size);
   }
 
-  protected override get partition(): { readonly parts: number } | { readonly chunkSize: number } {
+  protected override get partition(): PartitionPlan {
     const { chunkSize } = this.sender.flags;
     return chunkSize === "auto" ? { parts: this.parts } : { chunkSize };
   }
@@ -75,8 +83,8 @@ export class LoadBalancedView<B extends boolean = boolean> extends View<"one", B
     const { session, flags } = sender;
     const submit = (args: readonly unknown[]): ClientTask => {
       const call: CallValue = { operation: "apply", fn, args };
-      const encoded = encodeCall(call, session.serializerFor(flags.modules));
-      return submitBalanced(sender, encoded, requestFor(sender, { call, units: 1 }));
+      const encoded = encodeCall(keeping(call, flags.keep), session.serializerFor(flags.modules));
+      return submitBalanced(sender, encoded, requestFor(sender, { call, units: 1 }, encoded));
     };
     const abort = (tasks: readonly ClientTask[]): Promise<void> => session.abort(tasks);
     return imap({ ...flags, submit, abort, limit: mostUnderWay(flags.maxOutstanding, this.parts) }, sequences);
@@ -86,7 +94,7 @@ export class LoadBalancedView<B extends boolean = boolean> extends View<"one", B
     return sendBalanced(this.sender, orders, assembly);
   }
 
-  protected withHistory(sent: TaskHistory): LoadBalancedView<B> {
+  protected withHistory(sent: TaskHistory): LoadBalancedView<B, K> {
     return new LoadBalancedView({ ...this.sender, sent });
   }
 }

@@ -10,6 +10,7 @@ export function reduceAssembly<E>(
 ): Assembly<E> {
   return {
     single,
+    takesRefs: true,
     assemble: (values) => {
       const all = [...initial, ...values];
       return all.length === 1 ? (all[0] as E) : combine(all);

@@ -6,13 +6,15 @@ import { DataPlane } from "../channel/data/data-plane.ts";
 import { ConnectionError } from "../errors.ts";
 import type { ModuleMode } from "../functions/stand-ins.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
+import type { AnyHandler } from "../ndarray-transport/types.ts";
 import type { DataWay } from "../protocol/data-messages.ts";
-import type { EngineInfo, Message, Output } from "../protocol/messages.ts";
+import type { EngineInfo, Message } from "../protocol/messages.ts";
 import { createTensorSerializer } from "../tensors/serializer.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
+import { KeptHandles } from "./kept-handles.ts";
 import { ResultCache } from "./result-cache.ts";
 import { ResultReader } from "./result-reader.ts";
 import { SendQueue } from "./send-queue.ts";
@@ -27,12 +29,16 @@ export interface SessionOptions {
   readonly timeout: number;
   /** How large buffers travel; as the cluster says unless given. */
   readonly dataWay?: DataWay | undefined;
+  /** Types of values that the layers above know. */
+  readonly handlers: (session: Session) => readonly AnyHandler[];
 }
 
 export class Session {
   readonly events: TypedEvents = new TypedEvents();
-  readonly serializer: Serializer = createTensorSerializer();
-  readonly #byReference: Serializer = createTensorSerializer({ modules: "reference" });
+  /** What engines keep for this client. */
+  readonly kept: KeptHandles = new KeptHandles(this);
+  readonly serializer: Serializer;
+  readonly #byReference: Serializer;
   /** Results that have come and have not been fetched. */
   readonly cache: ResultCache = new ResultCache();
   readonly #directory: EngineDirectory = new EngineDirectory(this.events);
@@ -46,11 +52,15 @@ export class Session {
   #results: ResultReader | undefined;
   #dataWay: DataWay | undefined;
 
-  private constructor() {}
+  private constructor(handlers: SessionOptions["handlers"]) {
+    const further = handlers(this);
+    this.serializer = createTensorSerializer({ modules: "value" }, further);
+    this.#byReference = createTensorSerializer({ modules: "reference" }, further);
+  }
 
   /** @throws ConnectionError, SecurityError */
-  static async connect(info: ConnectionInfo, { timeout, dataWay }: SessionOptions): Promise<Session> {
-    const session = new Session();
+  static async connect(info: ConnectionInfo, { timeout, dataWay, handlers }: SessionOptions): Promise<Session> {
+    const session = new Session(handlers);
     const link = await ControllerLink.connect(
       info,
       {
@@ -138,6 +148,7 @@ export class Session {
       call,
       (encoded) => {
         if (this.link.ended !== undefined) return;
+        this.kept.hold(encoded.handles, tasks);
         const { carrier, inline } = packer.pack(encoded);
         this.link.send({ ...order, payload: encoded.head, ...carrier }, inline, onSent);
       },
@@ -257,7 +268,7 @@ export class Session {
         this.#results?.result(message, buffers);
         break;
       case "output":
-        this.#output(message);
+        this.#known(message.taskId)?.write(message.stream, message.text);
         break;
       case "published":
       case "displayed":
@@ -275,10 +286,6 @@ export class Session {
       default:
         break;
     }
-  }
-
-  #output({ taskId, stream, text }: Output): void {
-    this.#known(taskId)?.write(stream, text);
   }
 
   /** A task that is in flight, or whose result is still here: some of its output may come late. */

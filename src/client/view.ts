@@ -10,12 +10,13 @@ import { setCurrentView } from "./current-view.ts";
 import { Executor } from "./executor.ts";
 import type { QueueStatusByEngine } from "./hub-client.ts";
 import type { Job, TaskName } from "./jobs.ts";
-import { planParts } from "./map-call.ts";
+import { type PartitionPlan, planParts } from "./map-call.ts";
 import type { ElementOf, ElementsOf, ImapInput, MapResult, SequenceInput } from "./map-types.ts";
 import { checkFunction } from "./parameters.ts";
 import type { InteractiveOptions } from "./progress.ts";
 import { reduceAssembly } from "./reduce-call.ts";
-import type { ArgumentKind, Arguments, Returned, Shaped } from "./result-types.ts";
+import { RemoteRef } from "./remote-ref.ts";
+import type { ArgumentKind, Arguments, Kept, Returned, Shaped } from "./result-types.ts";
 import type { Session } from "./session.ts";
 import type { Shape, Targets } from "./targets.ts";
 import type { AbortOptions } from "./task.ts";
@@ -44,13 +45,15 @@ interface ViewFlags {
 
 /**
  * Engines, and how calls are made on them. `S` tells whether calls give bare values or arrays, `B` whether they give
- * promises (flag `block`) or AsyncResults, `P` what the arguments of calls can be. `with` makes a view with other flags;
+ * promises (flag `block`) or AsyncResults, `P` what the arguments of calls can be, `K` whether their values stay on the engines
+ * (flag `keep`). `with` makes a view with other flags;
  * both have one history.
  */
 export abstract class View<
   S extends Shape = Shape,
   B extends boolean = boolean,
   P extends ArgumentKind = ArgumentKind,
+  K extends boolean = false,
 > {
   protected readonly sender: Sender<ViewFlags>;
   readonly #control: ControlClient;
@@ -74,8 +77,12 @@ export abstract class View<
   /** The same, lazily. */
   protected abstract imapCall(fn: unknown, sequences: readonly unknown[]): AsyncGenerator<unknown, void, undefined>;
 
-  /** Sends calls to an engine each: not more than there are {@link parts}. */
-  protected abstract sendParts<T>(orders: readonly PartCall[], assembly: Assembly<T>): AsyncResult<T>;
+  /** Sends calls to an engine each: to those given, else not more than there are {@link parts}. */
+  protected abstract sendParts<T>(
+    orders: readonly PartCall[],
+    assembly: Assembly<T>,
+    engineIds?: readonly number[],
+  ): AsyncResult<T>;
 
   /** In how many parts work is divided. */
   protected abstract get parts(): number;
@@ -92,7 +99,10 @@ export abstract class View<
   }
 
   /** Calls `fn` on the engines: on each of a direct view, on one of a load-balanced view. */
-  apply<A extends unknown[], R>(fn: (...args: A) => R, ...args: Arguments<A, P>): Returned<B, Shaped<S, Awaited<R>>> {
+  apply<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    ...args: Arguments<A, P>
+  ): Returned<B, Kept<K, Shaped<S, Awaited<R>>>> {
     return this.give(() => this.applyAsync(fn, ...args));
   }
 
@@ -100,15 +110,15 @@ export abstract class View<
   applyAsync<A extends unknown[], R>(
     fn: (...args: A) => R,
     ...args: Arguments<A, P>
-  ): AsyncResult<Shaped<S, Awaited<R>>> {
-    return this.call(checkFunction(fn), args) as AsyncResult<Shaped<S, Awaited<R>>>;
+  ): AsyncResult<Kept<K, Shaped<S, Awaited<R>>>> {
+    return this.call(checkFunction(fn), args) as AsyncResult<Kept<K, Shaped<S, Awaited<R>>>>;
   }
 
   /** {@link apply} that gives a promise of the value. */
   async applySync<A extends unknown[], R>(
     fn: (...args: A) => R,
     ...args: Arguments<A, P>
-  ): Promise<Shaped<S, Awaited<R>>> {
+  ): Promise<Kept<K, Shaped<S, Awaited<R>>>> {
     return await this.applyAsync(fn, ...args);
   }
 
@@ -119,7 +129,7 @@ export abstract class View<
   map<Q extends [SequenceInput, ...SequenceInput[]], R>(
     fn: (...items: ElementsOf<Q>) => R,
     ...sequences: Q
-  ): Returned<B, MapResult<Q[0], Awaited<R>>> {
+  ): Returned<B, Kept<K, MapResult<Q[0], Awaited<R>>>> {
     return this.give(() => this.mapAsync(fn, ...sequences));
   }
 
@@ -127,15 +137,15 @@ export abstract class View<
   mapAsync<Q extends [SequenceInput, ...SequenceInput[]], R>(
     fn: (...items: ElementsOf<Q>) => R,
     ...sequences: Q
-  ): AsyncResult<MapResult<Q[0], Awaited<R>>> {
-    return this.mapCall(checkFunction(fn), sequences) as AsyncResult<MapResult<Q[0], Awaited<R>>>;
+  ): AsyncResult<Kept<K, MapResult<Q[0], Awaited<R>>>> {
+    return this.mapCall(checkFunction(fn), sequences) as AsyncResult<Kept<K, MapResult<Q[0], Awaited<R>>>>;
   }
 
   /** {@link map} that gives a promise of the value. */
   async mapSync<Q extends [SequenceInput, ...SequenceInput[]], R>(
     fn: (...items: ElementsOf<Q>) => R,
     ...sequences: Q
-  ): Promise<MapResult<Q[0], Awaited<R>>> {
+  ): Promise<Kept<K, MapResult<Q[0], Awaited<R>>>> {
     return await this.mapAsync(fn, ...sequences);
   }
 
@@ -147,8 +157,8 @@ export abstract class View<
   imap<Q extends [ImapInput, ...ImapInput[]], R>(
     fn: (...items: ElementsOf<Q>) => R,
     ...sequences: Q
-  ): AsyncGenerator<Awaited<R>, void, undefined> {
-    return this.imapCall(checkFunction(fn), sequences) as AsyncGenerator<Awaited<R>, void, undefined>;
+  ): AsyncGenerator<Kept<K, Awaited<R>>, void, undefined> {
+    return this.imapCall(checkFunction(fn), sequences) as AsyncGenerator<Kept<K, Awaited<R>>, void, undefined>;
   }
 
   /**
@@ -159,8 +169,8 @@ export abstract class View<
     fn: (left: ElementOf<Q>, right: ElementOf<Q>) => ElementOf<Q> | Promise<ElementOf<Q>>,
     sequence: Q,
     ...initial: [] | [ElementOf<Q>]
-  ): Returned<B, ElementOf<Q>> {
-    return this.give(() => this.#reduce(fn, sequence, initial));
+  ): Returned<B, Kept<K, ElementOf<Q>>> {
+    return this.give(() => this.#reduce<Kept<K, ElementOf<Q>>>(fn, sequence, initial as never));
   }
 
   /**
@@ -172,9 +182,9 @@ export abstract class View<
   // biome-ignore lint/suspicious/noExplicitAny: the decorators know what the parts become
   applyParts(fn: (...args: never[]) => unknown, args: readonly unknown[]): Returned<B, any> {
     return this.give(() => {
-      const { each, assembly } = planParts(checkFunction(fn), args, this.partition, this.isSingle);
+      const { each, assembly, engineIds } = planParts(checkFunction(fn), args, this.partition, this.isSingle);
       const orders = each.map((call, index) => ({ call, units: assembly.counts?.[index] ?? 1 }));
-      return this.sendParts<unknown>(orders, assembly);
+      return this.sendParts<unknown>(orders, assembly, engineIds);
     });
   }
 
@@ -242,10 +252,10 @@ export abstract class View<
   }
 
   /** The same view with another history. */
-  protected abstract withHistory(sent: TaskHistory): View<S, B, P>;
+  protected abstract withHistory(sent: TaskHistory): View<S, B, P, K>;
 
   /** How the sequences of a parallel function are divided. */
-  protected get partition(): { readonly parts: number } | { readonly chunkSize: number } {
+  protected get partition(): PartitionPlan {
     return { parts: this.parts };
   }
 
@@ -275,8 +285,11 @@ export abstract class View<
       call: { operation: "reduce", fn: callable, sequence: part },
       units,
     });
-    const combine = (values: readonly unknown[]): Promise<E> =>
-      this.sendParts([fold(values, values.length)], bareValue).get() as Promise<E>;
+    const combine = async (values: readonly unknown[]): Promise<E> => {
+      const result = this.sendParts([fold(values, values.length)], bareValue);
+      for (const value of values) if (value instanceof RemoteRef) value.free();
+      return (await result) as E;
+    };
     const orders = partition(whole, Math.max(1, Math.min(this.parts, length)))
       .map((part) => fold(part, sequenceLength(part)))
       .filter(({ units }) => units > 0);

@@ -150,6 +150,8 @@ export class Controller {
       closed: () => {
         this.#data.removePeer(client.uuid, connection);
         if (this.#clients.get(client.uuid) === client) this.#clients.delete(client.uuid);
+        const gone: Message = { type: "clientGone", client: client.uuid };
+        for (const { connection } of this.#registry.engines) connection.send(gone);
         if (this.#stopper === client) this.#options.onShutdown();
       },
     };

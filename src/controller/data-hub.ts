@@ -4,6 +4,7 @@ import type { Connection } from "../channel/connection.ts";
 import type { CarriesBuffers, FreeBuffers } from "../protocol/data-messages.ts";
 import type { Message, WireError } from "../protocol/messages.ts";
 import { BufferLedger } from "./buffer-ledger.ts";
+import { KeptHub } from "./kept-hub.ts";
 
 export class DataHub {
   readonly ledger: BufferLedger = new BufferLedger(
@@ -14,6 +15,7 @@ export class DataHub {
   );
   /** The connection of each client and engine. */
   readonly #peers = new Map<string, Connection>();
+  readonly #kept = new KeptHub(this.#peers, this.ledger);
   #freed = new Map<string, { ids: number[]; uses: number[] }>();
 
   addPeer(uuid: string, connection: Connection): void {
@@ -24,6 +26,7 @@ export class DataHub {
   removePeer(uuid: string, connection: Connection): void {
     if (this.#peers.get(uuid) !== connection) return;
     this.#peers.delete(uuid);
+    this.#kept.gone(uuid);
     for (const holder of this.ledger.gone(uuid)) this.#peers.get(holder)?.send({ type: "ownerGone", owner: uuid });
   }
 
@@ -46,7 +49,7 @@ export class DataHub {
         this.ledger.reclaim(sender, message.ids);
         return true;
       default:
-        return false;
+        return this.#kept.message(sender, message, buffers);
     }
   }
 

@@ -13,7 +13,7 @@ import { runTask, systemFailure, type TaskOutcome, type TaskRunner } from "./run
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
 import type { TaskOutput } from "./task-output.ts";
-import { type QueuedTask, TaskQueue } from "./task-queue.ts";
+import { clientOf, type QueuedTask, TaskQueue } from "./task-queue.ts";
 
 /** After running this long without a break the engine looks for messages, in milliseconds. */
 const TURN_MS = 5;
@@ -164,7 +164,7 @@ export class Engine {
         });
         this.#turns.port1.postMessage(undefined);
       });
-    return runTask({ payload, buffers }, this.#parts, apart);
+    return runTask({ payload, buffers, client: clientOf(context.taskId) }, this.#parts, apart);
   }
 
   /** Runs what may be cut short. */
@@ -195,7 +195,10 @@ export class Engine {
     this.#parts.connection.flush();
     void outcome.then((settled) => {
       // It may have been answered for already.
-      if (!this.#begun.delete(context.taskId)) return;
+      if (!this.#begun.delete(context.taskId)) {
+        if (settled.kept !== undefined) this.#parts.kept.release([settled.kept.value.id]);
+        return;
+      }
       this.#answer(context, settled);
       if (this.#isLeaving) this.leave();
       else this.#start();
@@ -244,6 +247,7 @@ export class Engine {
 
   #answer(context: TaskContext, outcome: TaskOutcome): void {
     this.#parts.output.end(context);
+    if (this.#begun.size === 0) this.#parts.kept.forgetMoved();
     this.#send(context.taskId, outcome);
   }
 

@@ -20,6 +20,8 @@ import { createTensorSerializer } from "../tensors/serializer.ts";
 import { startDevice } from "../tensors/start-device.ts";
 import { ENGINE_CONFIGURATION, type EngineConfiguration, WRITE_DETECTION } from "./configuration.ts";
 import { Engine } from "./engine.ts";
+import { KeptExchange } from "./kept-exchange.ts";
+import { KeptValues } from "./kept-values.ts";
 import { Namespace } from "./namespace.ts";
 import { makeOperations } from "./operations.ts";
 import { provideRunningTask } from "./task-context.ts";
@@ -52,6 +54,7 @@ await run();
 async function run(): Promise<void> {
   const device = await deviceOf(configuration);
   let engine: Engine | undefined;
+  let exchange: KeptExchange | undefined;
   let plane: DataPlane | undefined;
   const connection: Connection = await connect({
     host: configuration.host,
@@ -62,11 +65,11 @@ async function run(): Promise<void> {
       message: (message, buffers) => {
         if (message.type === "welcome") {
           plane = makePlane(message, connection);
-          engine = makeEngine(message.engineId ?? -1, connection, plane);
+          ({ engine, exchange } = makeEngine(message.engineId ?? -1, connection, plane));
           leaveWithDevice(engine);
           offerToClients(engine, message.engineId ?? -1, message.clusterId);
           watchAgent(engine);
-        } else if (plane?.message(message, buffers) !== true) {
+        } else if (plane?.message(message, buffers) !== true && exchange?.message(message, buffers) !== true) {
           engine?.message(message, buffers);
         }
       },
@@ -118,10 +121,17 @@ function makePlane({ dataWay = "auto" }: Welcome, connection: Connection): DataP
   });
 }
 
-function makeEngine(engineId: number, connection: Connection, plane: DataPlane): Engine {
+interface EngineWithValues {
+  readonly engine: Engine;
+  readonly exchange: KeptExchange;
+}
+
+function makeEngine(engineId: number, connection: Connection, plane: DataPlane): EngineWithValues {
   const name = `engine ${engineId}`;
-  const serializer = createTensorSerializer();
   const namespace = new Namespace(() => name);
+  const { uuid } = configuration;
+  const kept = new KeptValues({ engineId, uuid }, () => Object.values(namespace.added()));
+  const serializer = createTensorSerializer(undefined, [kept.handler]);
   const operations = makeOperations({
     namespace,
     explain: (error, fn) => explainReferenceError(error, fn, name),
@@ -146,9 +156,11 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
     connection.flush();
   });
   const guard = new WriteGuard(writeDetection(), () => namespace.added());
-  const remains = (): unknown[] => Object.values(namespace.added());
-  const { uuid } = configuration;
-  return new Engine({ engineId, uuid, connection, plane, serializer, operations, output, marks, guard, remains });
+  const remains = (): unknown[] => [...Object.values(namespace.added()), ...kept.values()];
+  const send = (message: Message, buffers?: readonly Uint8Array[]): void => connection.send(message, buffers);
+  const exchange = new KeptExchange({ kept, serializer, plane, send });
+  const parts = { engineId, uuid, connection, plane, serializer, operations, output, marks, guard, remains, kept };
+  return { engine: new Engine(parts), exchange };
 }
 
 function writeDetection(): WriteDetection {

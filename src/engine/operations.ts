@@ -61,6 +61,7 @@ export function makeOperations({ namespace, explain, canSend }: OperationContext
         namespace.set(name, unwrapDefault(await importModule(specifier, process.cwd())));
       }
     },
+    give: ({ value }) => value,
     clear: () => namespace.clear(),
   };
 }

@@ -6,10 +6,13 @@ import type { CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
+import type { KeptResult, KeptValues } from "./kept-values.ts";
 import type { Operations } from "./operations.ts";
 import { doWork } from "./run-with-tensors.ts";
 
 export interface TaskInput {
+  /** The client that sent it. */
+  readonly client: string;
   readonly payload: Uint8Array;
   readonly buffers: readonly Uint8Array[];
 }
@@ -18,6 +21,8 @@ export interface TaskOutcome {
   readonly outcome: Outcome;
   readonly buffers: Serialized["buffers"];
   readonly keys?: Serialized["keys"] | undefined;
+  /** The value that stays here, if the call asked for that. */
+  readonly kept?: KeptResult | undefined;
 }
 
 /** When a task began, by the calendar and by a finer clock. */
@@ -33,6 +38,7 @@ export interface TaskRunner {
   readonly operations: Operations;
   readonly serializer: Serializer;
   readonly guard: WriteGuard;
+  readonly kept: KeptValues;
   /** Everything that tasks have left behind, and that lives on. */
   readonly remains: () => Iterable<unknown>;
 }
@@ -47,13 +53,21 @@ export type RunApart = <T>(run: () => T | Promise<T>) => Promise<T>;
 export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): TaskOutcome | Promise<TaskOutcome> {
   const start: Start = { started: Date.now(), begun: performance.now() };
   const watch = runner.guard.watch();
+  let keeps = false;
   return doWork({
     prepare: () => runner.serializer.prepare(task.payload),
     apart,
-    perform: () => perform(task, runner, watch),
+    perform: () => {
+      const call = readCall(task, runner.serializer, watch);
+      keeps = call.keep === true;
+      return perform(call, runner, watch);
+    },
     end: (value) => {
       const violation = watch.end();
-      return violation === undefined ? succeed(value, start, runner.serializer) : fail(violation, start);
+      if (violation !== undefined) return fail(violation, start);
+      if (!keeps) return succeed(value, start, runner.serializer);
+      const kept = runner.kept.keep(value, task.client);
+      return { ...(succeed(kept, start, runner.serializer) as TaskOutcome), kept };
     },
     endBadly: (error) => {
       watch.end();
@@ -68,8 +82,7 @@ export function systemFailure(error: unknown): TaskOutcome {
   return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS };
 }
 
-function perform(task: TaskInput, { operations, serializer }: TaskRunner, watch: TaskWatch): unknown {
-  const call = readCall(task, serializer, watch);
+function perform(call: CallValue, { operations }: TaskRunner, watch: TaskWatch): unknown {
   if (!Object.hasOwn(operations, call.operation)) throw new TypeError(`unknown operation "${String(call.operation)}"`);
   watch.begin({ call, keeps: call.operation === "push" ? Object.keys(call.record) : [], text: () => textOf(call) });
   const operation = operations[call.operation] as (call: CallValue) => unknown;

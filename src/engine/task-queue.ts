@@ -84,7 +84,7 @@ export class TaskQueue {
     for (let at = this.#next; at < this.#tasks.length; at++) {
       const queued = this.#tasks[at];
       if (queued === undefined) continue;
-      const client = clientOf(queued);
+      const client = clientOf(queued.task.taskId);
       if (!isReady(queued)) waiting.add(client);
       else if (!waiting.has(client)) return this.#takeAt(at);
     }
@@ -143,6 +143,6 @@ function isReady({ buffers, error }: QueuedTask): boolean {
 }
 
 /** Ids of tasks begin with the name of their client. */
-function clientOf({ task: { taskId } }: QueuedTask): string {
+export function clientOf(taskId: string): string {
   return taskId.slice(0, taskId.lastIndexOf("-"));
 }

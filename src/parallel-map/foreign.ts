@@ -37,6 +37,8 @@ export interface ForeignArrays {
   /** @throws TypeError when the parts do not fit together */
   join(parts: readonly object[], dist: Distribution, axis: number): object | Promise<object>;
   outputKind(array: object): ForeignOutput;
+  /** How many items lie in which processes already, one after another; undefined for what can go anywhere. */
+  layout?(array: object): readonly { readonly engineId: number; readonly length: number }[] | undefined;
   /**
    * Results of one kind along a new axis 0.
    * @param offset the index of the first of them in the whole map, for messages

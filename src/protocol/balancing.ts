@@ -34,6 +34,8 @@ export interface BalancedRequest {
   readonly follow?: DependencyRequest | undefined;
   /** Tasks whose results are among the arguments: they must succeed first, and their engines are preferred. */
   readonly inputs?: readonly string[] | undefined;
+  /** Engines that keep values which are among the arguments: they are preferred. */
+  readonly near?: readonly number[] | undefined;
   /** How long the task may wait for its start. */
   readonly timeout?: number | undefined;
   readonly retries?: RetryRequest | undefined;

@@ -21,11 +21,18 @@ export interface Calls {
   pull: { readonly names: string | readonly string[] };
   /** Load modules into the namespace, by name. */
   import: { readonly modules: Readonly<Record<string, string>> };
+  /** Give back a value: one that is kept. */
+  give: { readonly value: unknown };
   /** Empty the namespace. */
   clear: Record<never, never>;
 }
 
 export type Operation = keyof Calls;
 
-/** One call, as it is serialized. `types` are the registered types of the sender, for reading what follows. */
-export type CallValue = { [O in Operation]: { readonly operation: O; readonly types?: unknown } & Calls[O] }[Operation];
+/**
+ * One call, as it is serialized. `types` are the registered types of the sender, for reading what follows; with `keep`
+ * the result stays on the engine.
+ */
+export type CallValue = {
+  [O in Operation]: { readonly operation: O; readonly types?: unknown; readonly keep?: boolean | undefined } & Calls[O];
+}[Operation];

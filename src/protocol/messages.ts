@@ -21,6 +21,7 @@ import type { Operation } from "./calls.ts";
 import type { CarriesBuffers, DataMessage } from "./data-messages.ts";
 import type { DeviceOrder } from "./devices.ts";
 import type { EngineInfo, Hello, Welcome } from "./greetings.ts";
+import type { KeptMessage } from "./kept.ts";
 import type { RestartPolicy } from "./policies.ts";
 import type { WireError } from "./wire-error.ts";
 
@@ -291,4 +292,5 @@ export type Message =
   | EngineExited
   | EngineStopped
   | Heartbeat
-  | DataMessage;
+  | DataMessage
+  | KeptMessage;

@@ -9,7 +9,7 @@ import type {
   RemoteFunction,
 } from "../client/decorator-types.ts";
 import type { DirectView } from "../client/direct-view.ts";
-import type { DirectFlags, WithBlock, WithTargets } from "../client/flags.ts";
+import type { DirectFlags, WithBlock, WithKeep, WithTargets } from "../client/flags.ts";
 import type { LoadBalancedView } from "../client/load-balanced-view.ts";
 import type { Shape } from "../client/targets.ts";
 import { travelsAs } from "../functions/stand-ins.ts";
@@ -39,15 +39,17 @@ const wrappers = new WeakSet<object>();
  * const perEngine = await norm(new Float64Array([3, 4])); // number[]
  * ```
  */
-export function remote<B extends boolean = false, const F extends BalancedFlags = Record<never, never>>(
-  view: BalancedViewSource<B>,
-  flags?: F,
-): RemoteDecorator<"one", WithBlock<F, B>>;
+export function remote<
+  B extends boolean = false,
+  const F extends BalancedFlags = Record<never, never>,
+  K extends boolean = false,
+>(view: BalancedViewSource<B, K>, flags?: F): RemoteDecorator<"one", WithBlock<F, B>, WithKeep<F, K>>;
 export function remote<
   S extends Shape = "many",
   B extends boolean = false,
   const F extends DirectFlags = Record<never, never>,
->(view?: ViewSource<S, B>, flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>>;
+  K extends boolean = false,
+>(view?: ViewSource<S, B, K>, flags?: F): RemoteDecorator<WithTargets<F, S>, WithBlock<F, B>, WithKeep<F, K>>;
 export function remote(view?: unknown, flags?: DirectFlags | BalancedFlags): unknown {
   const getView = viewGetter("remote", view, flags);
   return decorator("remote", (fn) =>
@@ -73,14 +75,16 @@ export function remote(view?: unknown, flags?: DirectFlags | BalancedFlags): unk
  * const y = await relu(big); // Float32Array
  * ```
  */
-export function parallel<B extends boolean = false, const F extends BalancedFlags = Record<never, never>>(
-  view: BalancedViewSource<B>,
-  flags?: F,
-): ParallelDecorator<WithBlock<F, B>>;
-export function parallel<B extends boolean = false, const F extends DirectFlags = Record<never, never>>(
-  view?: ViewSource<Shape, B>,
-  flags?: F,
-): ParallelDecorator<WithBlock<F, B>>;
+export function parallel<
+  B extends boolean = false,
+  const F extends BalancedFlags = Record<never, never>,
+  K extends boolean = false,
+>(view: BalancedViewSource<B, K>, flags?: F): ParallelDecorator<WithBlock<F, B>, WithKeep<F, K>>;
+export function parallel<
+  B extends boolean = false,
+  const F extends DirectFlags = Record<never, never>,
+  K extends boolean = false,
+>(view?: ViewSource<Shape, B, K>, flags?: F): ParallelDecorator<WithBlock<F, B>, WithKeep<F, K>>;
 export function parallel(view?: unknown, flags?: DirectFlags | BalancedFlags): unknown {
   const getView = viewGetter("parallel", view, flags);
   return decorator("parallel", (fn) =>
@@ -99,11 +103,17 @@ export function parallel(view?: unknown, flags?: DirectFlags | BalancedFlags): u
  * @param _view the view it was made for, when its shape matters to the compiler
  * @throws TypeError when neither of them made it
  */
-export function asRemote<A extends unknown[], R, S extends Shape = Shape, B extends boolean = false>(
+export function asRemote<
+  A extends unknown[],
+  R,
+  S extends Shape = Shape,
+  B extends boolean = false,
+  K extends boolean = false,
+>(
   fn: (...args: A) => Promise<R>,
-  _view?: DirectView<S, B> | (S extends "one" ? LoadBalancedView<B> : never),
-): RemoteFunction<A, R, S, B> {
-  if (wrappers.has(fn)) return fn as unknown as RemoteFunction<A, R, S, B>;
+  _view?: DirectView<S, B, K> | (S extends "one" ? LoadBalancedView<B, K> : never),
+): RemoteFunction<A, R, S, B, K> {
+  if (wrappers.has(fn)) return fn as unknown as RemoteFunction<A, R, S, B, K>;
   throw new TypeError("asRemote takes a function that remote or parallel made");
 }
 

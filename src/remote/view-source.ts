@@ -8,12 +8,14 @@ import { LoadBalancedView } from "../client/load-balanced-view.ts";
 import type { Shape } from "../client/targets.ts";
 
 /** A view, a function that gives one at each call, or nothing: then the view that was activated last. */
-export type ViewSource<S extends Shape = Shape, B extends boolean = boolean> =
-  | DirectView<S, B>
-  | (() => DirectView<S, B>);
+export type ViewSource<S extends Shape = Shape, B extends boolean = boolean, K extends boolean = false> =
+  | DirectView<S, B, K>
+  | (() => DirectView<S, B, K>);
 
 /** The same for a load-balanced view. */
-export type BalancedViewSource<B extends boolean = boolean> = LoadBalancedView<B> | (() => LoadBalancedView<B>);
+export type BalancedViewSource<B extends boolean = boolean, K extends boolean = false> =
+  | LoadBalancedView<B, K>
+  | (() => LoadBalancedView<B, K>);
 
 /** A view of either kind, as decorated functions use it. */
 export type AnyView = DirectView | LoadBalancedView;

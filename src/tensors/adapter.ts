@@ -117,6 +117,17 @@ export function adapterOf(value: unknown): TensorAdapter | undefined {
   return undefined;
 }
 
+/** Dtype and shape, if it is a tensor. */
+export function specOfTensor(value: unknown): TensorSpec | undefined {
+  const spec = adapterOf(value)?.spec(value);
+  return spec && { dtype: spec.dtype, shape: [...spec.shape] };
+}
+
+/** Frees it, if it is a tensor. */
+export function disposeTensor(value: unknown): void {
+  adapterOf(value)?.dispose(value);
+}
+
 /**
  * The adapter of that name, ready to make tensors.
  * @throws SerializationError when it was not prepared

@@ -57,22 +57,43 @@ export function beginTensorTask(): TensorTask | undefined {
   };
 }
 
+/**
+ * Frees the tensors in values that are not needed any more, unless they can be reached from elsewhere.
+ * @param roots where a tensor that must live on can be reached from
+ */
+export function releaseTensors(values: readonly unknown[], roots: () => Iterable<unknown>): void {
+  const found = [...reachable(values)].filter((value) => adapterOf(value) !== undefined);
+  if (found.length === 0) return;
+  const lives = reachableFrom(roots());
+  // A library that looks after its tensors frees those that lived on for this alone; while tasks run, when they end.
+  for (const tensor of found) {
+    const adapter = adapterOf(tensor);
+    if (adapter?.begin === undefined && !lives(tensor)) adapter?.dispose(tensor);
+  }
+  if (shared === undefined) for (const scope of beginScopes()) scope.release(lives);
+}
+
 function beginScopes(): TaskScope[] {
   return [...tensorAdapters()].flatMap((adapter) => adapter.begin?.() ?? []);
 }
 
-/** Looks through records, lists, maps, sets and instances; functions and modules are not looked into. */
 function reachableFrom(roots: Iterable<unknown>): (tensor: unknown) => boolean {
+  const seen = reachable(roots);
+  return seen.size >= MOST_OBJECTS ? () => true : (tensor) => seen.has(tensor);
+}
+
+/** Looks through records, lists, maps, sets and instances; functions and modules are not looked into. */
+function reachable(roots: Iterable<unknown>): Set<unknown> {
   const seen = new Set<unknown>();
   const waiting: unknown[] = [...roots];
   for (let value = waiting.pop(); waiting.length > 0 || value !== undefined; value = waiting.pop()) {
     if (typeof value !== "object" || value === null || seen.has(value) || ArrayBuffer.isView(value)) continue;
     if (isModuleNamespaceObject(value)) continue;
-    if (seen.size === MOST_OBJECTS) return () => true;
+    if (seen.size === MOST_OBJECTS) return seen;
     seen.add(value);
     if (adapterOf(value) === undefined) pushParts(value, waiting);
   }
-  return (tensor) => seen.has(tensor);
+  return seen;
 }
 
 function pushParts(value: object, waiting: unknown[]): void {

@@ -179,6 +179,16 @@ export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Messa
   reclaimBuffers: [{ type: "reclaimBuffers", owner: "c-1", ids: [0, 7] }],
   ownerGone: [{ type: "ownerGone", owner: "e-1" }],
   engineExited: [{ type: "engineExited", uuid: "e-1", engineSet: "set-1", reason: "its process exited with code 1" }],
+  fetchKept: [
+    { type: "fetchKept", requestId: 1, owner: "e-3", id: 7, from: "e-4" },
+    { type: "fetchKept", requestId: 2, owner: "e-3", id: 0, start: 10, stop: 20 },
+  ],
+  keptArrived: [
+    { type: "keptArrived", requestId: 1, to: "e-4", payload: PAYLOAD, places: PLACES },
+    { type: "keptArrived", requestId: 2, to: "e-4", error: { kind: "engine", name: "EngineError", message: "gone" } },
+  ],
+  releaseKept: [{ type: "releaseKept", owner: "e-3", ids: [0, 7] }],
+  clientGone: [{ type: "clientGone", client: "c-1" }],
 };
 
 export const ALL_EXAMPLES: readonly Message[] = Object.values(EXAMPLES).flat();

@@ -53,6 +53,7 @@ export class BalancedTasks {
     tasks.set(taskId, task);
     this.#timers.set(task, task.deadline);
     const { after, follow, inputs } = request;
+    task.preferred = request.near;
     if (after === undefined && follow === undefined && inputs === undefined) {
       this.#enqueue(task, false);
       return;
@@ -157,7 +158,8 @@ export class BalancedTasks {
   #decide(task: BalancedTask, verdict: Verdict): void {
     if (verdict.type === "met") {
       task.places = verdict.places;
-      task.preferred = task.request.inputs?.flatMap((id) => this.#book.endings.get(id)?.engineId ?? []);
+      const { near = [], inputs = [] } = task.request;
+      task.preferred = [...near, ...inputs.flatMap((id) => this.#book.endings.get(id)?.engineId ?? [])];
       this.#enqueue(task, false);
     } else if (verdict.type !== "open") {
       this.#book.fail(task, verdict.type, verdict.reason);
