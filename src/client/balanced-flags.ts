@@ -104,7 +104,6 @@ export const defaultBalancedFlags: ResolvedBalancedFlags = {
 const checks: FlagChecks<ResolvedBalancedFlags> = {
   ...commonChecks,
   targets: (value, session) => (value === undefined || value === null ? "all" : checkTargets(value, session)),
-  keep: (value) => expectType("keep", value, "boolean"),
   after: (value) => dependencyRequest(value as DependencyInput | undefined),
   follow: (value) => dependencyRequest(value as DependencyInput | undefined),
   timeout: (value) => (value === undefined ? value : expectAmount("timeout", value)),

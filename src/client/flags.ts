@@ -58,7 +58,6 @@ export const commonChecks: FlagChecks<ResolvedFlags> = {
   block: (value) => expectType("block", value, "boolean"),
   track: (value) => expectType("track", value, "boolean"),
   targets: (value, session) => checkTargets(value, session),
-  keep: (value) => expectType("keep", value, "boolean"),
   label: (value) => (value === undefined ? value : expectType("label", value, "string")),
   signal: (value) => {
     if (value === undefined || value instanceof AbortSignal) return value;
@@ -69,6 +68,7 @@ export const commonChecks: FlagChecks<ResolvedFlags> = {
     throw new TypeError(`flag modules must be "value" or "reference"; given: ${String(value)}`);
   },
   maxOutstanding: (value) => (value === "auto" ? value : expectCount("maxOutstanding", value, 0)),
+  keep: (value) => expectType("keep", value, "boolean"),
 };
 
 export const defaultFlags: ResolvedFlags = {

@@ -1,5 +1,6 @@
 /** Runs one task: reads the operation from its payload, does it in the namespace, and writes the outcome. */
 
+import { EngineError } from "../errors.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
 import type { CallValue } from "../protocol/calls.ts";
@@ -54,11 +55,13 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
   const start: Start = { started: Date.now(), begun: performance.now() };
   const watch = runner.guard.watch();
   let keeps = false;
+  let isRead = false;
   return doWork({
     prepare: () => runner.serializer.prepare(task.payload),
     apart,
     perform: () => {
       const call = readCall(task, runner.serializer, watch);
+      isRead = true;
       keeps = call.keep === true;
       return perform(call, runner, watch);
     },
@@ -71,6 +74,8 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
     },
     endBadly: (error) => {
       watch.end();
+      // What another engine keeps is not to be had: no fault of the function.
+      if (!isRead && error instanceof EngineError) return systemFailure(error);
       return fail(error, start);
     },
     remains: runner.remains,

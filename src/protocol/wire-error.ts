@@ -35,6 +35,8 @@ export interface WireError {
   readonly name: string;
   readonly message: string;
   readonly stack?: string | undefined;
+  /** The engine that an EngineError is about, where it is not the one that tells of it. */
+  readonly engineId?: number | undefined;
 }
 
 /** How a thrown value is shown: without running code of its own, and not at full length. */
@@ -43,7 +45,8 @@ const BRIEF: InspectOptions = { depth: 2, maxArrayLength: 20, maxStringLength: 1
 /** How an error that was thrown by the system itself (not by a user's function) is told to the other end. */
 export function toWireError(error: unknown): WireError {
   const { name, message, stack } = asError(error);
-  return { kind: kindOf(error), name, message, stack };
+  const engineId = error instanceof EngineError ? error.engineId : undefined;
+  return { kind: kindOf(error), name, message, stack, ...(engineId === undefined ? {} : { engineId }) };
 }
 
 /** How an error that a user's function threw is told. Whatever was thrown, there is a name and a message. */
@@ -58,7 +61,7 @@ export function fromWireError(error: WireError, place: ErrorPlace = {}): Error {
     case "remote":
       return new RemoteError({ ...place, name: error.name, message: error.message, stack: error.stack });
     case "engine":
-      return new EngineError(error.message, place);
+      return new EngineError(error.message, error.engineId === undefined ? place : { engineId: error.engineId });
     case "aborted":
       return new TaskAborted(error.message, place);
     case "timeout":

@@ -1,7 +1,7 @@
 /** Results that stay on their engines (flag `keep`): of every kind, as arguments, joined, freed, and lost. */
 
 import ndarray from "ndarray";
-import { Client, type Cluster, EngineError, type EngineInfo, RemoteError, RemoteRef } from "ndparallel";
+import { Client, EngineError, RemoteError, RemoteRef } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { shareCluster } from "./shared-cluster.ts";
 
@@ -284,21 +284,27 @@ describe("freeing", () => {
 
 describe("an engine that ends", () => {
   test("get() and calls that need what it kept fail with EngineError, which names it", async () => {
-    const [set] = await shared.cluster.startEngines(1).then((id) => [id]);
+    await shared.cluster.startEngines(1);
     await shared.rc.waitForEngines(3);
+    const last = shared.rc.at(-1);
     const id = shared.rc.ids.at(-1) as number;
-    const ref = await shared.rc
-      .at(-1)
-      .with({ keep: true })
-      .apply(() => new Float64Array(10));
+    const ref = await last.with({ keep: true }).apply(() => new Float64Array(10));
+    const pid = await last.apply(() => process.pid);
+    expect(await shared.rc.at(0).apply((x: Float64Array) => x.length, ref)).toBe(10);
     const down = new Promise((resolve) => shared.rc.on("engineDown", resolve));
-    const getting = shared.rc.at(0).apply(async (x: Float64Array) => x.length, ref);
-    expect(await getting).toBe(10);
-    await (shared.cluster as Cluster).signalEngines("SIGKILL", set as never);
+    // Asked while it does not answer, and then it is gone.
+    process.kill(pid, "SIGSTOP");
+    const underWay = shared.rc.at(0).apply((x: Float64Array) => x.length, ref);
+    const asked = shared.rc.at(1).apply((x: Float64Array) => x.length, ref);
+    await shared.rc.spin();
+    process.kill(pid, "SIGKILL");
     await down;
+    for (const result of [underWay, asked]) {
+      await expect(result.get()).rejects.toThrow(EngineError);
+      await expect(result.get()).rejects.toMatchObject({ engineId: id });
+    }
     await expect(ref.get()).rejects.toThrow(EngineError);
     await expect(ref.get()).rejects.toMatchObject({ engineId: id, message: expect.stringContaining(`engine ${id}`) });
     expect(() => shared.rc.at(0).apply((x: Float64Array) => x.length, ref)).toThrow(EngineError);
-    expect((shared.rc as { devices(): Map<number, EngineInfo["device"]> }).devices().size).toBe(0);
   });
 });

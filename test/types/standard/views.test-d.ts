@@ -1,5 +1,5 @@
 /** The types of calls on direct views. */
-import { AsyncResult, type Client, type DirectView, type NdArray, ref } from "ndparallel";
+import { AsyncResult, type Client, type DirectView, type NdArray, type RemoteRef, ref } from "ndparallel";
 import { type Equal, expectType } from "../equal.ts";
 
 declare const rc: Client;
@@ -55,6 +55,23 @@ const narrowed = all.with({ targets: 0, track: true, label: "epoch" });
 expectType<Equal<typeof narrowed, DirectView<"one", false>>>();
 const widened = one.with({ targets: [0, 1] });
 expectType<Equal<typeof widened, DirectView<"many", false>>>();
+const keeping = all.with({ keep: true });
+expectType<Equal<typeof keeping, DirectView<"many", false, true>>>();
+const kept = keeping.apply(() => 1);
+expectType<Equal<typeof kept, AsyncResult<RemoteRef<number[]>>>>();
+const keptMap = keeping.with({ block: true }).map((x: number) => x, new Float64Array(2));
+expectType<Equal<typeof keptMap, Promise<RemoteRef<Float64Array<ArrayBuffer>>>>>();
+declare const keptNumber: RemoteRef<number>;
+all.apply((x: number) => x, keptNumber);
+// @ts-expect-error a kept number is no string
+all.apply((x: string) => x, keptNumber);
+const mappedAgain = all.map((x: number) => x, await keptMap);
+expectType<Equal<typeof mappedAgain, AsyncResult<Float64Array<ArrayBuffer>>>>();
+const bareKept = rc
+  .loadBalancedView()
+  .with({ keep: true })
+  .apply(() => "a");
+expectType<Equal<typeof bareKept, AsyncResult<RemoteRef<string>>>>();
 const blockingAsync = blocking.applyAsync(() => 1);
 expectType<Equal<typeof blockingAsync, AsyncResult<number[]>>>();
 const sync = all.applySync(() => 1);
