@@ -2,7 +2,7 @@
 
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { foreignArrays, isForeign } from "../parallel-map/foreign.ts";
-import { joinReceived } from "../parallel-map/join.ts";
+import { joinInPlace, joinReceived } from "../parallel-map/join.ts";
 import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
 import { blockRanges, chunkRanges, type Range } from "../parallel-map/plan.ts";
 import {
@@ -52,6 +52,9 @@ export function planMap(
   const assemble = (values: readonly unknown[]): unknown => {
     const [first] = normal;
     if (values.length === 0 && isForeign(first)) return foreignArrays().whole(first);
+    // What engines made for a map over arrays is of its kind.
+    const whole = output.kind === "typed" || output.kind === "ndarray" ? joinInPlace(values) : undefined;
+    if (whole !== undefined) return readonlyWhole(whole);
     const joined = new MapOutput(output, length);
     for (const [index, value] of values.entries()) joined.write((ranges[index] as { start: number }).start, value);
     return readonlyWhole(joined.finish());

@@ -1,12 +1,17 @@
 /** Memory for arrays that are about to be written from end to end. */
 
-import { allocate, constructorOf, type DType, type TypedArray } from "./dtypes.ts";
+import { allocate, constructorOf, type DType, dtypeOf, type TypedArray } from "./dtypes.ts";
 import { SegmentError } from "./segments/segment-error.ts";
-import { allocatePooled } from "./segments/slices.ts";
+import { allocatePooled, allocateShared, joinMapped } from "./segments/slices.ts";
 import { isSharedMemoryAvailable } from "./segments/system-calls.ts";
 
 /** From how many bytes on the first touch of fresh memory costs so much that pooled memory is worth its while. */
 const POOLED_BYTES = 1024 * 1024;
+
+/** From how many bytes on results of a map lie in shared memory from the start: smaller ones travel inside messages. */
+const SHARED_BYTES = 64 * 1024;
+/** Mapping a part costs as much as copying so many bytes. */
+const JOINED_BYTES = 1024 * 1024;
 
 /** A new typed array of any content: it must be written before anybody sees it. Large ones come from the pool. */
 export function allocateOutput(dtype: DType, length: number): TypedArray {
@@ -17,6 +22,45 @@ export function allocateOutput(dtype: DType, length: number): TypedArray {
     return new arrayClass(allocatePooled(byteLength));
   } catch (error) {
     if (error instanceof SegmentError) return allocate(dtype, length);
+    throw error;
+  }
+}
+
+/**
+ * As {@link allocateOutput}, for a part of something larger that another process joins: it can be sent without a copy,
+ * and joined without one.
+ *
+ * @param start the index, in the whole, of the first element
+ */
+export function allocatePart(dtype: DType, length: number, start: number): TypedArray {
+  const arrayClass = constructorOf(dtype);
+  const itemSize = arrayClass.BYTES_PER_ELEMENT;
+  if (length * itemSize < SHARED_BYTES || !isSharedMemoryAvailable()) return allocate(dtype, length);
+  try {
+    return new arrayClass(allocateShared(length * itemSize, { zero: false, lead: start * itemSize }));
+  } catch (error) {
+    if (error instanceof SegmentError) return allocate(dtype, length);
+    throw error;
+  }
+}
+
+/**
+ * Received arrays of one class, one after another, as one array without a copy; `undefined` where that is not possible,
+ * or not worth its while.
+ */
+export function joinedArray(parts: readonly TypedArray[]): TypedArray | undefined {
+  const filled = parts.filter(({ length }) => length > 0);
+  const [first] = filled;
+  const byteLength = filled.reduce((sum, part) => sum + part.byteLength, 0);
+  if (first === undefined || byteLength < filled.length * JOINED_BYTES || Buffer.isBuffer(first)) return undefined;
+  const dtype = dtypeOf(first);
+  if (!filled.every((part) => dtypeOf(part) === dtype && !Buffer.isBuffer(part))) return undefined;
+  try {
+    const buffer = joinMapped(filled);
+    return buffer && new (constructorOf(dtype))(buffer);
+  } catch (error) {
+    // The owner of a part is gone, for one thing: it can be read and copied, but not mapped again.
+    if (error instanceof SegmentError) return undefined;
     throw error;
   }
 }

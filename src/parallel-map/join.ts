@@ -1,8 +1,15 @@
 /** Joining partitions to one whole: the inverse of partition. Each part is written once, into one output. */
 
 import { dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
-import { isNdArray, makeNdArray, type NdArray, sizeOf } from "../ndarray-transport/ndarrays.ts";
-import { allocateOutput } from "../ndarray-transport/output-memory.ts";
+import {
+  isNdArray,
+  isRowMajor,
+  makeNdArray,
+  type NdArray,
+  rowMajorData,
+  sizeOf,
+} from "../ndarray-transport/ndarrays.ts";
+import { allocateOutput, joinedArray } from "../ndarray-transport/output-memory.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
@@ -40,9 +47,32 @@ export function join(parts: readonly unknown[], options: JoinOptions = {}): unkn
   return joinItems(parts, dist);
 }
 
-/** Joins parts that were received: as {@link join}, but the whole is read-only as they are. */
-export function joinReceived(parts: readonly unknown[], options?: JoinOptions): unknown {
-  return readonlyWhole(join(parts, options));
+/**
+ * Joins parts that were received: as {@link join}, but the whole is read-only as they are, and shows their memory where
+ * that spares copying it.
+ */
+export function joinReceived(parts: readonly unknown[], options: JoinOptions = {}): unknown {
+  return readonlyWhole(joinInPlace(parts, options) ?? join(parts, options));
+}
+
+/** The parts, arrays of one kind in C order, joined along axis 0 without a copy; `undefined` where that cannot be. */
+export function joinInPlace(
+  parts: readonly unknown[],
+  { dist = "block", axis = 0 }: JoinOptions = {},
+): TypedArray | NdArray | undefined {
+  if (dist !== "block" || axis !== 0 || parts.length < 2) return undefined;
+  if (parts.every(isTypedArray)) return joinedArray(parts);
+  const [first] = parts;
+  if (!isNdArray(first) || !(first.shape.length > 0 && isTypedArray(first.data))) return undefined;
+  const arrays: TypedArray[] = [];
+  let length = 0;
+  for (const part of parts) {
+    if (!isNdArray(part) || !fits(part, first, 0) || !isRowMajor(part)) return undefined;
+    arrays.push(rowMajorData(part) as TypedArray);
+    length += part.shape[0] as number;
+  }
+  const data = joinedArray(arrays);
+  return data && makeNdArray(data, first.shape.with(0, length));
 }
 
 function joinTypedArrays(parts: readonly TypedArray[], dist: Distribution): TypedArray {

@@ -1,6 +1,6 @@
 /** The results of a map over one partition: checked, and written to memory of the kind of the output. */
 
-import { allocate, type DType, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
+import { type DType, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import {
   copyRowMajor,
   isNdArray,
@@ -10,6 +10,7 @@ import {
   rowMajorStride,
   sizeOf,
 } from "../ndarray-transport/ndarrays.ts";
+import { allocatePart } from "../ndarray-transport/output-memory.ts";
 import { describe } from "./describe.ts";
 import { ForeignResults } from "./foreign.ts";
 import {
@@ -82,7 +83,7 @@ class NumberResults implements Results {
   constructor(output: OutputKind, type: DType, length: number, offset: number) {
     this.#output = output;
     this.#offset = offset;
-    this.#elements = allocate(type, length);
+    this.#elements = allocatePart(type, length, offset);
     this.#tile = new Float64Array(Math.min(length, MOST_RESULTS));
     this.#limits = output.kind === "ndarray" ? integerLimits(type) : undefined;
   }
@@ -132,7 +133,8 @@ class BigIntResults implements Results {
   constructor(output: OutputKind, type: DType, length: number, offset: number) {
     this.#output = output;
     this.#offset = offset;
-    this.#elements = type === "biguint64" ? new BigUint64Array(length) : new BigInt64Array(length);
+    const dtype = type === "biguint64" ? type : "bigint64";
+    this.#elements = allocatePart(dtype, length, offset) as BigInt64Array | BigUint64Array;
   }
 
   write(values: readonly unknown[], from: number, to: number, start: number): void {
@@ -206,7 +208,10 @@ class StackedResults implements Results {
     this.#type = elementTypeOf(first);
     this.#shape = [...first.shape];
     this.#size = sizeOf(first.shape);
-    this.#elements = allocateElements(this.#type, length * this.#size);
+    this.#elements =
+      this.#type === "array"
+        ? allocateElements(this.#type, length * this.#size)
+        : allocatePart(this.#type, length * this.#size, offset * this.#size);
   }
 
   write(values: readonly unknown[], from: number, to: number, start: number): void {

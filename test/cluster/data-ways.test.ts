@@ -13,7 +13,14 @@ import {
   type TypedArray,
 } from "ndparallel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ArrayClass, arrayClasses, expectSameBits, expectSameNdArray, randomArray } from "./arrays.ts";
+import {
+  type ArrayClass,
+  arrayClasses,
+  expectSameBits,
+  expectSameNdArray,
+  randomArray,
+  unusualNumbers,
+} from "./arrays.ts";
 import { Gate, waitAt } from "./gate.ts";
 import { failureWithin, freeze, pidsOf, rejectionWithin, until, useSandbox } from "./processes.ts";
 
@@ -26,6 +33,17 @@ const echo = <T>(value: T): T => value;
 
 function nd(data: TypedArray, shape: number[], stride?: number[], offset?: number): NdArray {
   return ndarray(data as unknown as number[], shape, stride, offset) as unknown as NdArray;
+}
+
+/** The numbers of an ndarray of one or two dimensions, in C order. */
+function elements(array: NdArray): Float64Array {
+  const [rows = 0, columns] = array.shape;
+  const found = new Float64Array(array.size);
+  for (let i = 0, at = 0; i < rows; i++) {
+    if (columns === undefined) found[at++] = array.get(i) as number;
+    else for (let j = 0; j < columns; j++) found[at++] = array.get(i, j) as number;
+  }
+  return found;
 }
 
 /** Bytes that look random, of which there are that many. */
@@ -106,6 +124,65 @@ describe.each(WAYS)("%s", (dataWay) => {
     expectSameBits(
       await all.map((x) => x * 2, numbers),
       numbers.map((x) => x * 2),
+    );
+  });
+
+  test.each(arrayClasses.map((Class) => [Class.name, Class] as const))(
+    "%s: parts of megabytes join",
+    async (_, Class) => {
+      // No whole number of pages.
+      const array = randomArray(Class as ArrayClass, 2.5 * MEBIBYTE + 3, 11);
+      await all.scatter("part", array);
+      const whole = await all.gather("part");
+      expectSameBits(whole, array);
+      expect(isReadonly(whole)).toBe(true);
+      const numbers = unusualNumbers(Class as ArrayClass, array.length) as Float64Array;
+      expectSameBits(await all.map((x: unknown) => x as number, numbers), numbers);
+      const reversed = await all.applyParts((part: TypedArray) => part.slice().reverse(), [array]);
+      const middle = Math.ceil(array.length / 2);
+      const expected = array.slice();
+      expected.subarray(0, middle).reverse();
+      expected.subarray(middle).reverse();
+      expectSameBits(reversed, expected);
+    },
+  );
+
+  test("ndarrays with parts of megabytes join, along every axis, whatever their strides", async () => {
+    const data = randomArray(Float64Array as never, 300_000, 6) as Float64Array;
+    for (const array of [
+      nd(data, [1001, 299]),
+      nd(data, [300, 999], [1, 300], 3),
+      nd(data, [300_000], [-1], 299_999),
+    ]) {
+      for (const axis of array.shape.keys()) {
+        await all.scatter("part", array, { axis });
+        const whole = (await all.gather("part", { axis })) as NdArray;
+        expect(whole.shape).toEqual(array.shape);
+        expectSameBits(elements(whole), elements(array));
+      }
+    }
+    const rows = (await all.map((row: NdArray) => row, nd(data, [1001, 299]))) as NdArray;
+    expectSameBits(elements(rows), data.subarray(0, 1001 * 299));
+  });
+
+  test("what was gathered, and what a map gave, goes back as it was", async () => {
+    const array = randomArray(Int16Array as never, 2_500_001, 4) as Int16Array;
+    await all.scatter("part", array);
+    const gathered = await all.gather("part");
+    const before = await heldBuffers(client);
+    await all.scatter("again", gathered);
+    // The parts are the same buffers, not copies, where they were joined in place.
+    if (dataWay === "shared" || dataWay === "auto") expect(await heldBuffers(client)).toBeLessThanOrEqual(before);
+    expectSameBits(await all.gather("again"), array);
+    const mapped = await all.map((x) => -x, gathered as Int16Array);
+    const twice = await all.map((x) => -x, mapped as Int16Array);
+    expectSameBits(
+      twice,
+      array.map((x) => -x).map((x) => -x),
+    );
+    expectSameBits(
+      await one.apply(echo<Int16Array>, (twice as Int16Array).subarray(1_000_000, 1_500_000)),
+      array.subarray(1_000_000, 1_500_000),
     );
   });
 

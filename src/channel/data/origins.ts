@@ -1,28 +1,33 @@
 /** Where the memory of received buffers came from, so that what is passed on is not copied again. */
 
+import { receivedPart } from "../../ndarray-transport/segments/slices.ts";
 import type { BufferDescriptor } from "../../protocol/data-messages.ts";
 
 /** Memory that a received buffer lies in. */
 export interface Origin {
-  /** The bytes as they were received. */
-  readonly bytes: Uint8Array;
-  /** What they are at their owner, while this process holds it; `undefined`: the bytes are this process's own. */
+  /** What it is at its owner, while this process holds it; `undefined`: the bytes are this process's own. */
   readonly descriptor?: BufferDescriptor | undefined;
 }
 
-export class Origins {
-  readonly #byMemory = new WeakMap<ArrayBufferLike, Origin>();
+interface Known extends Origin {
+  readonly start: number;
+  readonly end: number;
+}
 
-  add(origin: Origin): void {
-    this.#byMemory.set(origin.bytes.buffer, origin);
+export class Origins {
+  readonly #byMemory = new WeakMap<object, Known>();
+
+  /** `bytes` as they were received. */
+  add(bytes: Uint8Array, descriptor?: BufferDescriptor): void {
+    const { memory, offset } = receivedPart(bytes);
+    this.#byMemory.set(memory, { descriptor, start: offset, end: offset + bytes.byteLength });
   }
 
   /** The origin of the memory that `bytes` lies in, if all of `bytes` was received. */
   of(bytes: Uint8Array): (Origin & { readonly offset: number }) | undefined {
-    const origin = this.#byMemory.get(bytes.buffer);
-    if (origin === undefined) return undefined;
-    const offset = bytes.byteOffset - origin.bytes.byteOffset;
-    const isInside = offset >= 0 && offset + bytes.byteLength <= origin.bytes.byteLength;
-    return isInside ? { ...origin, offset } : undefined;
+    const { memory, offset } = receivedPart(bytes);
+    const known = this.#byMemory.get(memory);
+    if (known === undefined || offset < known.start || offset + bytes.byteLength > known.end) return undefined;
+    return { descriptor: known.descriptor, offset: offset - known.start };
   }
 }

@@ -109,10 +109,10 @@ export class Receiver {
 
   #arrived(descriptor: BufferDescriptor, { bytes, isOwn }: Obtained): Uint8Array {
     if (isOwn) {
-      this.#options.origins.add({ bytes });
+      this.#options.origins.add(bytes);
       this.release(descriptor);
     } else {
-      this.#options.origins.add({ bytes, descriptor });
+      this.#options.origins.add(bytes, descriptor);
     }
     return bytes;
   }

@@ -3,7 +3,7 @@
 import type { SliceDescriptor } from "../../ndarray-transport/segments/descriptor.ts";
 import { SegmentError } from "../../ndarray-transport/segments/segment-error.ts";
 import type { SegmentSlice } from "../../ndarray-transport/segments/segment-pool.ts";
-import { mapSlice, privatize, segmentPool } from "../../ndarray-transport/segments/slices.ts";
+import { mapSlice, privatizer, segmentPool } from "../../ndarray-transport/segments/slices.ts";
 import { isSharedMemoryAvailable } from "../../ndarray-transport/segments/system-calls.ts";
 import type { BufferDescriptor } from "../../protocol/data-messages.ts";
 import { NoRoute } from "./direct-routes.ts";
@@ -35,8 +35,8 @@ export function keepingOf(slice: SegmentSlice, shared: SliceDescriptor = slice.d
 export class SharedWay implements Way {
   readonly name = "shared";
   readonly #release: (descriptor: BufferDescriptor) => void;
-  /** What is mapped here, by its owner's name for it. */
-  readonly #mapped = new Map<string, Set<WeakRef<ArrayBuffer>>>();
+  /** How what is mapped here is made independent, by its owner's name for it. */
+  readonly #mapped = new Map<string, Set<() => void>>();
 
   /** `release` is called for each descriptor once nothing shows its owner's memory any more. */
   constructor(release: (descriptor: BufferDescriptor) => void) {
@@ -47,13 +47,13 @@ export class SharedWay implements Way {
     const { shared } = descriptor;
     if (shared === undefined) throw new NoRoute(`buffer ${descriptor.id} does not lie in shared memory`);
     const name = nameOf(descriptor);
-    let mapped: WeakRef<ArrayBuffer> | undefined;
+    let mapped: (() => void) | undefined;
     try {
       const buffer = mapSlice(shared, () => {
         this.#forget(name, mapped);
         this.#release(descriptor);
       });
-      mapped = new WeakRef(buffer);
+      mapped = privatizer(buffer);
       this.#remember(name, mapped);
       return { bytes: new Uint8Array(buffer), isOwn: false };
     } catch (error) {
@@ -67,9 +67,8 @@ export class SharedWay implements Way {
   /** Makes what is mapped of a buffer independent of its owner's memory. */
   reclaim(owner: string, id: number): void {
     for (const mapped of [...(this.#mapped.get(nameOf({ owner, id })) ?? [])]) {
-      const buffer = mapped.deref();
       try {
-        if (buffer !== undefined) privatize(buffer);
+        mapped();
       } catch (error) {
         // Without memory for it the owner has to wait until it is no longer used.
         if (!(error instanceof SegmentError)) throw error;
@@ -82,13 +81,13 @@ export class SharedWay implements Way {
 
   close(): void {}
 
-  #remember(name: string, mapped: WeakRef<ArrayBuffer>): void {
+  #remember(name: string, mapped: () => void): void {
     const others = this.#mapped.get(name);
     if (others === undefined) this.#mapped.set(name, new Set([mapped]));
     else others.add(mapped);
   }
 
-  #forget(name: string, mapped: WeakRef<ArrayBuffer> | undefined): void {
+  #forget(name: string, mapped: (() => void) | undefined): void {
     const others = this.#mapped.get(name);
     if (mapped !== undefined) others?.delete(mapped);
     if (others?.size === 0) this.#mapped.delete(name);

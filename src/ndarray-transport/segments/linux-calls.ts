@@ -9,7 +9,7 @@ import { type ByteRange, type Koffi, pageScanner } from "./page-scan.ts";
 import { SegmentError } from "./segment-error.ts";
 
 /** What the system can be told about mapped memory. */
-export const Advice = { dontNeed: 4, hugePage: 14, populateRead: 22, populateWrite: 23 } as const;
+export const Advice = { dontNeed: 4, hugePage: 14, populateWrite: 23 } as const;
 
 /** All throw SegmentError with reason `noMemory` when the system refuses, unless they say otherwise. */
 export interface SystemCalls {
@@ -24,6 +24,8 @@ export interface SystemCalls {
   discard(fd: number, byteLength: number): void;
   /** Maps all of a file for reading and writing; `private`: what is written there is seen by nobody else. */
   map(fd: number, byteLength: number, mode: "shared" | "private"): bigint;
+  /** Takes addresses at which nothing lies yet. */
+  reserveAddresses(byteLength: number): bigint;
   /** Puts a part of a file in place of what is mapped at `address`, as `private` does. Whole pages. */
   mapOver(address: bigint, byteLength: number, fd: number, offset: number): void;
   unmap(address: bigint, byteLength: number): void;
@@ -45,6 +47,7 @@ const FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 1 | 2;
 const PROT_READ_WRITE = 1 | 2;
 const MAP_FLAGS = { shared: 1, private: 2 } as const;
 const MAP_FIXED = 16;
+const MAP_ANONYMOUS_NORESERVE = 32 | 16384;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /** @throws Error when a function is missing in the C library */
@@ -92,6 +95,7 @@ export function bindLinuxCalls(koffi: Koffi): SystemCalls {
       fallocate(fd, FALLOC_FL_KEEP_SIZE_PUNCH_HOLE, 0, byteLength);
     },
     map: (fd, byteLength, mode) => mapAt(null, byteLength, MAP_FLAGS[mode], fd, 0),
+    reserveAddresses: (byteLength) => mapAt(null, byteLength, MAP_FLAGS.private | MAP_ANONYMOUS_NORESERVE, -1, 0),
     mapOver: (address, byteLength, fd, offset) => {
       mapAt(address, byteLength, MAP_FLAGS.private | MAP_FIXED, fd, offset);
     },

@@ -11,6 +11,12 @@ export interface ChangedBuffer {
   readonly range: ByteRange;
 }
 
+/** A mapping of its own that shows the bytes of slices, too. */
+export interface Shower {
+  /** Puts copies in the place of the bytes of a slice. @throws SegmentError with reason `noMemory` */
+  makeOwn(slice: MappedSlice, pool: SegmentPool): void;
+}
+
 export class MappedSlice implements ByteRange {
   /** Where it lies in its mapping. */
   readonly start: number;
@@ -21,6 +27,8 @@ export class MappedSlice implements ByteRange {
   readonly #unmapped: () => void;
   /** Memory of this process that has taken the place of the sender's. */
   #own: SegmentSlice | undefined;
+  readonly #showers = new Set<Shower>();
+  #isCollected = false;
 
   constructor(descriptor: SliceDescriptor, mapping: Mapping, buffer: ArrayBuffer, unmapped: () => void) {
     this.start = descriptor.offset;
@@ -48,7 +56,11 @@ export class MappedSlice implements ByteRange {
    * @throws SegmentError with reason `noMemory`
    */
   makeOwn(pool: SegmentPool): void {
-    if (this.#own !== undefined) return;
+    for (const shower of [...this.#showers]) {
+      shower.makeOwn(this, pool);
+      this.hidden(shower);
+    }
+    if (this.#own !== undefined || this.#isCollected) return;
     const pages = this.mapping.pagesOf(this);
     const [own] = pool.write([this.mapping.bytes(pages)]) as [SegmentSlice];
     try {
@@ -58,13 +70,28 @@ export class MappedSlice implements ByteRange {
       throw error;
     }
     this.#own = own;
-    withdraw(this.mapping, this.#received);
+    withdraw(this.mapping);
     this.#unmapped();
+  }
+
+  /** Its bytes are shown elsewhere, too: it stays until they are not. */
+  shown(shower: Shower): void {
+    this.#showers.add(shower);
+  }
+
+  hidden(shower: Shower): void {
+    if (this.#showers.delete(shower)) this.#endIfUnused();
   }
 
   /** Its buffer is gone. */
   collected(): void {
-    letGo(this.mapping, this.#received, this);
+    this.#isCollected = true;
+    this.#endIfUnused();
+  }
+
+  #endIfUnused(): void {
+    if (!this.#isCollected || this.#showers.size > 0) return;
+    letGo(this.mapping, this);
     if (this.#own === undefined) this.#unmapped();
     else this.#own.release();
   }

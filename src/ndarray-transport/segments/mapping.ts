@@ -11,23 +11,28 @@ import { Advice, type SystemCalls } from "./linux-calls.ts";
 import type { ByteRange } from "./page-scan.ts";
 import { SegmentError } from "./segment-error.ts";
 import { systemCalls } from "./system-calls.ts";
+import { Unused } from "./unused.ts";
 
 /** How many unused mappings are kept, and for how long, in milliseconds. */
-const MOST_IDLE = 64;
-const IDLE_MS = 10_000;
+const MOST_UNUSED = 64;
+const UNUSED_MS = 30_000;
 
 export class Mapping {
+  /** Whether nothing has lain over it yet. */
+  isNew = true;
+  /** What it maps. */
+  readonly key: string;
   /** The parts of it that are in use. */
   readonly inUse: Set<ByteRange> = new Set();
   readonly #calls: SystemCalls;
   readonly #address: bigint;
   readonly #size: number;
   readonly #header: DataView;
-  #populated: ByteRange = { start: 0, end: 0 };
 
   /** @throws SegmentError with reason `unreachable`, `stale` or `noMemory` */
   constructor(calls: SystemCalls, descriptor: SliceDescriptor) {
     this.#calls = calls;
+    this.key = keyOf(descriptor);
     const fd = openSegment(descriptor, constants.O_RDONLY);
     try {
       this.#size = fstatSync(fd).size;
@@ -46,13 +51,11 @@ export class Mapping {
     }
   }
 
-  /** A part of it as an ArrayBuffer, whose pages are there. */
+  /**
+   * A part of it as an ArrayBuffer. Its pages are mapped when they are looked at, many at once: that takes as long in all
+   * as mapping them now would (3 ms for 64 MiB), and nothing if nobody looks.
+   */
   view({ offset, byteLength }: SliceDescriptor): ArrayBuffer {
-    const { start, end } = this.pagesOf({ start: offset, end: offset + byteLength });
-    if (start < this.#populated.start || end > this.#populated.end) {
-      this.#calls.advise(this.#address + BigInt(start), end - start, Advice.populateRead);
-      this.#populated = { start, end };
-    }
     return this.#calls.view(this.#address + BigInt(offset), byteLength);
   }
 
@@ -87,7 +90,6 @@ export class Mapping {
   replace({ start, end }: ByteRange, source: SliceDescriptor): void {
     const address = this.#address + BigInt(start);
     this.#calls.mapOver(address, end - start, source.fd, source.offset);
-    this.#calls.advise(address, end - start, Advice.populateRead);
   }
 
   unmap(): void {
@@ -95,17 +97,12 @@ export class Mapping {
   }
 }
 
-interface IdleMapping {
-  readonly key: string;
-  readonly mapping: Mapping;
-  readonly since: number;
-}
-
 /** The mappings of this process that are in use or kept, by what they map. */
 const mappings = new Map<string, Mapping>();
-/** The longest unused first. */
-let idle: IdleMapping[] = [];
-let idleTimer: NodeJS.Timeout | undefined;
+const unused = new Unused<Mapping>(MOST_UNUSED, UNUSED_MS, (mapping) => {
+  if (mappings.get(mapping.key) === mapping) mappings.delete(mapping.key);
+  mapping.unmap();
+});
 
 /**
  * The mapping that shows a slice: one that is there already, or a new one.
@@ -125,32 +122,29 @@ export function mappingOf(descriptor: SliceDescriptor): Mapping {
     throw error;
   }
   if (!mappings.has(key)) mappings.set(key, mapping);
-  if (mapping.inUse.size === 0) idle = idle.filter((entry) => entry.mapping !== mapping);
+  unused.remove(mapping);
   return mapping;
 }
 
 /** Takes `range` of a mapping out of use. */
-export function letGo(mapping: Mapping, descriptor: SliceDescriptor, range: ByteRange): void {
+export function letGo(mapping: Mapping, range: ByteRange): void {
   mapping.inUse.delete(range);
   if (mapping.inUse.size > 0) return;
-  const key = keyOf(descriptor);
-  if (mappings.get(key) !== mapping) {
+  if (mappings.get(mapping.key) !== mapping) {
     mapping.unmap();
     return;
   }
   for (const pages of mapping.written()) mapping.restore(pages);
-  idle.push({ key, mapping, since: performance.now() });
-  freeIdle(MOST_IDLE);
-  watchIdle();
+  unused.add(mapping);
 }
 
 /** Keeps a mapping for what lies over it now: nothing else will use it. */
-export function withdraw(mapping: Mapping, descriptor: SliceDescriptor): void {
-  const key = keyOf(descriptor);
-  if (mappings.get(key) === mapping) mappings.delete(key);
+export function withdraw(mapping: Mapping): void {
+  if (mappings.get(mapping.key) === mapping) mappings.delete(mapping.key);
 }
 
-function keyOf({ pid, fd, inode }: SliceDescriptor): string {
+/** What a descriptor's segment is known by here. */
+export function keyOf({ pid, fd, inode }: SliceDescriptor): string {
   return `${pid}:${fd}:${inode}`;
 }
 
@@ -162,28 +156,6 @@ function isSpoilt(mapping: Mapping, { offset, byteLength }: SliceDescriptor): bo
     if (used.start < wanted.end && wanted.start < used.end) return mapping.written(wanted).length > 0;
   }
   return false;
-}
-
-function freeIdle(count: number): void {
-  while (idle.length > count) unmapOldest();
-}
-
-function unmapOldest(): void {
-  const { key, mapping } = idle.shift() as IdleMapping;
-  if (mappings.get(key) === mapping) mappings.delete(key);
-  mapping.unmap();
-}
-
-function watchIdle(): void {
-  const oldest = idle[0];
-  if (oldest === undefined || idleTimer !== undefined) return;
-  const due = Math.max(0, oldest.since + IDLE_MS - performance.now());
-  idleTimer = setTimeout(() => {
-    idleTimer = undefined;
-    const before = performance.now() - IDLE_MS;
-    while (idle[0] !== undefined && idle[0].since <= before) unmapOldest();
-    watchIdle();
-  }, due).unref();
 }
 
 /**

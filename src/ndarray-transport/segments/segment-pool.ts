@@ -12,7 +12,7 @@ import { systemCalls } from "./system-calls.ts";
 export interface PoolLimits {
   /** Most bytes that are kept unused. Default: 512 MiB. */
   readonly idleBytes?: number;
-  /** How long memory is kept unused, in milliseconds. Default: 10 seconds. */
+  /** How long memory is kept unused, in milliseconds. Default: 30 seconds. */
   readonly idleMs?: number;
   /** How long memory that was abandoned can still be opened by others, in milliseconds. Default: a minute. */
   readonly abandonedMs?: number;
@@ -30,15 +30,16 @@ const FIRST_GENERATIONS = 2 ** 52;
  */
 export class SegmentSlice {
   readonly byteLength: number;
+  /** Where it begins in its segment. */
+  readonly offset: number;
   readonly #segment: Segment;
-  readonly #offset: number;
   readonly #released: (segment: Segment) => void;
   #holders = 1;
 
   /** The pool makes them; one holder to begin with. */
   constructor(segment: Segment, offset: number, byteLength: number, released: (segment: Segment) => void) {
     this.#segment = segment;
-    this.#offset = offset;
+    this.offset = offset;
     this.byteLength = byteLength;
     this.#released = released;
     segment.holders++;
@@ -46,7 +47,12 @@ export class SegmentSlice {
 
   /** Where the bytes are, for other processes of the host. */
   describe(): SliceDescriptor {
-    return this.#segment.describe(this.#offset, this.byteLength);
+    return this.#segment.describe(this.offset, this.byteLength);
+  }
+
+  /** Whether it lies in memory that was not used before. */
+  get isNew(): boolean {
+    return this.#segment.isNew;
   }
 
   /** One more holder. */
@@ -75,13 +81,19 @@ export class SegmentSlice {
    * slice for as long as anything lies over them.
    */
   buffer(): ArrayBuffer {
-    return this.#segment.buffer(this.#offset, this.byteLength);
+    return this.#segment.buffer(this.offset, this.byteLength);
   }
 
   /** Makes all bytes zero. Those of new memory are. */
   clear(): void {
-    if (!this.#segment.isNew) this.#segment.clear(this.#offset, this.byteLength);
+    if (!this.#segment.isNew) this.#segment.clear(this.offset, this.byteLength);
   }
+}
+
+/** So many bytes, `lead` bytes behind the beginning of a page. */
+interface Block {
+  readonly byteLength: number;
+  readonly lead: number;
 }
 
 interface IdleSegment {
@@ -100,7 +112,7 @@ export class SegmentPool {
   #timer: NodeJS.Timeout | undefined;
   #generation = Math.floor(Math.random() * FIRST_GENERATIONS);
 
-  constructor({ idleBytes = 512 << 20, idleMs = 10_000, abandonedMs = 60_000 }: PoolLimits = {}) {
+  constructor({ idleBytes = 512 << 20, idleMs = 30_000, abandonedMs = 60_000 }: PoolLimits = {}) {
     this.#idleLimit = idleBytes;
     this.#idleMs = idleMs;
     this.#abandonedMs = abandonedMs;
@@ -112,29 +124,29 @@ export class SegmentPool {
   }
 
   /**
-   * Copies blocks of bytes into shared memory, and gives a slice for each. Together they take one segment; each begins
-   * at a page of its own.
+   * Copies blocks of bytes into shared memory, and gives a slice for each. Together they take one segment. Each begins in
+   * a page of its own, as far behind the beginning of the page as it lies behind that of its memory: so what was
+   * contiguous can be mapped as one again.
    *
    * @throws SegmentError with reason `unavailable` or `noMemory`: take another way then
    */
   write(blocks: readonly Uint8Array[]): SegmentSlice[] {
-    const { segment, slices } = this.#take(blocks.map((block) => block.byteLength));
     const { pageSize } = systemCalls();
-    let offset = 0;
-    for (const block of blocks) {
-      segment.write(block, offset);
-      offset += roundUp(block.byteLength, pageSize);
-    }
+    const { segment, slices } = this.#take(
+      blocks.map(({ byteLength, byteOffset }) => ({ byteLength, lead: byteOffset % pageSize })),
+    );
+    for (const [index, block] of blocks.entries()) segment.write(block, (slices[index] as SegmentSlice).offset);
     return slices;
   }
 
   /**
    * Memory for others, or for the caller, to write into. What is in it is left from the use before.
    *
+   * @param lead how many bytes behind the beginning of some page it begins
    * @throws SegmentError with reason `unavailable` or `noMemory`
    */
-  allocate(byteLength: number): SegmentSlice {
-    return this.#take([byteLength]).slices[0] as SegmentSlice;
+  allocate(byteLength: number, lead = 0): SegmentSlice {
+    return this.#take([{ byteLength, lead: lead % systemCalls().pageSize }]).slices[0] as SegmentSlice;
   }
 
   /** Frees what is kept unused. */
@@ -142,15 +154,18 @@ export class SegmentPool {
     this.#freeIdle(0, 0);
   }
 
-  #take(byteLengths: readonly number[]): { segment: Segment; slices: SegmentSlice[] } {
+  #take(blocks: readonly Block[]): { segment: Segment; slices: SegmentSlice[] } {
     const { pageSize } = systemCalls();
-    const total = byteLengths.reduce((sum, byteLength) => sum + roundUp(byteLength, pageSize), 0);
+    const pagesOf = ({ byteLength, lead }: Block): number => roundUp(lead + byteLength, pageSize);
+    const total = blocks.reduce((sum, block) => sum + pagesOf(block), 0);
     const segment = this.#segmentFor(Math.max(total, pageSize));
     this.#busyBytes += segment.capacity;
     let offset = 0;
-    const slices = byteLengths.map((byteLength) => {
-      const slice = new SegmentSlice(segment, offset, byteLength, (released) => this.#keep(released));
-      offset += roundUp(byteLength, pageSize);
+    const slices = blocks.map((block) => {
+      const slice = new SegmentSlice(segment, offset + block.lead, block.byteLength, (released) =>
+        this.#keep(released),
+      );
+      offset += pagesOf(block);
       return slice;
     });
     return { segment, slices };

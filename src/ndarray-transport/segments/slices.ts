@@ -3,6 +3,7 @@
 import { whenCollected } from "./collection.ts";
 import { partOf, type SliceDescriptor } from "./descriptor.ts";
 import { immutable } from "./immutable.ts";
+import { type JoinedMapping, type JoinedPart, joinParts } from "./joined-mapping.ts";
 import { type ChangedBuffer, MappedSlice, takeChanges } from "./mapped-slice.ts";
 import { mappingOf } from "./mapping.ts";
 import { SegmentPool, type SegmentSlice } from "./segment-pool.ts";
@@ -12,6 +13,7 @@ export const segmentPool: SegmentPool = new SegmentPool();
 
 const owned = new WeakMap<ArrayBufferLike, SegmentSlice>();
 const received = new WeakMap<ArrayBufferLike, MappedSlice>();
+const joined = new WeakMap<ArrayBufferLike, JoinedMapping>();
 /** Those that have not been collected. */
 const mapped = new Set<MappedSlice>();
 
@@ -23,15 +25,22 @@ export interface SharedBytes {
   readonly buffer: ArrayBufferLike;
 }
 
+export interface SharedOptions {
+  /** Whether it is made zero, which takes time for memory that was used before. Default: true. */
+  readonly zero?: boolean;
+  /** How many bytes behind the beginning of some page it begins. Default: 0. */
+  readonly lead?: number;
+}
+
 /**
  * New memory of this process that others can map: an ordinary ArrayBuffer of zeros. Given back when it was collected
  * and everyone whom it was sent to has let go.
  *
  * @throws SegmentError with reason `unavailable` or `noMemory`
  */
-export function allocateShared(byteLength: number, { zero = true }: { readonly zero?: boolean } = {}): ArrayBuffer {
+export function allocateShared(byteLength: number, { zero = true, lead = 0 }: SharedOptions = {}): ArrayBuffer {
   if (byteLength === 0) return new ArrayBuffer(0);
-  const slice = segmentPool.allocate(byteLength);
+  const slice = segmentPool.allocate(byteLength, lead);
   let buffer: ArrayBuffer;
   try {
     if (zero) slice.clear();
@@ -41,7 +50,7 @@ export function allocateShared(byteLength: number, { zero = true }: { readonly z
     throw error;
   }
   owned.set(buffer, slice);
-  whenCollected(buffer, () => slice.release());
+  whenCollected(buffer, () => slice.release(), slice.isNew);
   return buffer;
 }
 
@@ -54,7 +63,7 @@ export function allocateShared(byteLength: number, { zero = true }: { readonly z
 export function allocatePooled(byteLength: number): ArrayBuffer {
   const slice = segmentPool.allocate(byteLength);
   const buffer = slice.buffer();
-  whenCollected(buffer, () => slice.release());
+  whenCollected(buffer, () => slice.release(), slice.isNew);
   return buffer;
 }
 
@@ -68,14 +77,50 @@ export function allocatePooled(byteLength: number): ArrayBuffer {
 export function mapSlice(descriptor: SliceDescriptor, unmapped: () => void = () => undefined): ArrayBuffer {
   const mapping = mappingOf(descriptor);
   const buffer = immutable(mapping.view(descriptor));
+  const { isNew } = mapping;
+  mapping.isNew = false;
   const slice = new MappedSlice(descriptor, mapping, buffer, unmapped);
   received.set(buffer, slice);
   mapped.add(slice);
-  whenCollected(buffer, () => {
+  const collected = (): void => {
     mapped.delete(slice);
     slice.collected();
-  });
+  };
+  whenCollected(buffer, collected, isNew);
   return buffer;
+}
+
+/**
+ * Received arrays, one after another, as one array, without a copy: where each lies in shared memory and continues, in
+ * its page, where the one before ended. `undefined` where that is not so.
+ *
+ * @throws SegmentError when they cannot be mapped once more
+ */
+export function joinMapped(views: readonly ArrayBufferView[]): ArrayBuffer | undefined {
+  const parts: JoinedPart[] = [];
+  for (const { buffer, byteOffset, byteLength } of views) {
+    if (byteLength === 0) continue;
+    const slice = received.get(buffer);
+    const source = slice?.describe();
+    // What was made independent of its sender has another owner: it is rare, and copied.
+    if (slice === undefined || source === undefined || source.slice !== undefined) return undefined;
+    parts.push({ slice, byteOffset, descriptor: partOf(source.descriptor, byteOffset, byteLength) });
+  }
+  const mapping = joinParts(parts);
+  if (mapping === undefined) return undefined;
+  const { isNew } = mapping;
+  const buffer = immutable(mapping.view());
+  joined.set(buffer, mapping);
+  whenCollected(buffer, () => mapping.collected(), isNew);
+  return buffer;
+}
+
+/** What a view of received memory is a part of, and where it begins there; any other memory is a part of itself. */
+export function receivedPart(view: ArrayBufferView): { readonly memory: object; readonly offset: number } {
+  const { buffer, byteOffset, byteLength } = view;
+  const part = joined.get(buffer)?.partAt(byteOffset, byteLength);
+  if (part !== undefined) return { memory: part.slice, offset: part.offset };
+  return { memory: received.get(buffer) ?? buffer, offset: byteOffset };
 }
 
 /**
@@ -86,19 +131,26 @@ export function sliceOf(view: ArrayBufferView): SharedBytes | undefined {
   const { buffer, byteOffset, byteLength } = view;
   const slice = owned.get(buffer);
   if (slice !== undefined) return { descriptor: partOf(slice.describe(), byteOffset, byteLength), slice, buffer };
+  const whole = joined.get(buffer);
+  if (whole !== undefined) {
+    const descriptor = whole.describe(byteOffset, byteLength);
+    return descriptor && { descriptor, buffer };
+  }
   const source = received.get(buffer)?.describe();
   if (source === undefined) return undefined;
   return { ...source, descriptor: partOf(source.descriptor, byteOffset, byteLength), buffer };
 }
 
 /**
- * Makes what was received independent of the sender's memory: the bytes are copied to memory of this process, which
- * takes their place, and the sender is told that his is not needed any more. Nothing happens to other memory.
+ * How what was received is made independent of the sender's memory: the bytes are copied to memory of this process, which
+ * takes their place, also in what was joined of them, and the sender is told that his is not needed any more. Nothing
+ * happens to other memory.
  *
- * @throws SegmentError with reason `noMemory`
+ * @returns does it, also after `buffer` was collected; throws SegmentError with reason `noMemory`
  */
-export function privatize(buffer: ArrayBufferLike): void {
-  received.get(buffer)?.makeOwn(segmentPool);
+export function privatizer(buffer: ArrayBufferLike): () => void {
+  const slice = received.get(buffer);
+  return () => slice?.makeOwn(segmentPool);
 }
 
 /** Whether `buffer` is shared memory of this process. */
