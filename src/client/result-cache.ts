@@ -5,10 +5,12 @@
 
 import type { ClientTask } from "./task.ts";
 
-/** How many results are kept. */
+/** How many results are kept, at most. */
 const RECORDS = 10_000;
 /** How many bytes of them, as they came over the wire. */
 const BYTES = 64 * 1024 * 1024;
+/** How much of that is left when the oldest have gone: many go at once. */
+const KEPT = 0.9;
 
 export class ResultCache {
   readonly #tasks = new Map<string, { readonly task: ClientTask; readonly bytes: number }>();
@@ -28,8 +30,10 @@ export class ResultCache {
     this.delete(task.id);
     this.#tasks.set(task.id, { task, bytes });
     this.#bytes += bytes;
+    // Not begun unless needed: the first entry of a Map is found behind all that were deleted before it.
+    if (this.#tasks.size <= RECORDS && this.#bytes <= BYTES) return;
     for (const taskId of this.#tasks.keys()) {
-      if (this.#tasks.size <= RECORDS && this.#bytes <= BYTES) break;
+      if (this.#tasks.size <= KEPT * RECORDS && this.#bytes <= KEPT * BYTES) break;
       this.delete(taskId);
     }
   }

@@ -11,9 +11,21 @@ const TASKS = 16_384;
 const BYTES = 32 * 1024 * 1024;
 const TASK_BYTES = 1024 * 1024;
 
+interface Kept {
+  readonly request: StoredRequest;
+  readonly bytes: number;
+}
+
 export class RequestStore {
-  readonly #requests = new Map<string, { readonly request: StoredRequest; readonly bytes: number }>();
+  readonly #requests = new Map<string, Kept>();
+  /** In the order in which they came, from `#oldest` on; what was deleted meanwhile is skipped. */
+  #queue: { readonly taskId: string; readonly kept: Kept }[] = [];
+  #oldest = 0;
   #bytes = 0;
+
+  get size(): number {
+    return this.#requests.size;
+  }
 
   get(taskId: string): StoredRequest | undefined {
     return this.#requests.get(taskId)?.request;
@@ -35,10 +47,7 @@ export class RequestStore {
         this.#set(taskId, { message: { ...kept, taskIds: [taskId], engineIds }, buffers }, bytes);
       });
     }
-    for (const taskId of this.#requests.keys()) {
-      if (this.#requests.size <= TASKS && this.#bytes <= BYTES) break;
-      this.delete(taskId);
-    }
+    this.#cull();
   }
 
   delete(taskId: string): void {
@@ -48,8 +57,21 @@ export class RequestStore {
 
   #set(taskId: string, request: StoredRequest, bytes: number): void {
     this.delete(taskId);
-    this.#requests.set(taskId, { request, bytes });
+    const kept: Kept = { request, bytes };
+    this.#requests.set(taskId, kept);
+    this.#queue.push({ taskId, kept });
     this.#bytes += bytes;
+  }
+
+  #cull(): void {
+    while (this.#requests.size > TASKS || this.#bytes > BYTES) {
+      const oldest = this.#queue[this.#oldest++];
+      if (oldest === undefined) break;
+      if (this.#requests.get(oldest.taskId) === oldest.kept) this.delete(oldest.taskId);
+    }
+    if (this.#queue.length < 2 * this.#requests.size + 1024) return;
+    this.#queue = this.#queue.slice(this.#oldest).filter(({ taskId, kept }) => this.#requests.get(taskId) === kept);
+    this.#oldest = 0;
   }
 }
 
