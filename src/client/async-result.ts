@@ -168,7 +168,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     // biome-ignore lint/suspicious/noExplicitAny: as the language types it
     onRejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
-    return this.get().then(onFulfilled, onRejected);
+    return this.#whole().then(onFulfilled, onRejected);
   }
 
   /** As on a promise. */
@@ -238,6 +238,20 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     if (this.ready) throw new Error("the result is there already: nothing is left to abort");
     this.growth?.stop();
     await this.#session.abort(this.tasks, options);
+  }
+
+  /** What {@link get} gives without options; of a single task without further ado, since there are many of those. */
+  #whole(): Promise<T> {
+    const [task] = this.tasks;
+    if (this.assembly !== bareValue || this.#returnExceptions || task === undefined) return this.get();
+    this.#value ??= new Promise((resolve, reject) => {
+      task.whenSettled(() => {
+        if (this.#owner) this.#session.forget(this.tasks);
+        if (task.error === undefined) resolve(task.value as T);
+        else reject(task.error);
+      });
+    });
+    return this.#value;
   }
 
   #resultOf(task: ClientTask): AsyncResult<unknown> {

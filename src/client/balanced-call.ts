@@ -1,5 +1,6 @@
 /** Sends load-balanced tasks and makes their results. */
 
+import type { Packed } from "../channel/data/packing.ts";
 import type { BalancedRequest } from "../protocol/balancing.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Assembly } from "./assembly.ts";
@@ -13,6 +14,8 @@ import type { Session } from "./session.ts";
 import type { Submission } from "./submission.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
+
+const NOTHING: Packed = { carrier: {}, inline: [] };
 
 /** Who sends, and how. */
 export interface BalancedSender {
@@ -67,25 +70,24 @@ export function submitBalanced(
   { session, flags, sent }: BalancedSender,
   call: EncodedCall,
   request: BalancedRequest,
-  { packer = session.plane.packer(), onSent }: Pick<Submission, "packer" | "onSent"> = {},
+  { packer, onSent }: Pick<Submission, "packer" | "onSent"> = {},
 ): ClientTask {
   const { label } = flags;
-  const { operation, head: payload } = call;
-  const { carrier, inline } = packer.pack(call);
+  const { operation, head: payload, buffers } = call;
+  const { carrier, inline } = buffers.length === 0 ? NOTHING : (packer ?? session.plane.packer()).pack(call);
   const task = session.newTask(label);
   sent.add(task.id);
   session.kept.hold(call.handles, [task]);
-  const { metadata } = task;
-  metadata.submitted = new Date();
-  const submitted = metadata.submitted.getTime();
+  const submitted = Date.now();
+  task.submitted(submitted);
   session.post(
     task,
     { type: "submitBalanced", taskId: task.id, operation, submitted, label, request, payload, ...carrier },
     inline,
     onSent,
   );
-  if (request.after !== undefined) metadata.after = request.after.taskIds;
-  if (request.follow !== undefined) metadata.follow = request.follow.taskIds;
+  if (request.after !== undefined) task.metadata.after = request.after.taskIds;
+  if (request.follow !== undefined) task.metadata.follow = request.follow.taskIds;
   return task;
 }
 
@@ -99,7 +101,11 @@ export function requestFor(
   const kind = label ?? kindOf(call);
   const isPlain = priority === 0 && targets === "all" && !after && !follow && !retries && !resources;
   const near = handles.size === 0 ? undefined : [...new Set([...handles].map(({ value }) => value.engineId))];
-  if (isPlain && timeout === undefined && near === undefined) return { kind, units };
+  // One object for the calls of one function, so that they are sent together.
+  if (isPlain && timeout === undefined && near === undefined) {
+    if (plain.kind !== kind || plain.units !== units) plain = { kind, units };
+    return plain;
+  }
   return {
     kind,
     units,
@@ -113,6 +119,9 @@ export function requestFor(
     retries,
   };
 }
+
+/** The last request that asked for nothing special. */
+let plain: BalancedRequest = { kind: "", units: 0 };
 
 const kinds = new WeakMap<object, string>();
 let nextKind = 0;

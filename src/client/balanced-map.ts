@@ -139,7 +139,7 @@ class Feeder {
   #settled(task: ClientTask, units: number): void {
     this.#underWay--;
     if (task.duration !== undefined) this.#sizes.note(units, task.duration);
-    const isOver = task.metadata.status === "aborted" || this.#sender.session.link.ended !== undefined;
+    const isOver = task.status === "aborted" || this.#sender.session.link.ended !== undefined;
     if (isOver) this.#stop();
     else this.#feed(false);
   }

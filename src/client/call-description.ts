@@ -18,7 +18,9 @@ export class CallDescription {
   protected readonly assembly: Assembly<unknown>;
   /** Where tasks are added while the call runs. */
   protected readonly growth: Growth | undefined;
-  #pending: number;
+  /** The only task that there will be. */
+  readonly #single: ClientTask | undefined;
+  #pending = 0;
   #settled: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
@@ -26,12 +28,15 @@ export class CallDescription {
     this.tasks = tasks;
     this.assembly = assembly;
     this.growth = growth;
+    const isGrowing = growth !== undefined && !growth.isComplete;
+    this.#single = tasks.length === 1 && !isGrowing ? tasks[0] : undefined;
+    if (this.#single !== undefined) return;
     this.#pending = tasks.length;
     const oneSettled = (): void => {
       if (--this.#pending === 0) this.#onSettled?.();
     };
     for (const task of tasks) task.whenSettled(oneSettled);
-    if (growth === undefined || growth.isComplete) return;
+    if (!isGrowing) return;
     // Not ready before it is known that there will be no more.
     this.#pending++;
     growth.onTask((task) => {
@@ -43,7 +48,7 @@ export class CallDescription {
 
   /** Whether every task has ended, well or not. */
   get ready(): boolean {
-    return this.#pending === 0;
+    return this.#single?.settled ?? this.#pending === 0;
   }
 
   /** One id for each task, in target order. */
@@ -144,9 +149,10 @@ export class CallDescription {
   /** Resolves once every task has ended. @throws TimeoutError, or the reason of the signal. */
   protected async untilSettled(wait: Wait): Promise<void> {
     checkWait(wait);
-    if (this.#pending === 0) return;
+    if (this.ready) return;
     this.#settled ??= new Promise((resolve) => {
-      this.#onSettled = resolve;
+      if (this.#single === undefined) this.#onSettled = resolve;
+      else this.#single.whenSettled(() => resolve());
     });
     await within(this.#settled, wait, this.describeWait());
   }

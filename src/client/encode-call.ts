@@ -1,6 +1,7 @@
 /** From a call to what is sent for it. */
 
 import { SerializationError } from "../errors.ts";
+import { isBare, travelsAlike } from "../functions/capture.ts";
 import { type RegisteredType, registeredTypes, TypeDefinitions } from "../ndarray-transport/registry.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { CallValue, Operation } from "../protocol/calls.ts";
@@ -16,9 +17,36 @@ export interface EncodedCall extends Serialized {
 
 const CALL = "call";
 
+/** What the calls of a function have in common, as it is sent. */
+interface Beginning {
+  readonly name: string;
+  readonly head: Uint8Array;
+}
+
+const NO_HANDLES: ReadonlySet<KeptHandle> = new Set();
+const beginnings = new WeakMap<object, Beginning>();
+
+/** A call of a function that always travels alike, with plain arguments: only these are taken apart. */
+function encodeAlike(call: CallValue & { operation: "apply" }, serializer: Serializer): EncodedCall | undefined {
+  const { operation, fn, args, keep } = call;
+  if (typeof fn !== "function" || keep === true) return undefined;
+  let beginning = beginnings.get(fn);
+  if (beginning === undefined || beginning.name !== fn.name || !isBare(fn as never)) {
+    if (!travelsAlike(fn)) return undefined;
+    const { head, buffers } = serializer.serialize({ operation, fn }, CALL);
+    if (buffers.length > 0 || serializer.prepare(head) !== undefined) return undefined;
+    beginning = { name: (fn as { name: string }).name, head };
+    beginnings.set(fn, beginning);
+  }
+  const serialized = serializer.serializePair(beginning.head, args);
+  return serialized && { operation, head: serialized.head, buffers: serialized.buffers, handles: NO_HANDLES };
+}
+
 /** @throws SerializationError when a parameter cannot be sent; its path begins with the parameter's name: `args[0]`. */
 export function encodeCall(call: CallValue, serializer: Serializer): EncodedCall {
   const types = typesToSend(serializer);
+  const alike = call.operation === "apply" && types.length === 0 ? encodeAlike(call, serializer) : undefined;
+  if (alike !== undefined) return alike;
   // The types first: they are read before the values that need them.
   const { operation, ...parameters } = call;
   const sent = types.length === 0 ? call : { operation, types: new TypeDefinitions(types), ...parameters };

@@ -101,13 +101,8 @@ export class ResultReader {
   }
 
   #finish(task: ClientTask, { engineId, engineUuid, outcome }: Result, buffers: readonly Uint8Array[]): void {
-    const { metadata } = task;
-    metadata.engineId = engineId;
-    metadata.engineUuid = engineUuid;
-    task.duration = outcome.duration;
-    metadata.device = this.#tasks.device(engineId);
-    if (outcome.started !== undefined) metadata.started = new Date(outcome.started);
-    if (outcome.completed !== undefined) metadata.completed = new Date(outcome.completed);
+    const { started, completed, duration } = outcome;
+    task.ran({ engineId, engineUuid, device: this.#tasks.device(engineId), started, completed, duration });
     if (outcome.status !== "ok" || outcome.payload === undefined) {
       const place = { engineId, engineUuid, messageId: task.id };
       const error = outcome.error ?? { kind: "unknown", name: "Error", message: "the task failed without an error" };
@@ -115,7 +110,8 @@ export class ResultReader {
       this.#tasks.keep(task, 0);
       return;
     }
-    const byteLength = buffers.reduce((sum, buffer) => sum + buffer.byteLength, outcome.payload.byteLength);
+    let { byteLength } = outcome.payload;
+    for (const buffer of buffers) byteLength += buffer.byteLength;
     try {
       task.resolve(this.#serializer.deserialize(outcome.payload, buffers));
       this.#tasks.keep(task, byteLength);

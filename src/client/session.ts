@@ -128,11 +128,11 @@ export class Session {
   /** Sends one task to each of the engines; the call itself is sent once. */
   submit(submission: Submission): ClientTask[] {
     const { call, operation, packer = this.plane.packer(), engineIds, label, onSent, sent } = submission;
-    const submitted = new Date();
+    const submitted = Date.now();
     const isExecute = operation === "execute";
     const tasks = engineIds.map((engineId) => {
       const task = new ClientTask(this.#newTaskId(), engineId, { label, isExecute });
-      task.metadata.submitted = submitted;
+      task.submitted(submitted);
       sent?.add(task.id);
       return task;
     });
@@ -143,7 +143,7 @@ export class Session {
     }
     for (const task of tasks) this.#track(task);
     const taskIds = tasks.map((task) => task.id);
-    const order = { type: "submit", taskIds, engineIds, operation, submitted: submitted.getTime(), label } as const;
+    const order = { type: "submit", taskIds, engineIds, operation, submitted, label } as const;
     this.#sends.add(
       call,
       (encoded) => {
@@ -199,7 +199,7 @@ export class Session {
   resubmit(taskIds: readonly string[]): ClientTask[] {
     const tasks = taskIds.map(() => new ClientTask(this.#newTaskId(), -1));
     for (const task of tasks) {
-      task.metadata.submitted = new Date();
+      task.submitted(Date.now());
       this.#track(task);
     }
     const newIds = tasks.map(({ id }) => id);
@@ -243,7 +243,7 @@ export class Session {
   }
 
   #track(task: ClientTask): void {
-    publishSubmit(task.metadata);
+    publishSubmit(task);
     this.#outstanding.set(task.id, task);
     this.link.hold();
     this.sent.add(task.id);

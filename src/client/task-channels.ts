@@ -7,13 +7,15 @@
 import { channel } from "node:diagnostics_channel";
 import type { Metadata } from "./metadata.ts";
 
+type Described = { readonly metadata: Metadata };
+
 const submitChannel = channel("ndparallel:task:submit");
 const settleChannel = channel("ndparallel:task:settle");
 
-export function publishSubmit(metadata: Metadata): void {
-  if (submitChannel.hasSubscribers) submitChannel.publish(metadata);
+export function publishSubmit(task: Described): void {
+  if (submitChannel.hasSubscribers) submitChannel.publish(task.metadata);
 }
 
-export function publishSettle(metadata: Metadata): void {
-  if (settleChannel.hasSubscribers) settleChannel.publish(metadata);
+export function publishSettle(task: Described): void {
+  if (settleChannel.hasSubscribers) settleChannel.publish(task.metadata);
 }

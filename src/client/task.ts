@@ -1,5 +1,6 @@
 /** One task as its client sees it: pending, then settled with a value or an error. */
 
+import type { DeviceInfo } from "../protocol/devices.ts";
 import { type DisplayedOutput, type Metadata, newMetadata } from "./metadata.ts";
 import { publishSettle } from "./task-channels.ts";
 
@@ -11,22 +12,44 @@ export interface OutputChunk {
   readonly messageId: string;
 }
 
+function dateOf(time: number | undefined): Date | undefined {
+  return time === undefined ? undefined : new Date(time);
+}
+
 /** How far an abort goes. */
 export interface AbortOptions {
   /** Interrupt tasks that run, too. */
   readonly running?: boolean | undefined;
 }
 
+/** Where and when a task ran, in milliseconds since the epoch. */
+export interface Run {
+  readonly engineId: number;
+  readonly engineUuid: string;
+  readonly device: DeviceInfo | undefined;
+  readonly started: number | undefined;
+  readonly completed: number | undefined;
+  readonly duration: number | undefined;
+}
+
+type Listener = (task: ClientTask) => void;
+
 export class ClientTask {
-  readonly metadata: Metadata;
+  readonly id: string;
   /** Whether the value of this task is also to be recorded as `executeResult`. */
   readonly isExecute: boolean;
   settled = false;
+  status: "ok" | "error" | "aborted" | undefined;
   error: Error | undefined;
   value: unknown;
-  /** How long the task kept its engine, in milliseconds, once it has ended. */
-  duration: number | undefined;
-  #onSettled: ((task: ClientTask) => void)[] | undefined = [];
+  /** Made when somebody asks for it; few do, and there are many tasks. */
+  #metadata: Metadata | undefined;
+  readonly #label: string | undefined;
+  readonly #engineId: number;
+  #run: Run | undefined;
+  #submitted: number | undefined;
+  #received: number | undefined;
+  #onSettled: Listener | Listener[] | undefined;
   #onOutput: Set<(chunk: OutputChunk) => void> | undefined;
 
   constructor(
@@ -34,33 +57,53 @@ export class ClientTask {
     engineId: number,
     options: { readonly label?: string | undefined; readonly isExecute?: boolean } = {},
   ) {
-    this.metadata = newMetadata(taskId, engineId, options.label);
+    this.id = taskId;
+    this.#engineId = engineId;
+    this.#label = options.label;
     this.isExecute = options.isExecute ?? false;
   }
 
-  get id(): string {
-    return this.metadata.msgId;
+  get metadata(): Metadata {
+    if (this.#metadata === undefined) {
+      this.#metadata = newMetadata(this.id, this.#engineId, this.#label);
+      this.#describe(this.#metadata);
+    }
+    return this.#metadata;
+  }
+
+  /** How long the task kept its engine, in milliseconds, once it has ended. */
+  get duration(): number | undefined {
+    return this.#run?.duration;
+  }
+
+  /** The task is sent, at this time in milliseconds since the epoch. */
+  submitted(time: number): void {
+    this.#submitted = time;
+    if (this.#metadata !== undefined) this.#describe(this.#metadata);
+  }
+
+  /** The task has run. */
+  ran(run: Run): void {
+    this.#run = run;
   }
 
   resolve(value: unknown): void {
     if (this.settled) return;
     this.value = value;
-    this.metadata.status = "ok";
-    if (this.isExecute) this.metadata.executeResult = value;
-    this.#settle();
+    this.#settle("ok");
   }
 
   reject(error: Error, status: "error" | "aborted" = "error"): void {
     if (this.settled) return;
     this.error = error;
-    this.metadata.status = status;
-    this.metadata.error = error;
-    this.#settle();
+    this.#settle(status);
   }
 
   /** Calls `listener` once the task has settled; at once if it has. */
-  whenSettled(listener: (task: ClientTask) => void): void {
-    if (this.#onSettled === undefined) listener(this);
+  whenSettled(listener: Listener): void {
+    if (this.settled) listener(this);
+    else if (this.#onSettled === undefined) this.#onSettled = listener;
+    else if (typeof this.#onSettled === "function") this.#onSettled = [this.#onSettled, listener];
     else this.#onSettled.push(listener);
   }
 
@@ -84,12 +127,31 @@ export class ClientTask {
     return () => this.#onOutput?.delete(listener);
   }
 
-  #settle(): void {
+  #settle(status: "ok" | "error" | "aborted"): void {
     this.settled = true;
-    this.metadata.received = new Date();
-    publishSettle(this.metadata);
+    this.status = status;
+    this.#received = Date.now();
+    if (this.#metadata !== undefined) this.#describe(this.#metadata);
+    publishSettle(this);
     const listeners = this.#onSettled;
     this.#onSettled = undefined;
-    if (listeners !== undefined) for (const listener of listeners) listener(this);
+    if (typeof listeners === "function") listeners(this);
+    else if (listeners !== undefined) for (const listener of listeners) listener(this);
+  }
+
+  /** Writes down what is known. */
+  #describe(metadata: Metadata): void {
+    metadata.submitted = dateOf(this.#submitted);
+    metadata.received = dateOf(this.#received);
+    metadata.status = this.status;
+    metadata.error = this.error;
+    if (this.isExecute) metadata.executeResult = this.value;
+    if (this.#run === undefined) return;
+    const { engineId, engineUuid, device, started, completed } = this.#run;
+    metadata.engineId = engineId;
+    metadata.engineUuid = engineUuid;
+    metadata.device = device;
+    metadata.started = dateOf(started);
+    metadata.completed = dateOf(completed);
   }
 }

@@ -14,8 +14,9 @@ export interface Submitter {
 }
 
 export interface PendingTask extends CarriesBuffers {
-  /** Who hears of the task: its submitter, and every client that asked for it since. */
-  readonly interested: Set<Submitter>;
+  readonly submitter: Submitter;
+  /** Other clients that have asked for the task since. */
+  askers: Set<Submitter> | undefined;
   engineUuid: string;
   /** What the engine needs, with the buffers that it fetches; let go once it has been sent, unless it may have to be sent again. */
   payload: Uint8Array | undefined;
@@ -24,11 +25,13 @@ export interface PendingTask extends CarriesBuffers {
   /** See `Task.free`. */
   readonly isFree: boolean;
   /** Called when it has ended. */
-  readonly onEnded: (() => void)[];
+  onEnded: (() => void)[] | undefined;
   /** What an engine has answered, until the scheduler says whether that is the end. */
   outcome: Outcome | undefined;
   outcomeBuffers: readonly Uint8Array[];
 }
+
+export const NO_BUFFERS: readonly Uint8Array[] = [];
 
 export function newTask(
   { payload, places }: CarriesBuffers & { readonly payload: Uint8Array },
@@ -38,16 +41,17 @@ export function newTask(
 ): PendingTask {
   const isBalanced = engineUuid === undefined;
   return {
-    interested: new Set([submitter]),
+    submitter,
+    askers: undefined,
     engineUuid: engineUuid ?? "",
     payload,
     places,
     buffers,
     isBalanced,
     isFree: isBalanced || submitter.isNested,
-    onEnded: [],
+    onEnded: undefined,
     outcome: undefined,
-    outcomeBuffers: [],
+    outcomeBuffers: NO_BUFFERS,
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Outcome } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
+import { keptCopy } from "./kept-bytes.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** What one task may write to each stream and have it kept here, in characters. */
@@ -31,7 +32,7 @@ export function appendShown(
 }
 
 export function end(record: TaskRecord, outcome: Outcome, buffers: readonly Uint8Array[]): void {
-  const payload = outcome.payload === undefined ? undefined : new Uint8Array(outcome.payload);
+  const payload = outcome.payload && keptCopy(outcome.payload);
   record.outcome = { ...outcome, payload };
   record.buffers = buffers;
   record.received = Date.now();
@@ -39,14 +40,17 @@ export function end(record: TaskRecord, outcome: Outcome, buffers: readonly Uint
 
 /** Bytes of results and output. */
 export function bytesOf(record: TaskRecord): number {
-  const output = record.stdout.length + record.stderr.length + shownBytes(record);
-  const payload = record.outcome?.payload?.byteLength ?? 0;
-  const elsewhere = record.outcome?.places?.reduce((sum, place) => sum + (place?.byteLength ?? 0), 0) ?? 0;
-  return record.buffers.reduce((sum, buffer) => sum + buffer.byteLength, output + payload + elsewhere);
+  let bytes = record.stdout.length + record.stderr.length + shownBytes(record);
+  bytes += record.outcome?.payload?.byteLength ?? 0;
+  for (const place of record.outcome?.places ?? []) bytes += place?.byteLength ?? 0;
+  for (const { byteLength } of record.buffers) bytes += byteLength;
+  return bytes;
 }
 
-function shownBytes({ published, displayed = [] }: TaskRecord): number {
-  return displayed.reduce((sum, value) => sum + valueBytes(value), valueBytes(published));
+function shownBytes({ published, displayed }: TaskRecord): number {
+  let bytes = valueBytes(published);
+  for (const value of displayed ?? []) bytes += valueBytes(value);
+  return bytes;
 }
 
 function valueBytes(value: StoredValue | undefined): number {

@@ -2,8 +2,8 @@
  * What tasks were sent with, for running them again: limited by tasks and by bytes, the oldest go first.
  */
 
-import type { CarriesBuffers } from "../protocol/data-messages.ts";
 import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
+import { keptCopy } from "./kept-bytes.ts";
 import type { StoredRequest } from "./task-record.ts";
 
 /** How many tasks, and bytes, are kept; a task with more is not kept at all. */
@@ -11,15 +11,15 @@ const TASKS = 16_384;
 const BYTES = 32 * 1024 * 1024;
 const TASK_BYTES = 1024 * 1024;
 
-interface Kept {
-  readonly request: StoredRequest;
+interface Kept extends StoredRequest {
+  readonly taskId: string;
   readonly bytes: number;
 }
 
 export class RequestStore {
   readonly #requests = new Map<string, Kept>();
   /** In the order in which they came, from `#oldest` on; what was deleted meanwhile is skipped. */
-  #queue: { readonly taskId: string; readonly kept: Kept }[] = [];
+  #queue: Kept[] = [];
   #oldest = 0;
   #bytes = 0;
 
@@ -28,26 +28,30 @@ export class RequestStore {
   }
 
   get(taskId: string): StoredRequest | undefined {
-    return this.#requests.get(taskId)?.request;
+    return this.#requests.get(taskId);
   }
 
-  /** Keeps what a submission of one or several tasks asks. */
-  add(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
-    const total = buffers.reduce((sum, { byteLength }) => sum + byteLength, message.payload.byteLength);
-    // Large arrays are with their owner, who may let them go once the task has them.
-    if (total > TASK_BYTES || isElsewhere(message)) return;
-    // A copy, because the payload lies in the packet it came with.
-    const kept = { ...message, payload: new Uint8Array(message.payload) };
+  /** Keeps what a submission of one or several tasks asks. The message that is kept: its payload is a copy. */
+  add<M extends Submit | SubmitBalanced>(message: M, buffers: readonly Uint8Array[]): M {
+    // Large arrays stay with their owner, who may change them once the task has ended.
+    if (message.places !== undefined) return message;
+    let total = message.payload.byteLength;
+    for (const { byteLength } of buffers) total += byteLength;
+    if (total > TASK_BYTES) return message;
+    const kept: M = { ...message, payload: keptCopy(message.payload) };
     if (kept.type === "submitBalanced") {
-      this.#set(kept.taskId, { message: kept, buffers }, total);
+      this.#set(kept.taskId, kept, buffers, total);
+    } else if (kept.taskIds.length === 1) {
+      this.#set(kept.taskIds[0] as string, kept, buffers, total);
     } else {
       const bytes = total / kept.taskIds.length;
       kept.taskIds.forEach((taskId, index) => {
         const engineIds = [kept.engineIds[index] as number];
-        this.#set(taskId, { message: { ...kept, taskIds: [taskId], engineIds }, buffers }, bytes);
+        this.#set(taskId, { ...kept, taskIds: [taskId], engineIds }, buffers, bytes);
       });
     }
     this.#cull();
+    return kept;
   }
 
   delete(taskId: string): void {
@@ -55,11 +59,11 @@ export class RequestStore {
     this.#requests.delete(taskId);
   }
 
-  #set(taskId: string, request: StoredRequest, bytes: number): void {
-    this.delete(taskId);
-    const kept: Kept = { request, bytes };
+  #set(taskId: string, message: Submit | SubmitBalanced, buffers: readonly Uint8Array[], bytes: number): void {
+    if (this.#requests.has(taskId)) this.delete(taskId);
+    const kept: Kept = { taskId, message, buffers, bytes };
     this.#requests.set(taskId, kept);
-    this.#queue.push({ taskId, kept });
+    this.#queue.push(kept);
     this.#bytes += bytes;
   }
 
@@ -67,14 +71,10 @@ export class RequestStore {
     while (this.#requests.size > TASKS || this.#bytes > BYTES) {
       const oldest = this.#queue[this.#oldest++];
       if (oldest === undefined) break;
-      if (this.#requests.get(oldest.taskId) === oldest.kept) this.delete(oldest.taskId);
+      if (this.#requests.get(oldest.taskId) === oldest) this.delete(oldest.taskId);
     }
     if (this.#queue.length < 2 * this.#requests.size + 1024) return;
-    this.#queue = this.#queue.slice(this.#oldest).filter(({ taskId, kept }) => this.#requests.get(taskId) === kept);
+    this.#queue = this.#queue.slice(this.#oldest).filter((kept) => this.#requests.get(kept.taskId) === kept);
     this.#oldest = 0;
   }
-}
-
-function isElsewhere({ places }: CarriesBuffers): boolean {
-  return places?.some((place) => place !== null) ?? false;
 }

@@ -11,16 +11,15 @@ import type {
   Result,
   Submit,
   SubmitBalanced,
+  Task,
   WaitingTasks,
 } from "../protocol/messages.ts";
+import { Alarm } from "./alarm.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
-import { abortedOutcome, failureError, newTask, type PendingTask, type Submitter } from "./pending-task.ts";
+import { abortedOutcome, failureError, NO_BUFFERS, newTask, type PendingTask, type Submitter } from "./pending-task.ts";
 import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts";
 import type { TaskDatabase } from "./task-database.ts";
-
-/** Timers of Node run no longer than this, in milliseconds. */
-const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 export interface TaskRouterOptions extends SchedulerOptions {
   /** Who needs which large buffers. */
@@ -33,9 +32,7 @@ export class TaskRouter {
   readonly #database: TaskDatabase;
   readonly #ledger: BufferLedger;
   readonly #pending = new Map<string, PendingTask>();
-
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
+  readonly #alarm = new Alarm(() => this.#step({ type: "tick" }));
 
   constructor(registry: EngineRegistry, database: TaskDatabase, { ledger, ...options }: TaskRouterOptions) {
     this.#scheduler = new Scheduler(options);
@@ -67,7 +64,7 @@ export class TaskRouter {
         stdout: "",
         stderr: "",
         outcome: undefined,
-        buffers: [],
+        buffers: NO_BUFFERS,
       });
       this.#step({ type: "submit", taskId, engineId });
     });
@@ -91,7 +88,7 @@ export class TaskRouter {
       stdout: "",
       stderr: "",
       outcome: undefined,
-      buffers: [],
+      buffers: NO_BUFFERS,
     });
     const request = submitter.isNested ? { ...message.request, nested: true } : message.request;
     this.#step({ type: "submitBalanced", taskId, request });
@@ -159,7 +156,7 @@ export class TaskRouter {
    */
   async sendResult(taskId: string, client: Submitter): Promise<"sent" | "pending" | "unknown"> {
     const task = this.#pending.get(taskId);
-    if (task?.interested.has(client)) return "pending";
+    if (task?.submitter === client || task?.askers?.has(client)) return "pending";
     const record = task === undefined ? await this.#database.fetch(taskId) : this.#database.get(taskId);
     if (record === undefined) return "unknown";
     for (const stream of ["stdout", "stderr"] as const) {
@@ -173,7 +170,8 @@ export class TaskRouter {
       client.connection.send({ type: "published", taskId, payload }, buffers);
     }
     if (task !== undefined) {
-      task.interested.add(client);
+      task.askers ??= new Set();
+      task.askers.add(client);
       return "pending";
     }
     const { engineId, engineUuid, outcome, buffers } = record;
@@ -198,23 +196,17 @@ export class TaskRouter {
   /** Resolves when none of the tasks is on its way any more. */
   async ended(taskIds: readonly string[]): Promise<void> {
     const tasks = taskIds.flatMap((taskId) => this.#pending.get(taskId) ?? []);
-    await Promise.all(tasks.map(({ onEnded }) => new Promise<void>((resolve) => onEnded.push(resolve))));
+    const end = (task: PendingTask): Promise<void> =>
+      new Promise((resolve) => {
+        task.onEnded ??= [];
+        task.onEnded.push(resolve);
+      });
+    await Promise.all(tasks.map(end));
   }
 
   #step(event: SchedulerEvent): void {
-    const now = performance.now();
-    for (const instruction of this.#scheduler.handle(event, now)) this.#carryOut(instruction);
-    const { wakeAt } = this.#scheduler;
-    if (wakeAt >= this.#timerAt) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = wakeAt;
-    this.#timer = setTimeout(
-      () => {
-        this.#timerAt = Number.POSITIVE_INFINITY;
-        this.#step({ type: "tick" });
-      },
-      Math.min(Math.max(1, Math.ceil(wakeAt - now)), LONGEST_TIMER_MS),
-    );
+    for (const instruction of this.#scheduler.handle(event, this.#alarm.now)) this.#carryOut(instruction);
+    this.#alarm.set(this.#scheduler.wakeAt);
   }
 
   #carryOut(instruction: Instruction): void {
@@ -258,9 +250,11 @@ export class TaskRouter {
     const engine = this.#registry.engine(engineId);
     if (task?.payload === undefined || engine === undefined) return;
     const { payload, places, isFree, buffers } = task;
-    const more = { ...(isFree ? { free: true } : {}), ...(places === undefined ? {} : { places }) };
-    this.#ledger.deliver(engine.uuid, task);
-    engine.connection.send({ type: "task", taskId, payload, ...more }, buffers);
+    const free = isFree || undefined;
+    if (places !== undefined) this.#ledger.deliver(engine.uuid, task);
+    const order: Task =
+      places === undefined ? { type: "task", taskId, payload, free } : { type: "task", taskId, payload, free, places };
+    engine.connection.send(order, buffers);
     task.engineUuid = engine.uuid;
     this.#database.assign(taskId, engineId, engine.uuid);
     if (!task.isBalanced) this.#letGo(task);
@@ -280,15 +274,19 @@ export class TaskRouter {
     const message = { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome } as const;
     this.#tell(taskId, message, buffers, outcome);
     this.#pending.delete(taskId);
-    for (const listener of task.onEnded) listener();
+    for (const listener of task.onEnded ?? []) listener();
     this.#ledger.hold(outcome);
     this.#database.finish(taskId, outcome, buffers);
   }
 
   #tell(taskId: string, message: Message, buffers: readonly Uint8Array[] = [], carrier: CarriesBuffers = {}): void {
-    for (const { uuid, connection } of this.#pending.get(taskId)?.interested ?? []) {
-      this.#ledger.deliver(uuid, carrier);
+    const task = this.#pending.get(taskId);
+    if (task === undefined) return;
+    const tell = ({ uuid, connection }: Submitter): void => {
+      if (carrier.places !== undefined) this.#ledger.deliver(uuid, carrier);
       connection.send(message, buffers);
-    }
+    };
+    tell(task.submitter);
+    for (const client of task.askers ?? []) tell(client);
   }
 }

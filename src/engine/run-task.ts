@@ -8,6 +8,7 @@ import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
 import type { KeptResult, KeptValues } from "./kept-values.ts";
+import { KnownCalls } from "./known-calls.ts";
 import type { Operations } from "./operations.ts";
 import { doWork } from "./run-with-tensors.ts";
 
@@ -33,6 +34,7 @@ interface Start {
 }
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
+const knownCalls = new KnownCalls();
 
 /** What runs tasks. */
 export interface TaskRunner {
@@ -96,7 +98,10 @@ function perform(call: CallValue, { operations }: TaskRunner, watch: TaskWatch):
 
 function readCall({ payload, buffers }: TaskInput, serializer: Serializer, watch: TaskWatch): CallValue {
   try {
-    return serializer.deserialize(payload, buffers, watch.reading(isPush)) as CallValue;
+    const pair = serializer.deserializePair(payload);
+    if (pair === undefined) return serializer.deserialize(payload, buffers, watch.reading(isPush)) as CallValue;
+    const call = knownCalls.get(pair.first, () => serializer.deserialize(pair.first, NO_BUFFERS));
+    return { ...call, args: pair.rest } as CallValue;
   } catch (error) {
     // An expression that was sent by reference is evaluated while the call is read: its error is the task's.
     throw (error as Error).cause ?? error;

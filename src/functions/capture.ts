@@ -22,7 +22,7 @@ import { readProperties } from "./properties.ts";
 import { nameOf, refuse, refuseVariable } from "./refusals.ts";
 import { moduleOf } from "./scripts.ts";
 import { isSame, type ModuleMode, type StandIn, standInOf } from "./stand-ins.ts";
-import { lookUp, type Scopes, scopesOf } from "./variables.ts";
+import { isWithoutVariables, lookUp, type Scopes, scopesOf } from "./variables.ts";
 import { type AnyFunction, type FunctionBody, type FunctionHead, receivedForm } from "./wire.ts";
 
 /** Not `fn.toString()`, which a class can replace by a static method. */
@@ -84,6 +84,36 @@ export function sourceOf(fn: AnyFunction): ReturnType<typeof analyseSource> {
     sources.set(fn, source);
   }
   return source;
+}
+
+/**
+ * Whether `fn` is sure to travel in the same form whenever it is sent: an arrow function or a plain one of which no name
+ * is a variable around it, and that carries nothing.
+ */
+export function travelsAlike(fn: unknown): fn is AnyFunction {
+  if (typeof fn !== "function" || standInOf(fn) || receivedForm(fn as AnyFunction) || types.isProxy(fn)) return false;
+  const source = sourceOf(fn as AnyFunction);
+  if (source.kind !== "readable" || source.obstacle !== undefined || source.importHelpers.length > 0) return false;
+  if (source.shape !== "arrow" && source.shape !== "plain") return false;
+  const mayCapture = source.freeNames.some(({ name }) => isHelper(name) || isGlobal(name, fn));
+  if (mayCapture || (source.freeNames.length > 0 && !isWithoutVariables(fn as AnyFunction))) return false;
+  return isBare(fn);
+}
+
+/** Whether the global of that name is the function. */
+function isGlobal(name: string, fn: unknown): boolean {
+  return Object.getOwnPropertyDescriptor(globalThis, name)?.value === fn;
+}
+
+/** Whether nobody has put anything on the function or its prototype. */
+export function isBare(fn: { readonly prototype?: object }): boolean {
+  const { prototype } = fn;
+  return Object.keys(fn).length === 0 && Object.getOwnPropertySymbols(fn).length === 0 && isEmpty(prototype);
+}
+
+function isEmpty(prototype: object | undefined): boolean {
+  if (prototype === undefined) return true;
+  return Object.keys(prototype).length === 0 && Object.getOwnPropertySymbols(prototype).length === 0;
 }
 
 function hasEager({ eager }: FunctionHead): boolean {
@@ -215,14 +245,13 @@ class Capture {
 
   private foundNowhere(freeName: FreeName): void {
     const { name } = freeName;
-    const isGlobal = name in globalThis;
+    const isNamed = name in globalThis;
     // What a class needed when it was defined existed then, even if V8 has not kept it in a scope.
-    if (freeName.isEager && !isGlobal && this.scopes?.isKnown) {
+    if (freeName.isEager && !isNamed && this.scopes?.isKnown) {
       const reason = "was needed only while the class was defined, and is gone; give it with closure";
       throw refuseVariable(this.original, name, reason);
     }
-    if (isGlobal && Object.getOwnPropertyDescriptor(globalThis, name)?.value === this.original)
-      this.put(freeName, this.fn);
+    if (isNamed && isGlobal(name, this.original)) this.put(freeName, this.fn);
     else this.late.push(name);
   }
 

@@ -33,6 +33,11 @@ export function scopesOf(fn: AnyFunction, freeNames: readonly FreeName[]): Scope
   return { isKnown: true, variables };
 }
 
+/** Whether it is known that none of the free names of `fn` is a variable around it. */
+export function isWithoutVariables(fn: AnyFunction): boolean {
+  return withoutVariables.has(fn);
+}
+
 /** The value that a variable has in the innermost scope that has it. */
 export function lookUp({ variables }: Scopes, name: string): { readonly value: unknown } | "uninitialised" | "nowhere" {
   const scope = variables.find((candidate) => Object.hasOwn(candidate, name));

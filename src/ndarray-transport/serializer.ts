@@ -7,7 +7,7 @@ import { prepareTree } from "./prepare.ts";
 import type { ReceivedMemory } from "./reception.ts";
 import { messageOf, serializationError } from "./refusal.ts";
 import type { AnyHandler, Serialized } from "./types.ts";
-import { asksForPreparation, readHead, writeHead } from "./wire.ts";
+import { asksForPreparation, readHead, readPair, writeHead, writePair } from "./wire.ts";
 
 export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
 
@@ -53,6 +53,7 @@ export class Serializer {
    * @throws SerializationError when something in `value` cannot be sent; its `path` leads there
    */
   serialize(value: unknown, name = "value"): Serialized {
+    if (isPrimitive(value)) return { head: writeHead(value, false), buffers: [] };
     const encoder = new Encoder(this.handlers);
     try {
       const tree = encoder.walk(value);
@@ -61,6 +62,31 @@ export class Serializer {
       return { head: writeHead(tree, hasSpecial, handled.needsPreparation), buffers, ...(keys && { keys }) };
     } catch (error) {
       throw serializationError(error, name);
+    }
+  }
+
+  /**
+   * A value and a list in one: `head` is of a value that was serialized before, and had no buffers, `list` is added to it.
+   * For the parts of messages that are alike. `undefined` if the list is not plain data.
+   */
+  serializePair(head: Uint8Array, list: readonly unknown[]): Serialized | undefined {
+    const encoder = new Encoder(this.handlers);
+    try {
+      if (!list.every(isPrimitive)) encoder.walk(list);
+    } catch {
+      // Whoever serializes all of it says what is wrong, and where.
+      return undefined;
+    }
+    const { hasSpecial, buffers } = encoder;
+    return hasSpecial || buffers.length > 0 ? undefined : { head: writePair(head, list), buffers };
+  }
+
+  /** The parts of what {@link serializePair} gave; `undefined` for other heads. @throws SerializationError */
+  deserializePair(head: Uint8Array): { readonly first: Uint8Array; readonly rest: unknown } | undefined {
+    try {
+      return readPair(head);
+    } catch (error) {
+      throw unreadable(error);
     }
   }
 
@@ -88,9 +114,22 @@ export class Serializer {
       const reception = { readonly, resident: isResident?.(tree) ?? false, arrays };
       return new Decoder(buffers, this.handlers, reception).walk(tree);
     } catch (error) {
-      if (error instanceof SerializationError) throw error;
-      const message = `the received data cannot be read: ${messageOf(error)}`;
-      throw new SerializationError(message, undefined, { cause: error });
+      throw unreadable(error);
     }
   }
+}
+
+/** Node 20 has the method; the types of the language version that is compiled for do not. */
+type Text = string & { isWellFormed(): boolean };
+
+/** What travels as it is. Not zero, which may be negative. */
+function isPrimitive(value: unknown): boolean {
+  if (typeof value === "number") return value !== 0;
+  if (typeof value === "string") return (value as Text).isWellFormed();
+  return typeof value === "boolean" || value === undefined;
+}
+
+function unreadable(error: unknown): SerializationError {
+  if (error instanceof SerializationError) return error;
+  return new SerializationError(`the received data cannot be read: ${messageOf(error)}`, undefined, { cause: error });
 }

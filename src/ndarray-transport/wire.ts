@@ -74,6 +74,9 @@ const PLAIN = 0x50;
 const WITH_SPECIAL = 0x53;
 /** With specials, some of which the receiver has to prepare for. */
 const WITH_PREPARATION = 0x54;
+/** A pair: the length of another head, that head, then msgpack of plain data. */
+const PAIR = 0x55;
+const PAIR_START = 5;
 
 let specialsRead = 0;
 
@@ -106,6 +109,35 @@ export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation =
   return head;
 }
 
+/**
+ * A pair of a value that was written before, and of plain data: so what many messages have in common is taken apart once.
+ *
+ * @param first the head of a value without buffers
+ */
+export function writePair(first: Uint8Array, rest: unknown): Uint8Array {
+  const packed = packr.pack(rest);
+  const head = Buffer.allocUnsafe(PAIR_START + first.byteLength + packed.byteLength);
+  head[0] = PAIR;
+  head.writeUInt32LE(first.byteLength, 1);
+  head.set(first, PAIR_START);
+  head.set(packed, PAIR_START + first.byteLength);
+  return head;
+}
+
+/** The parts of a pair; `undefined` if the head is that of something else. Throws as {@link readHead} does. */
+export function readPair(head: Uint8Array): { readonly first: Uint8Array; readonly rest: unknown } | undefined {
+  if (head[0] !== PAIR) return undefined;
+  const source = sourceOver(head);
+  const start = head.byteOffset + PAIR_START;
+  const middle = start + source.readUInt32LE(head.byteOffset + 1);
+  const end = head.byteOffset + head.byteLength;
+  if (middle >= end) throw new Error("it is cut short");
+  const before = specialsRead;
+  const rest = packr.unpack(source, { start: middle, end }) as unknown;
+  if (specialsRead !== before) throw new Error("what it holds is not what it announces");
+  return { first: source.subarray(start, middle), rest };
+}
+
 /** Whether the head was written with `needsPreparation`. */
 export function asksForPreparation(head: Uint8Array): boolean {
   return head[0] === WITH_PREPARATION;
@@ -122,6 +154,17 @@ export function readSegment(bytes: unknown): unknown {
   return packr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as unknown;
 }
 
+let source: Buffer | undefined;
+
+/**
+ * A Buffer over all the memory in which a head lies, one for all the heads of a packet: msgpackr reads those fastest, and
+ * leaves a property on what it reads from.
+ */
+function sourceOver({ buffer }: Uint8Array): Buffer {
+  if (source?.buffer !== buffer) source = Buffer.from(buffer);
+  return source;
+}
+
 /** The tree of a head, and whether there are specials in it. Throws errors of many classes when `head` is malformed. */
 export function readHead(head: Uint8Array): { tree: unknown; hasSpecial: boolean } {
   const first = head[0];
@@ -130,8 +173,8 @@ export function readHead(head: Uint8Array): { tree: unknown; hasSpecial: boolean
   }
   const hasSpecial = first !== PLAIN;
   const before = specialsRead;
-  // A Buffer of its own: msgpackr reads those fastest, and leaves a property on what it reads from.
-  const tree = packr.unpack(Buffer.from(head.buffer, head.byteOffset + 1, head.byteLength - 1)) as unknown;
+  const start = head.byteOffset + 1;
+  const tree = packr.unpack(sourceOver(head), { start, end: start + head.byteLength - 1 }) as unknown;
   if (!hasSpecial && specialsRead !== before) throw new Error("what it holds is not what it announces");
   return { tree, hasSpecial };
 }

@@ -7,13 +7,14 @@
  *      4      4  length of the head, little endian
  *      8      8  sequence number in this direction of this connection, little endian
  *     16     32  HMAC-SHA256 over direction, sequence number and head
- *     48      …  head: msgpack [[length of each buffer], [message, number of its buffers, message, …]]
+ *     48      …  head: msgpack [[length of each buffer], [message or run, number of its buffers, message, …]]
  *      …      …  the buffers, one after another
  * ```
  */
 
 import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import type { Message } from "./messages.ts";
+import { messagesOf, type Run, runFrom } from "./runs.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const PROLOGUE_LENGTH = 48;
@@ -34,6 +35,7 @@ const SHAPES: readonly (readonly string[])[] = [
   ["type", "taskId", "operation", "submitted", "label", "request", "payload"],
   ["kind", "units"],
   ["type", "taskId", "stream", "text"],
+  ["type", "of", "common", "prefix", "ids", "numbers", "lengths", "bytes"],
 ];
 
 const packr = new Packr({
@@ -65,8 +67,15 @@ export class MalformedPacket extends Error {}
 export function encodeHead(envelopes: readonly Envelope[], room = 0): Buffer {
   const lengths: number[] = [];
   const entries: unknown[] = [];
-  for (const { message, buffers } of envelopes) {
-    entries.push(message, buffers.length);
+  const messageAt = (index: number): Message | undefined => {
+    const envelope = envelopes[index];
+    return envelope?.buffers.length === 0 ? envelope.message : undefined;
+  };
+  for (let at = 0; at < envelopes.length; at++) {
+    const { message, buffers } = envelopes[at] as Envelope;
+    const run = buffers.length === 0 ? runFrom(at, messageAt) : undefined;
+    entries.push(run ?? message, buffers.length);
+    if (run !== undefined) at += run.ids.length - 1;
     for (const buffer of buffers) lengths.push(buffer.byteLength);
   }
   return packr.pack([lengths, entries], RESERVE_START_SPACE | room);
@@ -98,11 +107,21 @@ export function decodeHead(head: Uint8Array): DecodedHead {
     if (typeof message !== "object" || message === null || typeof message.type !== "string" || !isLength(bufferCount)) {
       throw new MalformedPacket("message without a type");
     }
-    messages.push({ message, bufferCount });
+    if ((message.type as string) === "run") addRun(messages, message as unknown as Run, bufferCount);
+    else messages.push({ message, bufferCount });
     expected += bufferCount;
   }
   if (expected !== lengths.length || !lengths.every(isLength)) throw new MalformedPacket("buffers do not add up");
   return { lengths, messages };
+}
+
+function addRun(messages: { message: Message; bufferCount: number }[], run: Run, bufferCount: number): void {
+  try {
+    if (bufferCount !== 0) throw new TypeError("a run with buffers");
+    for (const message of messagesOf(run)) messages.push({ message, bufferCount });
+  } catch (error) {
+    throw new MalformedPacket((error as Error).message, { cause: error });
+  }
 }
 
 function isLength(value: unknown): boolean {

@@ -103,6 +103,7 @@ export class Balancer {
   }
 
   #isStranded(lane: Lane): boolean {
+    if (lane.isOpen && this.#board.pool.size > 0) return false;
     const { places } = lane.conditions;
     const candidates = places === undefined ? this.#board.engines.values() : this.#present(places);
     for (const engine of candidates) if (!engine.retiring && lane.allows(engine)) return false;
@@ -172,8 +173,10 @@ export class Balancer {
 
   #laneOf(task: BalancedTask): Lane {
     const { request, places, refused, avoided, deaths } = task;
-    const conditions = conditionsOf(task);
     const unusual = places ?? request.targets ?? request.resources ?? refused ?? avoided ?? deaths;
+    const usual = unusual === 0 ? this.#lanes.get(request.nested ? "nested" : "") : undefined;
+    if (usual !== undefined) return usual;
+    const conditions = conditionsOf(task);
     const key = unusual === 0 ? (request.nested ? "nested" : "") : keyOf(conditions);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {

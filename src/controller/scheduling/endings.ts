@@ -15,8 +15,9 @@ export interface Ending {
 
 export class Endings {
   readonly #limit: number;
-  #latest = new Map<string, Ending>();
-  #earlier = new Map<string, Ending>();
+  /** Each in one number, because there are many: twice the id of the engine, and one more if it succeeded. */
+  #latest = new Map<string, number>();
+  #earlier = new Map<string, number>();
 
   constructor(limit: number = REMEMBERED) {
     this.#limit = limit;
@@ -27,15 +28,18 @@ export class Endings {
     return this.#latest.size + this.#earlier.size;
   }
 
-  note(taskId: string, ending: Ending): void {
+  note(taskId: string, { succeeded, engineId }: Ending): void {
     if (this.#latest.size >= this.#limit) {
       this.#earlier = this.#latest;
       this.#latest = new Map();
     }
-    this.#latest.set(taskId, ending);
+    this.#latest.set(taskId, 2 * engineId + (succeeded ? 1 : 0));
   }
 
   get(taskId: string): Ending | undefined {
-    return this.#latest.get(taskId) ?? this.#earlier.get(taskId);
+    const ending = this.#latest.get(taskId) ?? this.#earlier.get(taskId);
+    if (ending === undefined) return undefined;
+    const engineId = Math.floor(ending / 2);
+    return { succeeded: ending !== 2 * engineId, engineId };
   }
 }

@@ -1,0 +1,90 @@
+/** Many calls of one function: each is a call of its own, whatever the others did to the function, and gets its own values. */
+
+import { remote } from "ndparallel";
+import { expect, it } from "vitest";
+import { useSandbox } from "./processes.ts";
+import { shareCluster } from "./shared-cluster.ts";
+
+useSandbox("file");
+const shared = shareCluster(1);
+
+it("finds its function as it was sent, also after a task has put something on it", async () => {
+  const view = shared.rc.at(0);
+  function marked(this: unknown, mark: string): string[] {
+    const self = marked as unknown as Record<string, unknown>;
+    const before = Object.keys(self);
+    if (mark !== "") self[mark] = true;
+    return before;
+  }
+  const calls = ["", "a", "", "b", "a", ""];
+  expect(await Promise.all(calls.map((mark) => view.apply(marked, mark)))).toEqual(calls.map(() => []));
+  Object.assign(marked, { here: 1 });
+  expect(await view.apply(marked, "")).toEqual(["here"]);
+  Reflect.deleteProperty(marked, "here");
+  expect(await view.apply(marked, "")).toEqual([]);
+});
+
+it("has the captured values of the moment, the first time and later", async () => {
+  const view = shared.rc.at(0);
+  let offset = 1;
+  const add = (x: number): number => x + offset;
+  const results: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    results.push(await view.apply(add, 10));
+    offset *= 10;
+  }
+  expect(results).toEqual([11, 20, 110]);
+});
+
+it("reads the namespace when it runs", async () => {
+  const view = shared.rc.at(0);
+  const read = (x: number): number => x + (globalThis as unknown as { base: number }).base + base;
+  const results: number[] = [];
+  for (const value of [1, 2, 3]) {
+    await view.push({ base: value });
+    results.push(await view.apply(read, 10));
+  }
+  expect(results).toEqual([12, 14, 16]);
+});
+declare const base: number;
+
+it("keeps every kind of argument as it is", async () => {
+  const view = shared.rc.at(0);
+  const same = (...args: unknown[]): unknown[] => args;
+  const loop: unknown[] = [];
+  loop.push(loop);
+  const shares = { a: 1 };
+  const lists: unknown[][] = [
+    [1, -1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53],
+    [0, -0],
+    ["", "ü", "\ud800"],
+    [undefined, null, true],
+    [{ a: [1, { b: 2 }] }, []],
+    [new Map([[1, 2]]), new Set(["x"]), new Date(5), 10n ** 30n],
+    [shares, shares],
+    [new Float32Array([1, 2])],
+    [],
+  ];
+  for (const list of lists) {
+    const received = (await view.apply(same, ...list)) as unknown[];
+    expect(received).toEqual(list);
+    list.forEach((value, index) => {
+      expect(Object.is(received[index], value) || typeof value === "object").toBe(true);
+    });
+  }
+  const [one, other] = (await view.apply(same, shares, shares)) as [object, object];
+  expect(one).toBe(other);
+  const [back] = (await view.apply(same, loop)) as [unknown[]];
+  expect(back[0]).toBe(back);
+  const isSame = (fn: unknown, self: unknown): boolean => fn === self;
+  expect(await view.apply(isSame, same, same)).toBe(true);
+});
+
+it("sends a function that was wrapped in between as what it wraps", async () => {
+  const view = shared.rc.at(0);
+  const twice = (x: number): number => 2 * x;
+  expect(await view.apply(twice, 2)).toBe(4);
+  const wrapped = remote(view)(twice);
+  expect(await wrapped(3)).toBe(6);
+  expect(await view.apply(twice, 4)).toBe(8);
+});

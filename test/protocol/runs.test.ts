@@ -1,0 +1,133 @@
+/** Runs: messages of one type become one, and come back as they were, in packets and by themselves. */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeHead, type Envelope, encodeHead, MalformedPacket } from "../../src/protocol/codec.ts";
+import type { Message } from "../../src/protocol/messages.ts";
+import { messagesOf, type Run, runFrom } from "../../src/protocol/runs.ts";
+
+const NONE: readonly Uint8Array[] = [];
+const PAYLOAD = Uint8Array.of(1, 2, 3);
+
+function task(id: string, more: object = {}): Message {
+  return { type: "task", taskId: id, payload: PAYLOAD, ...more };
+}
+
+function runOf(messages: readonly Message[]): Run | undefined {
+  return runFrom(0, (index) => messages[index]);
+}
+
+function throughPacket(messages: readonly Message[]): Message[] {
+  const envelopes: Envelope[] = messages.map((message) => ({ message, buffers: NONE }));
+  return decodeHead(new Uint8Array(encodeHead(envelopes))).messages.map(({ message }) => message);
+}
+
+describe("a run", () => {
+  test("begins with three messages of one type and ends where one does not fit", () => {
+    const tasks = [0, 1, 2, 7, 300].map((number) => task(`c-${number}`, { free: true }));
+    expect(runOf(tasks.slice(0, 2))).toBeUndefined();
+    expect(runOf(tasks)?.ids).toEqual([0, 1, 2, 7, 300]);
+    const odd: Message[] = [
+      task("c-5"),
+      task("d-5", { free: true }),
+      task("c-05", { free: true }),
+      task("c-", { free: true }),
+      task("c-1e3", { free: true }),
+      task("c-9999999999999999", { free: true }),
+      task("c-5", { free: true, places: [null] }),
+      { type: "abortTasks", taskIds: [] },
+    ];
+    for (const message of odd) {
+      expect(runOf([...tasks.slice(0, 3), message, ...tasks])?.ids).toEqual([0, 1, 2]);
+      expect(throughPacket([...tasks, message, ...tasks])).toEqual([...tasks, message, ...tasks]);
+    }
+  });
+
+  test("of submissions shares what is asked of the scheduler only where it is the same object", () => {
+    const request = { kind: "f", units: 1 };
+    const submission = (number: number, asked: object): Message =>
+      ({
+        type: "submitBalanced",
+        taskId: `c-${number}`,
+        operation: "apply",
+        submitted: number,
+        request: asked,
+        payload: PAYLOAD,
+      }) as Message;
+    const same = [1, 2, 3, 4].map((number) => submission(number, request));
+    expect(runOf(same)?.ids).toHaveLength(4);
+    expect(runOf(same.map((_, number) => submission(number, { ...request })))).toBeUndefined();
+    expect(throughPacket(same)).toEqual(same);
+  });
+
+  test("is refused when it does not add up", () => {
+    const run = runOf([task("c-1"), task("c-2"), task("c-3")]) as Run;
+    const wrong: object[] = [
+      { ids: [1, 2] },
+      { lengths: [3, 3, 4] },
+      { lengths: [3, 9, -3] },
+      { lengths: [3, 3, "3"] },
+      { numbers: [1] },
+      { bytes: "abc" },
+      { of: "welcome" },
+      { of: "toString" },
+      { prefix: 5 },
+      { common: null },
+    ];
+    for (const change of wrong) {
+      expect(() => messagesOf({ ...run, ...change } as Run), JSON.stringify(change)).toThrow(TypeError);
+      const message = { ...run, ...change } as unknown as Message;
+      const head = new Uint8Array(encodeHead([{ message, buffers: NONE }]));
+      expect(() => decodeHead(head)).toThrow(MalformedPacket);
+    }
+  });
+});
+
+test("whatever messages follow one another, they come back as they were", () => {
+  const payload = fc.uint8Array({ maxLength: 20 });
+  const taskId = fc.oneof(
+    fc.nat(1000).map((number) => `c-${number}`),
+    fc.string(),
+  );
+  const requests = [
+    { kind: "f", units: 1 },
+    { kind: "g", units: 2, priority: 3 },
+  ];
+  const time = fc.double({ noNaN: true, min: 0 });
+  const outcome = fc.oneof(
+    fc.record({ status: fc.constant("ok"), started: time, completed: time, duration: time, payload }),
+    fc.record({ status: fc.constant("ok"), started: time, payload }),
+    fc.constant({ status: "error", error: { kind: "remote", name: "Error", message: "no" } }),
+  );
+  const message = fc.oneof(
+    fc.record({ type: fc.constant("task"), taskId, payload }),
+    fc.record({ type: fc.constant("task"), taskId, payload, free: fc.boolean() }),
+    fc.record({ type: fc.constant("result"), taskId, engineId: fc.nat(1), engineUuid: fc.constant("e"), outcome }),
+    fc.record({
+      type: fc.constant("submitBalanced"),
+      taskId,
+      operation: fc.constantFrom("apply", "map"),
+      submitted: time,
+      label: fc.constantFrom(undefined, "a"),
+      request: fc.constantFrom(...requests),
+      payload,
+    }),
+    fc.record({
+      type: fc.constant("submit"),
+      taskIds: fc.array(taskId, { maxLength: 2 }),
+      engineIds: fc.array(fc.nat(9), { minLength: 1, maxLength: 1 }),
+      operation: fc.constant("apply"),
+      submitted: time,
+      label: fc.constant(undefined),
+      payload,
+    }),
+  );
+  const messages = fc.array(fc.tuple(message, fc.integer({ min: 1, max: 5 })), { maxLength: 8 });
+  fc.assert(
+    fc.property(messages, (repeated) => {
+      const all = repeated.flatMap(([one, times]) => new Array(times).fill(one) as Message[]);
+      expect(throughPacket(all)).toEqual(all);
+    }),
+    { numRuns: 300 },
+  );
+});
