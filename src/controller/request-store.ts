@@ -28,7 +28,8 @@ export class RequestStore {
   }
 
   get(taskId: string): StoredRequest | undefined {
-    return this.#requests.get(taskId);
+    const kept = this.#requests.get(taskId);
+    return kept && { message: kept.message, buffers: kept.buffers };
   }
 
   /** Keeps what a submission of one or several tasks asks. The message that is kept: its payload is a copy. */
