@@ -18,10 +18,17 @@ export interface ProgramEnd {
  * @param file path of the program, absolute or relative to the project's folder
  * @param timeoutMs after this many milliseconds the program is killed
  * @param env variables added to the environment
+ * @param parameters of the program
+ * @param cwd another folder to run it in
  */
-export function runTypeScript(file: string, timeoutMs: number, env: Record<string, string> = {}): Promise<ProgramEnd> {
-  const child = spawn(process.execPath, ["--import", "tsx", file], {
-    cwd: root,
+export function runTypeScript(
+  file: string,
+  timeoutMs: number,
+  env: Record<string, string> = {},
+  { parameters = [], cwd = root }: { parameters?: readonly string[]; cwd?: string } = {},
+): Promise<ProgramEnd> {
+  const child = spawn(process.execPath, ["--import", "tsx", file, ...parameters], {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: timeoutMs,
