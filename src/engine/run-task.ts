@@ -3,6 +3,7 @@
 import { EngineError } from "../errors.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
+import { copyInPlace } from "../parallel-map/join.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
@@ -57,6 +58,7 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
   const start: Start = { started: Date.now(), begun: performance.now() };
   const watch = runner.guard.watch();
   let keeps = false;
+  let offset: number | undefined;
   let isRead = false;
   return doWork({
     prepare: () => runner.serializer.prepare(task.payload),
@@ -65,14 +67,16 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
       const call = readCall(task, runner.serializer, watch);
       isRead = true;
       keeps = call.keep === true;
+      if (call.operation === "apply") offset = call.offset;
       return perform(call, runner, watch);
     },
     end: (value) => {
       const violation = watch.end();
       if (violation !== undefined) return fail(violation, start);
-      if (!keeps) return succeed(value, start, runner.serializer);
+      const sent = (): unknown => (offset === undefined ? value : copyInPlace(value, offset));
+      if (!keeps) return succeed(sent, start, runner.serializer);
       const kept = runner.kept.keep(value, task.client);
-      return { ...(succeed(kept, start, runner.serializer) as TaskOutcome), kept };
+      return { ...(succeed(() => kept, start, runner.serializer) as TaskOutcome), kept };
     },
     endBadly: (error) => {
       watch.end();
@@ -118,14 +122,14 @@ function textOf(call: CallValue): string {
   return "fn" in call ? String(call.fn) : "";
 }
 
-function succeed(value: unknown, start: Start, serializer: Serializer): TaskOutcome | Promise<TaskOutcome> {
+function succeed(value: () => unknown, start: Start, serializer: Serializer): TaskOutcome | Promise<TaskOutcome> {
   const outcome = ({ head, buffers, keys }: Serialized): TaskOutcome => ({
     outcome: { status: "ok", ...times(start), payload: head },
     buffers,
     keys,
   });
   try {
-    const serialized = serializeWhenReady(() => serializer.serialize(value, "result"));
+    const serialized = serializeWhenReady(() => serializer.serialize(value(), "result"));
     if (!(serialized instanceof Promise)) return outcome(serialized);
     return serialized.then(outcome, (error: unknown) => fail(error, start));
   } catch (error) {

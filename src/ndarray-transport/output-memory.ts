@@ -2,7 +2,7 @@
 
 import { allocate, constructorOf, type DType, dtypeOf, type TypedArray } from "./dtypes.ts";
 import { SegmentError } from "./segments/segment-error.ts";
-import { allocatePooled, allocateShared, joinMapped } from "./segments/slices.ts";
+import { allocatePooled, allocateShared, joinMapped, sliceOf } from "./segments/slices.ts";
 import { isSharedMemoryAvailable } from "./segments/system-calls.ts";
 
 /** From how many bytes on the first touch of fresh memory costs so much that pooled memory is worth its while. */
@@ -42,6 +42,14 @@ export function allocatePart(dtype: DType, length: number, start: number): Typed
     if (error instanceof SegmentError) return allocate(dtype, length);
     throw error;
   }
+}
+
+/** `array` in memory as {@link allocatePart} gives, if it is large, and not in shared memory already. */
+export function copyPart(array: TypedArray, start: number): TypedArray {
+  if (array.byteLength < SHARED_BYTES || !isSharedMemoryAvailable() || sliceOf(array) !== undefined) return array;
+  const copy = allocatePart(dtypeOf(array), array.length, start);
+  (copy as Float64Array).set(array as Float64Array);
+  return copy;
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   rowMajorData,
   sizeOf,
 } from "../ndarray-transport/ndarrays.ts";
-import { allocateOutput, joinedArray } from "../ndarray-transport/output-memory.ts";
+import { allocateOutput, copyPart, joinedArray } from "../ndarray-transport/output-memory.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
@@ -53,6 +53,19 @@ export function join(parts: readonly unknown[], options: JoinOptions = {}): unkn
  */
 export function joinReceived(parts: readonly unknown[], options: JoinOptions = {}): unknown {
   return readonlyWhole(joinInPlace(parts, options) ?? join(parts, options));
+}
+
+/**
+ * What `value`, a part that is to be sent, is to be sent as: a large array as a copy in memory that can be joined without
+ * another one. Anything else is sent as it is, also what needs no copy.
+ *
+ * @param start the index, in the whole, of the first item
+ */
+export function copyInPlace(value: unknown, start: number): unknown {
+  if (isTypedArray(value)) return Buffer.isBuffer(value) ? value : copyPart(value, start);
+  if (!isNdArray(value) || value.shape.length === 0 || !isTypedArray(value.data) || !isRowMajor(value)) return value;
+  const [, ...itemShape] = value.shape;
+  return makeNdArray(copyPart(rowMajorData(value) as TypedArray, start * sizeOf(itemShape)), value.shape);
 }
 
 /** The parts, arrays of one kind in C order, joined along axis 0 without a copy; `undefined` where that cannot be. */

@@ -2,8 +2,8 @@
 
 /** The parameters of each operation. */
 export interface Calls {
-  /** Call a function. */
-  apply: { readonly fn: unknown; readonly args: readonly unknown[] };
+  /** Call a function; `offset` is the index, in the whole, of the first item of the parts among the arguments. */
+  apply: { readonly fn: unknown; readonly args: readonly unknown[]; readonly offset?: number | undefined };
   /** Call a function for each element of partitions; `offset` is the index of the first in the whole. */
   map: {
     readonly fn: unknown;

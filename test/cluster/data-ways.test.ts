@@ -165,25 +165,22 @@ describe.each(WAYS)("%s", (dataWay) => {
     expectSameBits(elements(rows), data.subarray(0, 1001 * 299));
   });
 
-  test("what was gathered, and what a map gave, goes back as it was", async () => {
+  test("what was gathered, or came from a map or a parallel function, goes back as it was", async () => {
     const array = randomArray(Int16Array as never, 2_500_001, 4) as Int16Array;
     await all.scatter("part", array);
-    const gathered = await all.gather("part");
-    const before = await heldBuffers(client);
-    await all.scatter("again", gathered);
-    // The parts are the same buffers, not copies, where they were joined in place.
-    if (dataWay === "shared" || dataWay === "auto") expect(await heldBuffers(client)).toBeLessThanOrEqual(before);
-    expectSameBits(await all.gather("again"), array);
-    const mapped = await all.map((x) => -x, gathered as Int16Array);
-    const twice = await all.map((x) => -x, mapped as Int16Array);
-    expectSameBits(
-      twice,
-      array.map((x) => -x).map((x) => -x),
-    );
-    expectSameBits(
-      await one.apply(echo<Int16Array>, (twice as Int16Array).subarray(1_000_000, 1_500_000)),
-      array.subarray(1_000_000, 1_500_000),
-    );
+    const gathered = (await all.gather("part")) as Int16Array;
+    const mapped = (await all.map((x) => x + 1, gathered)) as Int16Array;
+    const negated = (await all.applyParts((part: Int16Array) => part.map((x) => -x), [mapped])) as Int16Array;
+    const expected = [array, array.map((x) => x + 1), array.map((x) => x + 1).map((x) => -x)];
+    for (const [i, whole] of [gathered, mapped, negated].entries()) {
+      const before = await heldBuffers(client);
+      await all.scatter("again", whole);
+      // The parts are the same buffers, not copies, where they were joined in place.
+      if (dataWay === "shared" || dataWay === "auto") expect(await heldBuffers(client)).toBeLessThanOrEqual(before);
+      expectSameBits(await all.gather("again"), expected[i] as Int16Array);
+      const some = await one.apply(echo<Int16Array>, whole.subarray(1_000_000, 1_500_000));
+      expectSameBits(some, (expected[i] as Int16Array).subarray(1_000_000, 1_500_000));
+    }
   });
 
   test("what one engine gave goes to another, and on, as it was", async () => {

@@ -77,8 +77,6 @@ function placesOf(parts: readonly JoinedPart[], pageSize: number): Place[] | und
 }
 
 export class JoinedMapping implements Shower {
-  /** Whether nothing has lain over it yet. */
-  isNew = true;
   readonly #calls: SystemCalls;
   readonly #key: string;
   readonly #places: readonly Place[];
@@ -118,7 +116,6 @@ export class JoinedMapping implements Shower {
   }
 
   view(): ArrayBuffer {
-    this.isNew = false;
     const start = this.#places[0]?.bytes.start ?? 0;
     const end = this.#places.at(-1)?.bytes.end ?? 0;
     return this.#calls.view(this.#address + BigInt(start), end - start);

@@ -18,8 +18,6 @@ const MOST_UNUSED = 64;
 const UNUSED_MS = 30_000;
 
 export class Mapping {
-  /** Whether nothing has lain over it yet. */
-  isNew = true;
   /** What it maps. */
   readonly key: string;
   /** The parts of it that are in use. */

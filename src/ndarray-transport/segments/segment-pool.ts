@@ -50,11 +50,6 @@ export class SegmentSlice {
     return this.#segment.describe(this.offset, this.byteLength);
   }
 
-  /** Whether it lies in memory that was not used before. */
-  get isNew(): boolean {
-    return this.#segment.isNew;
-  }
-
   /** One more holder. */
   retain(): this {
     if (this.#holders === 0) throw new Error("this slice of shared memory has been released");

@@ -50,7 +50,7 @@ export function allocateShared(byteLength: number, { zero = true, lead = 0 }: Sh
     throw error;
   }
   owned.set(buffer, slice);
-  whenCollected(buffer, () => slice.release(), slice.isNew);
+  whenCollected(buffer, () => slice.release());
   return buffer;
 }
 
@@ -63,7 +63,7 @@ export function allocateShared(byteLength: number, { zero = true, lead = 0 }: Sh
 export function allocatePooled(byteLength: number): ArrayBuffer {
   const slice = segmentPool.allocate(byteLength);
   const buffer = slice.buffer();
-  whenCollected(buffer, () => slice.release(), slice.isNew);
+  whenCollected(buffer, () => slice.release());
   return buffer;
 }
 
@@ -77,16 +77,13 @@ export function allocatePooled(byteLength: number): ArrayBuffer {
 export function mapSlice(descriptor: SliceDescriptor, unmapped: () => void = () => undefined): ArrayBuffer {
   const mapping = mappingOf(descriptor);
   const buffer = immutable(mapping.view(descriptor));
-  const { isNew } = mapping;
-  mapping.isNew = false;
   const slice = new MappedSlice(descriptor, mapping, buffer, unmapped);
   received.set(buffer, slice);
   mapped.add(slice);
-  const collected = (): void => {
+  whenCollected(buffer, () => {
     mapped.delete(slice);
     slice.collected();
-  };
-  whenCollected(buffer, collected, isNew);
+  });
   return buffer;
 }
 
@@ -108,10 +105,9 @@ export function joinMapped(views: readonly ArrayBufferView[]): ArrayBuffer | und
   }
   const mapping = joinParts(parts);
   if (mapping === undefined) return undefined;
-  const { isNew } = mapping;
   const buffer = immutable(mapping.view());
   joined.set(buffer, mapping);
-  whenCollected(buffer, () => mapping.collected(), isNew);
+  whenCollected(buffer, () => mapping.collected());
   return buffer;
 }
 
