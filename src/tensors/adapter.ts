@@ -62,6 +62,8 @@ export interface TensorAdapter<T = unknown> {
   reshape(tensor: T, shape: readonly number[]): T;
   concat(tensors: readonly T[], axis: number): T;
   dispose(tensor: T): void;
+  /** Whether the program itself has said that the tensor lives on: it is not freed with a reference to it. */
+  isHeld?(tensor: T): boolean;
   /** Called before each task of an engine: prepares what the program has loaded by itself, if that is to be waited for. */
   adopt?(): Promise<unknown> | undefined;
   /** Called before each task of an engine; undefined where there is nothing to look after. */

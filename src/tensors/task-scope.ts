@@ -65,12 +65,10 @@ export function releaseTensors(values: readonly unknown[], roots: () => Iterable
   const found = [...reachable(values)].filter((value) => adapterOf(value) !== undefined);
   if (found.length === 0) return;
   const lives = reachableFrom(roots());
-  // A library that looks after its tensors frees those that lived on for this alone; while tasks run, when they end.
   for (const tensor of found) {
     const adapter = adapterOf(tensor);
-    if (adapter?.begin === undefined && !lives(tensor)) adapter?.dispose(tensor);
+    if (!lives(tensor) && adapter?.isHeld?.(tensor) !== true) adapter?.dispose(tensor);
   }
-  if (shared === undefined) for (const scope of beginScopes()) scope.release(lives);
 }
 
 function beginScopes(): TaskScope[] {

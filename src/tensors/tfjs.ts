@@ -64,6 +64,8 @@ export const tfjsAdapter: TensorAdapter<TfTensor> = {
   },
 
   dispose: (tensor) => tensor.dispose(),
+  // Given to tf.keep, or a variable.
+  isHeld: (tensor) => tensor.kept || "trainable" in tensor,
 
   adopt() {
     if (this.ready || tfEngine() === undefined || isGivenUp) return undefined;

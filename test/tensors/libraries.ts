@@ -94,17 +94,26 @@ export interface TensorCluster {
 
 /** One cluster for a file or a group of tests, with TensorFlow.js under the name `tf` in its engines. */
 export function shareTensorCluster(engines: number, options: ClusterOptions): TensorCluster {
+  return shareCluster(engines, options, importTf);
+}
+
+/** One cluster for a file or a group of tests, whose engines find the libraries. */
+export function shareCluster(
+  engines: number,
+  options: ClusterOptions,
+  prepare: (rc: Client) => PromiseLike<void> = async () => undefined,
+): TensorCluster {
   const shared: { cluster?: Cluster; rc?: Client } = {};
   const before = process.cwd();
   beforeAll(async () => {
     process.chdir(folder);
     shared.cluster = await Cluster.start({ engines, ...options, env: { ...softwareGpu(), ...options.env } });
     shared.rc = await shared.cluster.connect();
-    await importTf(shared.rc);
+    await prepare(shared.rc);
   }, 60_000);
   afterEach(async () => {
     await shared.rc?.view().clear();
-    if (shared.rc !== undefined) await importTf(shared.rc);
+    if (shared.rc !== undefined) await prepare(shared.rc);
   });
   afterAll(async () => {
     shared.rc?.close();
