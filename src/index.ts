@@ -46,7 +46,7 @@ export type { DisplayedOutput, Metadata } from "./client/metadata.ts";
 export type { OutputStream, StreamOptions } from "./client/output-stream.ts";
 export type { InteractiveOptions } from "./client/progress.ts";
 export { type RefPlace, RemoteRef } from "./client/remote-ref.ts";
-export type { ArgumentKind, Arguments, Kept, Returned, Shaped } from "./client/result-types.ts";
+export type { Arguments, Kept, Returned, Shaped } from "./client/result-types.ts";
 export type { Shape, ShapeOf, Targets } from "./client/targets.ts";
 export type { AbortOptions, OutputChunk } from "./client/task.ts";
 export type { ResultName } from "./client/task-client.ts";

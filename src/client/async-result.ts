@@ -1,6 +1,7 @@
 /** The result of a call while it is on its way: one value for one target, an array in target order for several. */
 
 import { CompositeError } from "../errors.ts";
+import type { ResultArgument } from "../protocol/calls.ts";
 import { asTheyArrive, checkReturnWhen, inOrder, type ReturnWhen, untilReturn } from "./arrivals.ts";
 import { type Assembly, bareValue, itemsWithErrors, valueList, valueWithErrors } from "./assembly.ts";
 import { CallDescription } from "./call-description.ts";
@@ -252,6 +253,25 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
       });
     });
     return this.#value;
+  }
+
+  /**
+   * How engines put the result together from those of its tasks.
+   * @internal
+   */
+  asArgument(): Pick<ResultArgument, "whole"> & { readonly taskIds: readonly string[]; readonly obstacle?: string } {
+    const { single, join, takesRefs } = this.assembly;
+    const whole = join ?? (single ? "one" : "list");
+    const taskIds = this.messageIds;
+    if (takesRefs && taskIds.length > 1) {
+      return { taskIds, whole, obstacle: "is the result of a reduce, which ends on the client: await it first" };
+    }
+    if (this.growth?.isComplete === false) {
+      const obstacle =
+        "is the result of a map that has not been sent as a whole: await it, or give the map a chunkSize";
+      return { taskIds, whole, obstacle };
+    }
+    return { taskIds, whole };
   }
 
   #resultOf(task: ClientTask): AsyncResult<unknown> {

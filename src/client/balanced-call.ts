@@ -95,14 +95,14 @@ export function submitBalanced(
 export function requestFor(
   { flags }: BalancedSender,
   { call, units }: BalancedOrder,
-  { handles }: Pick<EncodedCall, "handles">,
+  { handles, inputs }: Pick<EncodedCall, "handles" | "inputs">,
 ): BalancedRequest {
   const { label, targets, after, follow, timeout, retries, priority, resources } = flags;
   const kind = label ?? kindOf(call);
   const isPlain = priority === 0 && targets === "all" && !after && !follow && !retries && !resources;
   const near = handles.size === 0 ? undefined : [...new Set([...handles].map(({ value }) => value.engineId))];
   // One object for the calls of one function, so that they are sent together.
-  if (isPlain && timeout === undefined && near === undefined) {
+  if (isPlain && timeout === undefined && near === undefined && inputs === undefined) {
     if (plain.kind !== kind || plain.units !== units) plain = { kind, units };
     return plain;
   }
@@ -115,6 +115,7 @@ export function requestFor(
     after,
     follow,
     near,
+    inputs,
     timeout,
     retries,
   };

@@ -14,6 +14,7 @@ import { type ConnectOptions, checkConnectOptions, findInfo } from "./find-clust
 import { defaultFlags } from "./flags.ts";
 import { LoadBalancedView } from "./load-balanced-view.ts";
 import { keptHandler } from "./ref-wire.ts";
+import { resultHandler } from "./result-arguments.ts";
 import { Session } from "./session.ts";
 import { checkTargets, idAt, idsInSlice, type ShapeOf, type Targets } from "./targets.ts";
 import type { TaskQuery } from "./task-records.ts";
@@ -42,7 +43,7 @@ export class Client extends ControlClient {
     const info = await findInfo(options, deadline);
     const { dataWay } = options;
     const timeout = Math.max(1, deadline - Date.now());
-    const handlers = (session: Session): TypeHandler[] => [keptHandler(session)];
+    const handlers = (session: Session): TypeHandler[] => [keptHandler(session), resultHandler];
     return new Client(await Session.connect(info, { timeout, dataWay, handlers }));
   }
 

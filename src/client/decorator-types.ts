@@ -12,7 +12,7 @@ export interface RemoteFunction<
   B extends boolean = false,
   K extends boolean = false,
 > {
-  (...args: Arguments<A, "values">): Returned<B, Kept<K, Shaped<S, Awaited<R>>>>;
+  (...args: Arguments<A>): Returned<B, Kept<K, Shaped<S, Awaited<R>>>>;
   /** Calls the function once for each element, divided over the engines. */
   map<Q extends [SequenceInput, ...SequenceInput[]]>(
     ...sequences: Q
@@ -26,7 +26,7 @@ export type Joined<R> = R extends string ? R[] : R extends SequenceInput ? R : R
 
 /** A function whose sequences are divided over engines, and its results joined. */
 export interface ParallelFunction<A extends unknown[], R, B extends boolean = false, K extends boolean = false> {
-  (...args: Arguments<A, "values">): Returned<B, Kept<K, Joined<Awaited<R>>>>;
+  (...args: Arguments<A>): Returned<B, Kept<K, Joined<Awaited<R>>>>;
   /** Calls the function once for each element, divided over the engines. */
   map<Q extends [SequenceInput, ...SequenceInput[]]>(
     ...sequences: Q

@@ -39,7 +39,6 @@ type Named = any;
 export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K extends boolean = false> extends View<
   S,
   B,
-  "values",
   K
 > {
   declare protected readonly sender: Sender<ResolvedFlags>;

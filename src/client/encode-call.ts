@@ -7,12 +7,15 @@ import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts"
 import type { CallValue, Operation } from "../protocol/calls.ts";
 
 import { type KeptHandle, meetingHandles } from "./kept-handles.ts";
+import { meetingResults } from "./met-results.ts";
 
 /** A call, ready to be sent. */
 export interface EncodedCall extends Serialized {
   readonly operation: Operation;
   /** The values among its parameters that engines keep. */
   readonly handles: ReadonlySet<KeptHandle>;
+  /** The tasks whose results are among its parameters. */
+  readonly inputs?: readonly string[] | undefined;
 }
 
 const CALL = "call";
@@ -51,9 +54,10 @@ export function encodeCall(call: CallValue, serializer: Serializer): EncodedCall
   const { operation, ...parameters } = call;
   const sent = types.length === 0 ? call : { operation, types: new TypeDefinitions(types), ...parameters };
   try {
-    const { encoded, handles } = meetingHandles(() => serializer.serialize(sent, CALL));
+    const { encoded: met, inputs } = meetingResults(() => meetingHandles(() => serializer.serialize(sent, CALL)));
+    const { encoded, handles } = met;
     for (const handle of handles) handle.checkEngine();
-    return { operation, ...encoded, handles };
+    return { operation, ...encoded, handles, inputs: inputs.length === 0 ? undefined : inputs };
   } catch (error) {
     if (!(error instanceof SerializationError)) throw error;
     const { message, path, cause } = error;

@@ -1,7 +1,7 @@
 /** The engines that are registered now, and waiting for them. */
 
 import { EngineError } from "../errors.ts";
-import type { EngineDown, EngineInfo } from "../protocol/messages.ts";
+import type { EngineInfo, Message } from "../protocol/messages.ts";
 import type { ControllerLink } from "./controller-link.ts";
 import type { TypedEvents } from "./events.ts";
 import { type Wait, within } from "./waiting.ts";
@@ -29,15 +29,21 @@ export class EngineDirectory {
     for (const engine of engines) this.#engines.set(engine.engineId, engine);
   }
 
-  up(engine: EngineInfo): void {
-    this.#engines.set(engine.engineId, engine);
-    this.#events.emit("engineUp", { engineId: engine.engineId, uuid: engine.uuid });
-    this.#changed();
-  }
-
-  down({ engineId, uuid, reason }: EngineDown): void {
-    this.#engines.delete(engineId);
-    this.#events.emit("engineDown", { engineId, uuid, reason });
+  /** Takes what the controller tells of engines. */
+  message(message: Message): void {
+    if (message.type === "engineUp") {
+      const { engineId, uuid } = message.engine;
+      this.#engines.set(engineId, message.engine);
+      this.#events.emit("engineUp", { engineId, uuid });
+    } else if (message.type === "engineDown") {
+      const { engineId, uuid, reason } = message;
+      this.#engines.delete(engineId);
+      this.#events.emit("engineDown", { engineId, uuid, reason });
+    } else if (message.type === "engineSetStopped") {
+      const { engineSet, reason } = message;
+      this.#events.emit("engineSetStopped", { engineSet, reason });
+      return;
+    } else return;
     this.#changed();
   }
 

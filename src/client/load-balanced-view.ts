@@ -22,12 +22,7 @@ import { type PartCall, type Sender, View } from "./view.ts";
  * `K` whether their values stay on the engines (flag `keep`). There is no
  * push, pull or scatter here: nobody knows beforehand where a task will run.
  */
-export class LoadBalancedView<B extends boolean = boolean, K extends boolean = false> extends View<
-  "one",
-  B,
-  "results",
-  K
-> {
+export class LoadBalancedView<B extends boolean = boolean, K extends boolean = false> extends View<"one", B, K> {
   declare protected readonly sender: Sender<ResolvedBalancedFlags>;
 
   /** Made by a client; not for programs to call. */

@@ -13,10 +13,7 @@ export type Kept<K extends boolean, T> = K extends true ? RemoteRef<T> : T;
 /** With the flag `block` a promise, else an AsyncResult. */
 export type Returned<B extends boolean, T> = B extends true ? Promise<T> : AsyncResult<T>;
 
-/** What the arguments of calls can be besides values that engines keep: values, or also results of other tasks. */
-export type ArgumentKind = "values" | "results";
-
-/** The arguments of a function that takes `A`. */
-export type Arguments<A extends unknown[], P extends ArgumentKind> = P extends "results"
-  ? { [I in keyof A]: A[I] | RemoteRef<A[I]> | AsyncResult<A[I]> | AsyncResult<RemoteRef<A[I]>> }
-  : { [I in keyof A]: A[I] | RemoteRef<A[I]> };
+/** The arguments of a function that takes `A`: values, values that engines keep, or results of other calls. */
+export type Arguments<A extends unknown[]> = {
+  [I in keyof A]: A[I] | RemoteRef<A[I]> | AsyncResult<A[I]> | AsyncResult<RemoteRef<A[I]>>;
+};

@@ -136,25 +136,24 @@ export class Session {
       sent?.add(task.id);
       return task;
     });
-    const ended = this.link.ended;
-    if (ended !== undefined) {
-      for (const task of tasks) task.reject(ended);
-      return tasks;
+    const { ended } = this.link;
+    for (const task of tasks) {
+      if (ended === undefined) this.#track(task);
+      else task.reject(ended);
     }
-    for (const task of tasks) this.#track(task);
+    if (ended !== undefined) return tasks;
     const taskIds = tasks.map((task) => task.id);
-    const order = { type: "submit", taskIds, engineIds, operation, submitted, label } as const;
+    const base = { type: "submit", taskIds, engineIds, operation, submitted, label } as const;
     this.#sends.add(
       call,
       (encoded) => {
         if (this.link.ended !== undefined) return;
         this.kept.hold(encoded.handles, tasks);
         const { carrier, inline } = packer.pack(encoded);
-        this.link.send({ ...order, payload: encoded.head, ...carrier }, inline, onSent);
+        const more = encoded.inputs === undefined ? carrier : { ...carrier, inputs: encoded.inputs };
+        this.link.send({ ...base, payload: encoded.head, ...more }, inline, onSent);
       },
-      (error) => {
-        for (const task of tasks) this.#settle(task.id, () => task.reject(error));
-      },
+      (error) => this.#fail(tasks, error),
     );
     return tasks;
   }
@@ -207,9 +206,7 @@ export class Session {
       (labels) => {
         for (const [index, label] of labels.entries()) (tasks[index] as ClientTask).metadata.label = label;
       },
-      (error: Error) => {
-        for (const task of tasks) this.#settle(task.id, () => task.reject(error));
-      },
+      (error: Error) => this.#fail(tasks, error),
     );
     return tasks;
   }
@@ -257,6 +254,10 @@ export class Session {
     settle(task);
   }
 
+  #fail(tasks: readonly ClientTask[], error: Error): void {
+    for (const task of tasks) this.#settle(task.id, () => task.reject(error));
+  }
+
   #receive(message: Message, buffers: Uint8Array[]): void {
     if (this.#plane?.message(message, buffers)) return;
     switch (message.type) {
@@ -274,16 +275,8 @@ export class Session {
       case "displayed":
         this.#results?.shown(message, buffers);
         break;
-      case "engineUp":
-        this.#directory.up(message.engine);
-        break;
-      case "engineDown":
-        this.#directory.down(message);
-        break;
-      case "engineSetStopped":
-        this.events.emit("engineSetStopped", { engineSet: message.engineSet, reason: message.reason });
-        break;
       default:
+        this.#directory.message(message);
         break;
     }
   }

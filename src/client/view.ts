@@ -16,7 +16,7 @@ import { checkFunction } from "./parameters.ts";
 import type { InteractiveOptions } from "./progress.ts";
 import { reduceAssembly } from "./reduce-call.ts";
 import { RemoteRef } from "./remote-ref.ts";
-import type { ArgumentKind, Arguments, Kept, Returned, Shaped } from "./result-types.ts";
+import type { Arguments, Kept, Returned, Shaped } from "./result-types.ts";
 import type { Session } from "./session.ts";
 import type { Shape, Targets } from "./targets.ts";
 import type { AbortOptions } from "./task.ts";
@@ -45,16 +45,11 @@ interface ViewFlags {
 
 /**
  * Engines, and how calls are made on them. `S` tells whether calls give bare values or arrays, `B` whether they give
- * promises (flag `block`) or AsyncResults, `P` what the arguments of calls can be, `K` whether their values stay on the engines
+ * promises (flag `block`) or AsyncResults, `K` whether their values stay on the engines
  * (flag `keep`). `with` makes a view with other flags;
  * both have one history.
  */
-export abstract class View<
-  S extends Shape = Shape,
-  B extends boolean = boolean,
-  P extends ArgumentKind = ArgumentKind,
-  K extends boolean = false,
-> {
+export abstract class View<S extends Shape = Shape, B extends boolean = boolean, K extends boolean = false> {
   protected readonly sender: Sender<ViewFlags>;
   readonly #control: ControlClient;
 
@@ -101,7 +96,7 @@ export abstract class View<
   /** Calls `fn` on the engines: on each of a direct view, on one of a load-balanced view. */
   apply<A extends unknown[], R>(
     fn: (...args: A) => R,
-    ...args: Arguments<A, P>
+    ...args: Arguments<A>
   ): Returned<B, Kept<K, Shaped<S, Awaited<R>>>> {
     return this.give(() => this.applyAsync(fn, ...args));
   }
@@ -109,7 +104,7 @@ export abstract class View<
   /** {@link apply}, whatever the flag `block` says. */
   applyAsync<A extends unknown[], R>(
     fn: (...args: A) => R,
-    ...args: Arguments<A, P>
+    ...args: Arguments<A>
   ): AsyncResult<Kept<K, Shaped<S, Awaited<R>>>> {
     return this.call(checkFunction(fn), args) as AsyncResult<Kept<K, Shaped<S, Awaited<R>>>>;
   }
@@ -117,7 +112,7 @@ export abstract class View<
   /** {@link apply} that gives a promise of the value. */
   async applySync<A extends unknown[], R>(
     fn: (...args: A) => R,
-    ...args: Arguments<A, P>
+    ...args: Arguments<A>
   ): Promise<Kept<K, Shaped<S, Awaited<R>>>> {
     return await this.applyAsync(fn, ...args);
   }
@@ -252,7 +247,7 @@ export abstract class View<
   }
 
   /** The same view with another history. */
-  protected abstract withHistory(sent: TaskHistory): View<S, B, P, K>;
+  protected abstract withHistory(sent: TaskHistory): View<S, B, K>;
 
   /** How the sequences of a parallel function are divided. */
   protected get partition(): PartitionPlan {

@@ -26,6 +26,8 @@ export interface PendingTask extends CarriesBuffers {
   readonly isFree: boolean;
   /** Called when it has ended. */
   onEnded: (() => void)[] | undefined;
+  /** The tasks whose results it takes. */
+  readonly inputs: readonly string[] | undefined;
   /** What an engine has answered, until the scheduler says whether that is the end. */
   outcome: Outcome | undefined;
   outcomeBuffers: readonly Uint8Array[];
@@ -37,7 +39,7 @@ export function newTask(
   { payload, places }: CarriesBuffers & { readonly payload: Uint8Array },
   buffers: readonly Uint8Array[],
   submitter: Submitter,
-  engineUuid?: string,
+  { engineUuid, inputs }: { readonly engineUuid?: string; readonly inputs?: readonly string[] | undefined } = {},
 ): PendingTask {
   const isBalanced = engineUuid === undefined;
   return {
@@ -50,9 +52,18 @@ export function newTask(
     isBalanced,
     isFree: isBalanced || submitter.isNested,
     onEnded: undefined,
+    inputs,
     outcome: undefined,
     outcomeBuffers: NO_BUFFERS,
   };
+}
+
+/** Resolves when the task has ended. */
+export function whenEnded(task: PendingTask): Promise<void> {
+  return new Promise((resolve) => {
+    task.onEnded ??= [];
+    task.onEnded.push(resolve);
+  });
 }
 
 export function abortedOutcome(): Outcome {

@@ -34,3 +34,12 @@ export interface TaskRecord {
   /** Those of its arguments, if they were asked for. */
   readonly argumentBuffers?: readonly Uint8Array[] | undefined;
 }
+
+const NO_BUFFERS: readonly Uint8Array[] = [];
+
+/** The record of a task that has just come. */
+export function newRecord(
+  task: Omit<TaskRecord, "stdout" | "stderr" | "outcome" | "buffers" | "published" | "displayed" | "received">,
+): TaskRecord {
+  return { ...task, stdout: "", stderr: "", outcome: undefined, buffers: NO_BUFFERS };
+}

@@ -17,9 +17,12 @@ import type {
 import { Alarm } from "./alarm.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
-import { abortedOutcome, failureError, NO_BUFFERS, newTask, type PendingTask, type Submitter } from "./pending-task.ts";
+import { abortedOutcome, failureError, newTask, type PendingTask, type Submitter, whenEnded } from "./pending-task.ts";
 import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts";
+import { sendShown } from "./send-shown.ts";
 import type { TaskDatabase } from "./task-database.ts";
+import { balancedForms, TaskInputs, unknownInput } from "./task-inputs.ts";
+import { newRecord } from "./task-record.ts";
 
 export interface TaskRouterOptions extends SchedulerOptions {
   /** Who needs which large buffers. */
@@ -31,6 +34,7 @@ export class TaskRouter {
   readonly #registry: EngineRegistry;
   readonly #database: TaskDatabase;
   readonly #ledger: BufferLedger;
+  readonly #inputs: TaskInputs;
   readonly #pending = new Map<string, PendingTask>();
   readonly #alarm = new Alarm(() => this.#step({ type: "tick" }));
 
@@ -39,6 +43,7 @@ export class TaskRouter {
     this.#registry = registry;
     this.#database = database;
     this.#ledger = ledger;
+    this.#inputs = new TaskInputs(ledger);
   }
 
   get scheduler(): Scheduler {
@@ -46,26 +51,28 @@ export class TaskRouter {
   }
 
   submit(message: Submit, buffers: readonly Uint8Array[], submitter: Submitter): void {
+    if (message.inputs !== undefined) {
+      for (const one of balancedForms(message)) this.submitBalanced(one, buffers, submitter);
+      return;
+    }
     message.taskIds.forEach((taskId, index) => {
       // Nothing runs twice, and what is known of a task is not overwritten.
       if (this.#database.get(taskId) !== undefined) return;
       const engineId = message.engineIds[index] as number;
       const engineUuid = this.#registry.engine(engineId)?.uuid ?? "";
-      this.#pending.set(taskId, newTask(message, buffers, submitter, engineUuid));
+      this.#pending.set(taskId, newTask(message, buffers, submitter, { engineUuid }));
       this.#ledger.hold(message);
-      this.#database.add({
-        taskId,
-        clientUuid: submitter.uuid,
-        engineId,
-        engineUuid,
-        operation: message.operation,
-        submitted: message.submitted,
-        label: message.label,
-        stdout: "",
-        stderr: "",
-        outcome: undefined,
-        buffers: NO_BUFFERS,
-      });
+      this.#database.add(
+        newRecord({
+          taskId,
+          clientUuid: submitter.uuid,
+          engineId,
+          engineUuid,
+          operation: message.operation,
+          submitted: message.submitted,
+          label: message.label,
+        }),
+      );
       this.#step({ type: "submit", taskId, engineId });
     });
   }
@@ -73,25 +80,32 @@ export class TaskRouter {
   submitBalanced(message: SubmitBalanced, buffers: readonly Uint8Array[], submitter: Submitter): void {
     const { taskId, operation, submitted, label } = message;
     if (this.#database.get(taskId) !== undefined) return;
-    this.#pending.set(taskId, newTask(message, buffers, submitter));
+    const { inputs } = message.request;
+    this.#pending.set(taskId, newTask(message, buffers, submitter, { inputs }));
     this.#ledger.hold(message);
-    this.#database.add({
-      taskId,
-      clientUuid: submitter.uuid,
-      engineId: -1,
-      engineUuid: "",
-      operation,
-      submitted,
-      label,
-      after: message.request.after?.taskIds,
-      follow: message.request.follow?.taskIds,
-      stdout: "",
-      stderr: "",
-      outcome: undefined,
-      buffers: NO_BUFFERS,
-    });
+    this.#database.add(
+      newRecord({
+        taskId,
+        clientUuid: submitter.uuid,
+        engineId: -1,
+        engineUuid: "",
+        operation,
+        submitted,
+        label,
+        after: message.request.after?.taskIds,
+        follow: message.request.follow?.taskIds,
+      }),
+    );
     const request = submitter.isNested ? { ...message.request, nested: true } : message.request;
-    this.#step({ type: "submitBalanced", taskId, request });
+    const go = (): void => this.#step({ type: "submitBalanced", taskId, request });
+    const fetching = inputs && this.#inputs.want(inputs, this.#database, (id) => this.#pending.has(id));
+    if (fetching === undefined) go();
+    else {
+      void fetching.then((lost) => {
+        if (lost === undefined) go();
+        else this.#settle(taskId, -1, { status: "error", error: failureError("invalid", unknownInput(lost), -1) }, []);
+      });
+    }
   }
 
   engineUp({ engineId, resources }: Engine): void {
@@ -159,16 +173,7 @@ export class TaskRouter {
     if (task?.submitter === client || task?.askers?.has(client)) return "pending";
     const record = task === undefined ? await this.#database.fetch(taskId) : this.#database.get(taskId);
     if (record === undefined) return "unknown";
-    for (const stream of ["stdout", "stderr"] as const) {
-      if (record[stream] !== "") client.connection.send({ type: "output", taskId, stream, text: record[stream] });
-    }
-    for (const { payload, buffers } of record.displayed ?? []) {
-      client.connection.send({ type: "displayed", taskId, payload }, buffers);
-    }
-    if (record.published !== undefined) {
-      const { payload, buffers } = record.published;
-      client.connection.send({ type: "published", taskId, payload }, buffers);
-    }
+    sendShown(record, client.connection);
     if (task !== undefined) {
       task.askers ??= new Set();
       task.askers.add(client);
@@ -196,12 +201,7 @@ export class TaskRouter {
   /** Resolves when none of the tasks is on its way any more. */
   async ended(taskIds: readonly string[]): Promise<void> {
     const tasks = taskIds.flatMap((taskId) => this.#pending.get(taskId) ?? []);
-    const end = (task: PendingTask): Promise<void> =>
-      new Promise((resolve) => {
-        task.onEnded ??= [];
-        task.onEnded.push(resolve);
-      });
-    await Promise.all(tasks.map(end));
+    await Promise.all(tasks.map((task) => whenEnded(task)));
   }
 
   #step(event: SchedulerEvent): void {
@@ -241,7 +241,9 @@ export class TaskRouter {
   #fail({ taskId, engineId, failure, reason }: Extract<Instruction, { type: "fail" }>): void {
     const task = this.#pending.get(taskId);
     const own = failure === "own" ? task?.outcome : undefined;
-    const outcome = own ?? { status: "error", error: failureError(failure, reason, engineId) };
+    const why = failure === "impossible" && task?.inputs && this.#inputs.failureOf(task.inputs);
+    const error = failureError(failure, why ? `${reason}: ${why}` : reason, engineId);
+    const outcome = own ?? { status: "error", error };
     this.#settle(taskId, engineId, outcome, own === undefined ? [] : (task?.outcomeBuffers ?? []));
   }
 
@@ -249,12 +251,14 @@ export class TaskRouter {
     const task = this.#pending.get(taskId);
     const engine = this.#registry.engine(engineId);
     if (task?.payload === undefined || engine === undefined) return;
-    const { payload, places, isFree, buffers } = task;
+    const { payload, isFree } = task;
+    const attached = task.inputs && this.#inputs.attach(task.inputs, task);
+    const { places, buffers } = attached ?? task;
     const free = isFree || undefined;
-    if (places !== undefined) this.#ledger.deliver(engine.uuid, task);
-    const order: Task =
-      places === undefined ? { type: "task", taskId, payload, free } : { type: "task", taskId, payload, free, places };
-    engine.connection.send(order, buffers);
+    if (places !== undefined) this.#ledger.deliver(engine.uuid, { places });
+    const plain: Task = { type: "task", taskId, payload, free };
+    const order = attached === undefined ? plain : { ...plain, inputs: attached.inputs };
+    engine.connection.send(places === undefined ? order : { ...order, places }, buffers);
     task.engineUuid = engine.uuid;
     this.#database.assign(taskId, engineId, engine.uuid);
     if (!task.isBalanced) this.#letGo(task);
@@ -274,7 +278,9 @@ export class TaskRouter {
     const message = { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome } as const;
     this.#tell(taskId, message, buffers, outcome);
     this.#pending.delete(taskId);
+    if (task.inputs !== undefined) this.#inputs.release(task.inputs);
     for (const listener of task.onEnded ?? []) listener();
+    this.#inputs.ended(taskId, { outcome, buffers });
     this.#ledger.hold(outcome);
     this.#database.finish(taskId, outcome, buffers);
   }

@@ -7,9 +7,9 @@ import type { Connection } from "../channel/connection.ts";
 import type { DataPlane } from "../channel/data/data-plane.ts";
 import type { Packed } from "../channel/data/packing.ts";
 import type { InterruptOrder } from "../protocol/agent-messages.ts";
-import type { Message, Outcome } from "../protocol/messages.ts";
+import type { Message, Outcome, Task } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
-import { runTask, systemFailure, type TaskOutcome, type TaskRunner } from "./run-task.ts";
+import { runTask, systemFailure, type TaskInput, type TaskOutcome, type TaskRunner } from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -153,7 +153,7 @@ export class Engine {
     this.#report();
   }
 
-  #run(context: TaskContext, { task: { payload }, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
+  #run(context: TaskContext, { task, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
     if (buffers === undefined) return systemFailure(error);
     // What can be interrupted is a callback of its own, also where preparations come before it.
     const apart = <T>(run: () => T | Promise<T>): Promise<T> =>
@@ -164,7 +164,7 @@ export class Engine {
         });
         this.#turns.port1.postMessage(undefined);
       });
-    return runTask({ payload, buffers, client: clientOf(context.taskId) }, this.#parts, apart);
+    return runTask({ client: clientOf(context.taskId), ...inputOf(task, buffers) }, this.#parts, apart);
   }
 
   /** Runs what may be cut short. */
@@ -265,6 +265,19 @@ export class Engine {
     const result = carrier.places === undefined ? outcome : { ...outcome, ...carrier };
     connection.send({ type: "result", taskId, engineId, engineUuid: uuid, outcome: result }, inline);
   }
+}
+
+/** What a task consists of: the buffers of the results that it takes follow its own. */
+function inputOf({ payload, inputs }: Task, buffers: readonly Uint8Array[]): Omit<TaskInput, "client"> {
+  if (inputs === undefined) return { payload, buffers, inputs: [] };
+  let end = buffers.length - inputs.reduce((sum, { bufferCount }) => sum + bufferCount, 0);
+  const own = buffers.slice(0, end);
+  const received = inputs.map((input) => {
+    const start = end;
+    end += input.bufferCount;
+    return { payload: input.payload, buffers: buffers.slice(start, end) };
+  });
+  return { payload, buffers: own, inputs: received };
 }
 
 function interrupted(signal: string | undefined): TaskOutcome {

@@ -24,6 +24,7 @@ import { KeptExchange } from "./kept-exchange.ts";
 import { KeptValues } from "./kept-values.ts";
 import { Namespace } from "./namespace.ts";
 import { makeOperations } from "./operations.ts";
+import { resultHandler } from "./result-arguments.ts";
 import { provideRunningTask } from "./task-context.ts";
 import { TaskMarks } from "./task-marks.ts";
 import { TaskOutput } from "./task-output.ts";
@@ -131,7 +132,7 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
   const namespace = new Namespace(() => name);
   const { uuid } = configuration;
   const kept = new KeptValues({ engineId, uuid }, () => Object.values(namespace.added()));
-  const serializer = createTensorSerializer(undefined, [kept.handler]);
+  const serializer = createTensorSerializer(undefined, [kept.handler, resultHandler]);
   const operations = makeOperations({
     namespace,
     explain: (error, fn) => explainReferenceError(error, fn, name),

@@ -11,6 +11,7 @@ import { serializeWhenReady } from "../tensors/handler.ts";
 import type { KeptResult, KeptValues } from "./kept-values.ts";
 import { KnownCalls } from "./known-calls.ts";
 import type { Operations } from "./operations.ts";
+import { type ReceivedInput, readingInputs } from "./result-arguments.ts";
 import { doWork } from "./run-with-tensors.ts";
 
 export interface TaskInput {
@@ -18,6 +19,8 @@ export interface TaskInput {
   readonly client: string;
   readonly payload: Uint8Array;
   readonly buffers: readonly Uint8Array[];
+  /** Results of other tasks that are among its arguments. */
+  readonly inputs: readonly ReceivedInput[];
 }
 
 export interface TaskOutcome {
@@ -61,7 +64,7 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
   let offset: number | undefined;
   let isRead = false;
   return doWork({
-    prepare: () => runner.serializer.prepare(task.payload),
+    prepare: () => prepare(task, runner.serializer),
     apart,
     perform: () => {
       const call = readCall(task, runner.serializer, watch);
@@ -88,6 +91,13 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
   });
 }
 
+function prepare({ payload, inputs }: TaskInput, serializer: Serializer): Promise<unknown> | undefined {
+  const own = serializer.prepare(payload);
+  if (inputs.length === 0) return own;
+  const all = [own, ...inputs.map((input) => serializer.prepare(input.payload))].filter((one) => one !== undefined);
+  return all.length === 0 ? undefined : Promise.all(all);
+}
+
 /** The outcome of a task whose buffers could not be fetched, or whose result could not be kept for others. */
 export function systemFailure(error: unknown): TaskOutcome {
   return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS };
@@ -100,10 +110,19 @@ function perform(call: CallValue, { operations }: TaskRunner, watch: TaskWatch):
   return operation(call);
 }
 
-function readCall({ payload, buffers }: TaskInput, serializer: Serializer, watch: TaskWatch): CallValue {
+function readCall({ payload, buffers, inputs }: TaskInput, serializer: Serializer, watch: TaskWatch): CallValue {
   try {
     const pair = serializer.deserializePair(payload);
-    if (pair === undefined) return serializer.deserialize(payload, buffers, watch.reading(isPush)) as CallValue;
+    if (pair === undefined) {
+      let stays = false;
+      const options = watch.reading((call) => {
+        stays = isPush(call);
+        return stays;
+      });
+      const read = (): unknown => serializer.deserialize(payload, buffers, options);
+      const ofInputs = { ...options, ...(options.isResident && { isResident: () => stays }) };
+      return (inputs.length === 0 ? read() : readingInputs(inputs, serializer, ofInputs, read)) as CallValue;
+    }
     const call = knownCalls.get(pair.first, () => serializer.deserialize(pair.first, NO_BUFFERS));
     return { ...call, args: pair.rest } as CallValue;
   } catch (error) {

@@ -1,5 +1,7 @@
 /** What a client asks of an engine, by name: the value that a task's payload holds. */
 
+import type { KeptArgument } from "./kept.ts";
+
 /** The parameters of each operation. */
 export interface Calls {
   /** Call a function; `offset` is the index, in the whole, of the first item of the parts among the arguments. */
@@ -36,3 +38,12 @@ export type Operation = keyof Calls;
 export type CallValue = {
   [O in Operation]: { readonly operation: O; readonly types?: unknown; readonly keep?: boolean | undefined } & Calls[O];
 }[Operation];
+
+/**
+ * What stands for the result of a call: which of the task's inputs it consists of, and whether it is one value, a list of
+ * them, or all of them joined.
+ */
+export interface ResultArgument {
+  readonly indices: readonly number[];
+  readonly whole: KeptArgument["whole"];
+}

@@ -60,6 +60,8 @@ export interface Submit extends CarriesBuffers {
   readonly operation: Operation;
   readonly submitted: number;
   readonly label?: string | undefined;
+  /** Tasks whose results are among the arguments: see {@link BalancedRequest.inputs}. */
+  readonly inputs?: readonly string[] | undefined;
   readonly payload: Uint8Array;
 }
 
@@ -200,6 +202,14 @@ export interface Task extends CarriesBuffers {
   readonly payload: Uint8Array;
   /** The task may start before others that came earlier, while those wait for tasks of their own. */
   readonly free?: boolean | undefined;
+  /** Results of other tasks that are among the arguments. Their buffers follow those of the task. */
+  readonly inputs?: readonly InputValue[] | undefined;
+}
+/** A value that another task gave. */
+export interface InputValue {
+  readonly payload: Uint8Array;
+  /** How many of the task's buffers are its own. */
+  readonly bufferCount: number;
 }
 /** Empty the namespace, before the next task. */
 export interface ClearNamespace {

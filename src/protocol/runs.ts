@@ -43,7 +43,7 @@ interface Shape<M extends Runnable> {
 
 /** The fields of a message that its shape knows: the compiler says when one is added that it does not. */
 type Fields<M, K extends keyof M> = Exclude<keyof M, K> extends never ? K : never;
-type TaskFields = Fields<Task, "type" | "taskId" | "payload" | "free" | "places">;
+type TaskFields = Fields<Task, "type" | "taskId" | "payload" | "free" | "places" | "inputs">;
 type ResultFields = Fields<Result, "type" | "taskId" | "engineId" | "engineUuid" | "outcome">;
 type OutcomeFields = Fields<
   Result["outcome"],
@@ -51,7 +51,7 @@ type OutcomeFields = Fields<
 >;
 type SubmitFields = Fields<
   Submit,
-  "type" | "taskIds" | "engineIds" | "operation" | "submitted" | "label" | "payload" | "places"
+  "type" | "taskIds" | "engineIds" | "operation" | "submitted" | "label" | "payload" | "places" | "inputs"
 >;
 type BalancedFields = Fields<
   SubmitBalanced,
@@ -59,7 +59,7 @@ type BalancedFields = Fields<
 >;
 
 const task: Shape<Pick<Task, TaskFields>> = {
-  fits: ({ places }) => places === undefined,
+  fits: ({ places, inputs }) => places === undefined && inputs === undefined,
   idOf: ({ taskId }) => taskId,
   payloadOf: ({ payload }) => payload,
   common: ({ free }) => (free === undefined ? {} : { free }),
@@ -125,7 +125,8 @@ const submitBalanced: Shape<Pick<SubmitBalanced, BalancedFields>> = {
 };
 
 const submit: Shape<Pick<Submit, SubmitFields>> = {
-  fits: ({ places, taskIds, engineIds }) => places === undefined && taskIds.length === 1 && engineIds.length === 1,
+  fits: ({ places, inputs, taskIds, engineIds }) =>
+    places === undefined && inputs === undefined && taskIds.length === 1 && engineIds.length === 1,
   idOf: ({ taskIds }) => taskIds[0] as string,
   payloadOf: ({ payload }) => payload,
   common: ({ operation, label }) => ({ operation, label }),
