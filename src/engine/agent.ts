@@ -9,6 +9,7 @@ import type { Message, SignalEngines, SpawnEngines } from "../protocol/messages.
 import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
 import { type ControllerAddress, ENGINE_CONFIGURATION, type EngineConfiguration } from "./configuration.ts";
 import { type Assignment, DevicePool } from "./device-pool.ts";
+import { Descriptor, enginePipes } from "./engine-pipes.ts";
 import { ProcessWatch } from "./process-watch.ts";
 
 /** How long a new engine tries to reach the controller, in milliseconds. */
@@ -122,6 +123,7 @@ export class Agent {
   }
 
   #spawn(uuid: string, { engineSet, env }: SpawnEngines, assignment?: Assignment): void {
+    const pipes = enginePipes();
     const configuration: EngineConfiguration = {
       ...this.#address,
       uuid,
@@ -129,23 +131,24 @@ export class Agent {
       engineSet,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       device: assignment?.device,
+      readsOwnOutput: pipes.isOwnReader,
     };
     const child = spawn(process.execPath, [fileURLToPath(new URL("./main.js", import.meta.url))], {
       env: { ...process.env, ...env, ...assignment?.env, [ENGINE_CONFIGURATION]: JSON.stringify(configuration) },
-      // The last one is the lifeline: it closes when this process ends, however it ends.
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      // Among them the lifeline, which closes when this process ends, however it ends.
+      stdio: pipes.stdio,
     });
     const engine: EngineProcess = { child, engineSet, lastWords: "", killedFor: undefined };
     if (child.pid !== undefined) this.#watch.add(uuid, child.pid);
     this.#engines.set(uuid, engine);
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => {
-        engine.lastWords = (engine.lastWords + text).slice(-LAST_WORDS);
-      });
-    }
-    child.stdio[3]?.on("error", () => undefined);
+    const hear = (text: string): void => {
+      engine.lastWords = (engine.lastWords + text).slice(-LAST_WORDS);
+    };
+    pipes.started(child, hear);
+    child.stdio[Descriptor.lifeline]?.on("error", () => undefined);
     child.once("error", (error) => this.#ended(uuid, `it could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {
+      hear(pipes.ended());
       const report = (): void => {
         this.#ended(uuid, engine.killedFor ?? describeEnd(code, signal, engine.lastWords));
       };
@@ -177,7 +180,7 @@ export class Agent {
 
   /** Tells the engine's watchdog, which hears also while the engine computes. */
   #interrupt(uuid: string, order: InterruptOrder): void {
-    const lifeline = this.#engines.get(uuid)?.child.stdio[3] as Writable | null | undefined;
+    const lifeline = this.#engines.get(uuid)?.child.stdio[Descriptor.lifeline] as Writable | null | undefined;
     lifeline?.write(`${JSON.stringify(order)}\n`);
   }
 

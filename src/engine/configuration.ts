@@ -22,6 +22,8 @@ export interface EngineConfiguration extends ControllerAddress {
   readonly engineSet: string;
   readonly connectTimeoutMs: number;
   readonly device?: AssignedDevice | undefined;
+  /** Whether the engine has the reading ends of its own stdout and stderr. */
+  readonly readsOwnOutput: boolean;
 }
 
 /** What an agent hears from its parent first. */

@@ -57,6 +57,7 @@ export class Engine {
     this.#parts = parts;
     this.#turns.port2.on("message", () => (this.#apart.shift() ?? (() => this.#turn()))());
     this.#turns.port2.unref();
+    parts.output.owner = () => this.#computing ?? [...this.#begun.values()].at(-1);
     this.#queue = new TaskQueue({
       receive: (task, inline) => plane.receive(task, inline),
       refuse: (task) => plane.refuse(task),

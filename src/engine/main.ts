@@ -4,7 +4,7 @@
  */
 
 import { format } from "node:util";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import type { Connection } from "../channel/connection.ts";
 import { connect } from "../channel/connector.ts";
 import { DataPlane } from "../channel/data/data-plane.ts";
@@ -23,12 +23,13 @@ import { Engine } from "./engine.ts";
 import { KeptExchange } from "./kept-exchange.ts";
 import { KeptValues } from "./kept-values.ts";
 import { Namespace } from "./namespace.ts";
+import { NativeOutput } from "./native-output.ts";
 import { makeOperations } from "./operations.ts";
 import { resultHandler } from "./result-arguments.ts";
 import { provideRunningTask } from "./task-context.ts";
 import { TaskMarks } from "./task-marks.ts";
 import { TaskOutput } from "./task-output.ts";
-import type { Interrupt } from "./watchdog.ts";
+import type { Interrupt, WatchdogData } from "./watchdog.ts";
 
 /** What tasks publish and show travels with its message up to this size, in bytes. */
 const SHOWN_INLINE_BYTES = 1024 * 1024;
@@ -49,6 +50,8 @@ acceptImmutableSources();
 
 /** Where this thread is, for the watchdog. */
 const marks = new TaskMarks();
+const handedOver = new MessageChannel();
+const native = configuration.readsOwnOutput ? new NativeOutput(handedOver.port1) : undefined;
 
 await run();
 
@@ -145,17 +148,22 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
       }
     },
   });
-  const output = new TaskOutput((taskId, stream, text) => {
-    connection.send({ type: "output", taskId, stream, text });
-    connection.flush();
+  const output = new TaskOutput({
+    send: (taskId, stream, text) => {
+      connection.send({ type: "output", taskId, stream, text });
+      connection.flush();
+    },
+    native,
+    shield: (run) => marks.shield(run),
   });
-  provideRunningTask(serializer, (message, buffers) => {
+  const send = (message: Message, buffers: readonly Uint8Array[]): void => {
     // The hub keeps a little of it, so that late askers see it too; more stays here.
     const isMuch = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0) > SHOWN_INLINE_BYTES;
     const { carrier, inline } = isMuch ? plane.packer().pack({ buffers }) : { carrier: {}, inline: buffers };
     connection.send({ ...message, ...carrier }, inline);
     connection.flush();
-  });
+  };
+  provideRunningTask(serializer, (message, buffers) => marks.shield(() => send(message, buffers)));
   const guard = new WriteGuard(writeDetection(), () => namespace.added());
   const remains = (): unknown[] => [...Object.values(namespace.added()), ...kept.values()];
   const send = (message: Message, buffers?: readonly Uint8Array[]): void => connection.send(message, buffers);
@@ -179,7 +187,16 @@ function offerToClients(engine: Engine, engineId: number, clusterId: string): vo
 
 /** A thread, because the main one may compute for hours when the agent dies, or an interrupt comes. */
 function watchAgent(engine: Engine): void {
-  const watchdog = new Worker(new URL("./watchdog.js", import.meta.url), { stdin: false, workerData: marks.memory });
+  const port = handedOver.port2;
+  const workerData: WatchdogData = {
+    marks: marks.memory,
+    ...(native && { native: { memory: native.memory, port } }),
+  };
+  const watchdog = new Worker(new URL("./watchdog.js", import.meta.url), {
+    stdin: false,
+    workerData,
+    transferList: native === undefined ? [] : [port],
+  });
   watchdog.on("message", (interrupt: Interrupt) => {
     marks.acknowledge(interrupt.sequence);
     engine.interrupt(interrupt);

@@ -3,11 +3,13 @@
  * cut short while the main thread computes: the two agree on who was first, the task's end or the cut.
  *
  * Only the run of a task up to its first pause can be cut: it is a callback of its own. What a task does after an
- * `await` runs in callbacks of Node itself, which does not survive that these are cut.
+ * `await` runs in callbacks of Node itself, which does not survive that these are cut. Nor is anything cut while the
+ * task writes or publishes: half of a packet would end the connection.
  */
 
 const STATE = 0;
 const ACKNOWLEDGED = 1;
+const WANTED = 2;
 /** Where the id of the task begins. */
 const ID = 16;
 const ID_LENGTH = 200;
@@ -17,6 +19,7 @@ const SIZE = 256;
 const IDLE = 0;
 const RUNNING = 1;
 const CUTTING = 2;
+const SHIELDED = 3;
 
 /** How long the end of a task waits for a cut that has been decided, in milliseconds. */
 const CUT_MS = 1_000;
@@ -37,14 +40,27 @@ export class TaskMarks {
   /** A task begins to compute. */
   begin(taskId: string): void {
     this.#bytes[ID] = this.#bytes.write(taskId, ID + 1, ID_LENGTH, "latin1");
+    Atomics.store(this.#words, WANTED, 0);
     Atomics.store(this.#words, STATE, RUNNING);
+  }
+
+  /** Runs something within a task that must not be cut; it is cut afterwards, if that was wanted meanwhile. */
+  shield<T>(run: () => T): T {
+    const before = Atomics.compareExchange(this.#words, STATE, RUNNING, SHIELDED);
+    if (before === CUTTING) this.#awaitCut(() => true);
+    if (before !== RUNNING) return run();
+    try {
+      return run();
+    } finally {
+      Atomics.store(this.#words, STATE, RUNNING);
+      if (Atomics.load(this.#words, WANTED) !== 0) this.#awaitCut(() => Atomics.load(this.#words, WANTED) !== 0);
+    }
   }
 
   /** It has ended, or goes on by itself. Does not return when the cut came first: then this thread is cut here. */
   end(): void {
     if (Atomics.compareExchange(this.#words, STATE, RUNNING, IDLE) !== CUTTING) return;
-    const limit = performance.now() + CUT_MS;
-    while (performance.now() < limit);
+    this.#awaitCut(() => true);
     this.reset();
   }
 
@@ -58,6 +74,12 @@ export class TaskMarks {
     Atomics.store(this.#words, ACKNOWLEDGED, sequence);
   }
 
+  /** Goes on only when no cut comes after all. */
+  #awaitCut(isMeant: () => boolean): void {
+    const limit = performance.now() + CUT_MS;
+    while (performance.now() < limit && isMeant());
+  }
+
   // The watchdog.
 
   isAcknowledged(sequence: number): boolean {
@@ -66,9 +88,20 @@ export class TaskMarks {
 
   /** Whether the main thread is in one of the tasks (without ids: in any) and may be cut now. */
   mayCut(taskIds: readonly string[] | undefined): boolean {
-    if (Atomics.load(this.#words, STATE) !== RUNNING) return false;
+    const state = Atomics.load(this.#words, STATE);
     const taskId = this.#bytes.toString("latin1", ID + 1, ID + 1 + (this.#bytes[ID] as number));
-    if (taskIds !== undefined && !taskIds.includes(taskId)) return false;
-    return Atomics.compareExchange(this.#words, STATE, RUNNING, CUTTING) === RUNNING;
+    const isMeant = (state === RUNNING || state === SHIELDED) && (taskIds?.includes(taskId) ?? true);
+    Atomics.store(this.#words, WANTED, isMeant ? 1 : 0);
+    return isMeant && Atomics.compareExchange(this.#words, STATE, RUNNING, CUTTING) === RUNNING;
+  }
+
+  /** A cut is wanted no more. */
+  giveUp(): void {
+    Atomics.store(this.#words, WANTED, 0);
+  }
+
+  /** Whether a cut waits for the end of what must not be cut. */
+  get isWanted(): boolean {
+    return Atomics.load(this.#words, WANTED) !== 0 && Atomics.load(this.#words, STATE) !== CUTTING;
   }
 }

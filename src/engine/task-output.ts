@@ -4,9 +4,8 @@
  */
 
 import { StringDecoder } from "node:string_decoder";
+import type { NativeOutput, Stream } from "./native-output.ts";
 import { currentTask, type TaskContext } from "./task-context.ts";
-
-export type Stream = "stdout" | "stderr";
 
 const STREAMS = ["stdout", "stderr"] as const;
 
@@ -26,24 +25,41 @@ interface Gathered {
   lastFlush: number;
 }
 
+export interface TaskOutputParts {
+  readonly send: (taskId: string, stream: Stream, text: string) => void;
+  /** What comes past Node's streams, where that is known. */
+  readonly native: NativeOutput | undefined;
+  /** Runs something that must not be cut short. */
+  readonly shield: <T>(run: () => T) => T;
+}
+
 export class TaskOutput {
   readonly #send: (taskId: string, stream: Stream, text: string) => void;
   readonly #gathered = new Map<TaskContext, Gathered>();
+  readonly #native: NativeOutput | undefined;
+  readonly #shield: <T>(run: () => T) => T;
+  /** The task to which text belongs that came past Node's streams; the engine says which. */
+  owner: () => TaskContext | undefined = () => undefined;
   #lastWords: { readonly context: TaskContext; text: string } | undefined;
 
   /** From now on what tasks write goes to `send`. */
-  constructor(send: (taskId: string, stream: Stream, text: string) => void) {
+  constructor({ send, native, shield }: TaskOutputParts) {
     this.#send = send;
-    const write: Write = process.stderr.write.bind(process.stderr);
+    this.#native = native;
+    this.#shield = shield;
+    const toStream = process.stderr.write.bind(process.stderr);
+    const write = (text: string): void => void (native === undefined ? toStream(text) : native.tellAgent(text));
     // A task that ends the process is not heard any more; what it said goes where the agent looks.
     process.once("exit", () => {
       if (this.#lastWords !== undefined) write(this.#lastWords.text);
     });
     for (const stream of STREAMS) this.#capture(stream);
+    native?.listen(({ stream, bytes }) => this.#addNative(this.owner(), stream, bytes));
   }
 
   /** The task has ended: sends what is left. What it left behind may write later; that is sent as it comes. */
   end(context: TaskContext): void {
+    this.#takeNative(context);
     if (this.#lastWords?.context === context) this.#lastWords = undefined;
     const gathered = this.#gathered.get(context);
     if (gathered === undefined) return;
@@ -57,12 +73,27 @@ export class TaskOutput {
     const original: Write = target.write.bind(target);
     target.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
       const context = currentTask();
-      if (context === undefined) return original(chunk, encoding as BufferEncoding, callback as () => void);
-      this.#add(context, stream, chunk, encoding);
+      if (context === undefined && this.#native === undefined) {
+        return original(chunk, encoding as BufferEncoding, callback as () => void);
+      }
+      this.#shield(() => {
+        this.#takeNative(this.owner() ?? context);
+        if (context !== undefined) this.#add(context, stream, chunk, encoding);
+        else this.#native?.tellAgent(chunk, encoding);
+      });
       const done = typeof encoding === "function" ? encoding : callback;
       if (typeof done === "function") process.nextTick(done as () => void);
       return true;
     }) as Write;
+  }
+
+  #takeNative(context: TaskContext | undefined): void {
+    for (const { stream, bytes } of this.#native?.take() ?? []) this.#addNative(context, stream, bytes);
+  }
+
+  #addNative(context: TaskContext | undefined, stream: Stream, bytes: Uint8Array): void {
+    if (context === undefined) this.#native?.tellAgent(bytes);
+    else this.#add(context, stream, bytes, undefined);
   }
 
   #add(context: TaskContext, stream: Stream, chunk: string | Uint8Array, encoding: unknown): void {

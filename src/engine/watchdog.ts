@@ -8,14 +8,16 @@ import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { InterruptOrder } from "../protocol/agent-messages.ts";
+import { Descriptor } from "./engine-pipes.ts";
+import { NativeRelief } from "./native-output.ts";
 import { TaskMarks } from "./task-marks.ts";
 
-/** The descriptor that is open as long as the agent lives. */
-const LIFELINE = 3;
 /** How long the main thread may take to hear of an interrupt by itself, in milliseconds. */
 const PATIENCE_MS = 25;
+/** How often a thread that must not be cut yet is tried, in milliseconds. */
+const RETRY_MS = 1;
 /** How long a main thread that hears nothing is tried, in milliseconds. */
 const LIMIT_MS = 10_000;
 
@@ -24,10 +26,21 @@ export interface Interrupt extends InterruptOrder {
   readonly sequence: number;
 }
 
-const marks = new TaskMarks(workerData as SharedArrayBuffer);
+/** What this thread is given. */
+export interface WatchdogData {
+  readonly marks: SharedArrayBuffer;
+  /** Of what the process writes past Node's streams. */
+  readonly native?: { readonly memory: SharedArrayBuffer; readonly port: MessagePort };
+}
+
+/** How often it looks whether somebody cannot write because the main thread does not read, in milliseconds. */
+const RELIEF_MS = 50;
+
+const data = workerData as WatchdogData;
+const marks = new TaskMarks(data.marks);
 let sequence = 0;
 
-const lifeline = new Socket({ fd: LIFELINE, readable: true, writable: false });
+const lifeline = new Socket({ fd: Descriptor.lifeline, readable: true, writable: false });
 const end = (): void => {
   process.kill(process.pid, "SIGKILL");
 };
@@ -35,16 +48,24 @@ lifeline.on("close", end);
 lifeline.on("error", end);
 createInterface(lifeline).on("line", (line) => void interrupt(JSON.parse(line) as InterruptOrder));
 
+if (data.native !== undefined) {
+  const relief = new NativeRelief(data.native.memory, data.native.port);
+  // Not in one go: interrupts must be heard meanwhile.
+  const look = (): unknown => (relief.relieve() ? setImmediate(look) : setTimeout(look, RELIEF_MS));
+  look();
+}
+
 /** Tells the main thread; if that does not hear because it computes one of the tasks, cuts it. */
 async function interrupt(order: InterruptOrder): Promise<void> {
   const interrupt: Interrupt = { ...order, sequence: ++sequence };
   parentPort?.postMessage(interrupt);
   const limit = performance.now() + LIMIT_MS;
   do {
-    await delay(PATIENCE_MS);
-    if (marks.isAcknowledged(interrupt.sequence)) return;
+    await delay(marks.isWanted ? RETRY_MS : PATIENCE_MS);
+    if (marks.isAcknowledged(interrupt.sequence)) break;
     if (marks.mayCut(order.taskIds)) cut();
   } while (performance.now() < limit);
+  marks.giveUp();
 }
 
 /** Ends what the main thread runs; no `catch` and no `finally` of it is reached. Its event loop goes on. */
