@@ -32,6 +32,9 @@ export interface Run {
   readonly duration: number | undefined;
 }
 
+/** How much of what a task writes is kept here, for each stream, in characters; what comes later is only streamed. */
+const OUTPUT_LIMIT = 16 * 1024 * 1024;
+
 type Listener = (task: ClientTask) => void;
 
 export class ClientTask {
@@ -109,7 +112,7 @@ export class ClientTask {
 
   /** The task has written something. */
   write(stream: "stdout" | "stderr", text: string): void {
-    this.metadata[stream] += text;
+    this.metadata[stream] += text.slice(0, OUTPUT_LIMIT - this.metadata[stream].length);
     for (const listener of this.#onOutput ?? []) {
       listener({ stream, text, engineId: this.metadata.engineId, messageId: this.id });
     }

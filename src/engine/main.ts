@@ -156,14 +156,14 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
     native,
     shield: (run) => marks.shield(run),
   });
-  const send = (message: Message, buffers: readonly Uint8Array[]): void => {
+  const show = (message: Message, buffers: readonly Uint8Array[]): void => {
     // The hub keeps a little of it, so that late askers see it too; more stays here.
     const isMuch = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0) > SHOWN_INLINE_BYTES;
     const { carrier, inline } = isMuch ? plane.packer().pack({ buffers }) : { carrier: {}, inline: buffers };
     connection.send({ ...message, ...carrier }, inline);
     connection.flush();
   };
-  provideRunningTask(serializer, (message, buffers) => marks.shield(() => send(message, buffers)));
+  provideRunningTask(serializer, (message, buffers) => marks.shield(() => show(message, buffers)));
   const guard = new WriteGuard(writeDetection(), () => namespace.added());
   const remains = (): unknown[] => [...Object.values(namespace.added()), ...kept.values()];
   const send = (message: Message, buffers?: readonly Uint8Array[]): void => connection.send(message, buffers);

@@ -1,7 +1,7 @@
 /** Orders past the queues: interrupts of running tasks, clearing, signals, and the end of engines. */
 
 import { constants } from "node:os";
-import { type AsyncResult, Cluster, EngineError, RemoteError, TaskAborted } from "ndparallel";
+import { type AsyncResult, Cluster, EngineError, publish, RemoteError, TaskAborted } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
 import { gone, pidsOf } from "./processes.ts";
@@ -148,6 +148,54 @@ describe("interrupting", () => {
       expect(await failure(() => looping)).toBeInstanceOf(TaskAborted);
       expect(await Promise.all([...before, ...after])).toEqual([...Array(50).keys(), ...Array(50).keys()]);
     }
+  });
+});
+
+/** In the namespace of the engines. */
+declare const writeSync: (descriptor: number, text: string) => number;
+
+describe("interrupting a task that writes without a break", () => {
+  test.each<[string, () => never]>([
+    [
+      "to the console",
+      () => {
+        for (;;) console.log("x");
+      },
+    ],
+    [
+      "to a descriptor",
+      () => {
+        for (;;) writeSync(1, "native ");
+      },
+    ],
+    [
+      "to both",
+      () => {
+        for (let n = 0; ; n++) {
+          writeSync(1, "native ");
+          if (n % 100 === 0) console.log("x");
+        }
+      },
+    ],
+    [
+      "what it publishes",
+      () => {
+        for (let n = 0; ; n++) publish(n);
+      },
+    ],
+  ])("%s leaves its engine whole, however often", async (_, flood) => {
+    const [before] = shared.rc.ids;
+    const engine = shared.rc.at(0);
+    await engine.execute('import { writeSync } from "node:fs"; globalThis.marker = "still here"');
+    for (let time = 0; time < 8; time++) {
+      const result = engine.apply(flood);
+      // At different moments of the loop.
+      await new Promise((resolve) => setTimeout(resolve, 7 * time));
+      await result.abort({ running: true });
+      expect(await failure(() => result)).toBeInstanceOf(TaskAborted);
+    }
+    expect(shared.rc.ids[0]).toBe(before);
+    expect(await engine.pull("marker")).toBe("still here");
   });
 });
 
