@@ -15,14 +15,20 @@ import { endLeftovers, RUN_ID_VARIABLE } from "./lib/leftovers.ts";
 import { currentLoad, describeMachine, machineFacts } from "./lib/machine.ts";
 import { PeerProcess } from "./lib/peer-process.ts";
 import { type CaseRecord, formatCase, recordCase, writeRecord } from "./lib/report.ts";
-import { OURS, type System, systems, type Temporary } from "./lib/systems.ts";
+import { MEMCPY, OURS, type System, systems, type Temporary } from "./lib/systems.ts";
 import { questions } from "./questions/all.ts";
 
 const given = readArguments(process.argv.slice(2), {
   questions: questions.map(({ name }) => name),
   systems: systems.map(({ name }) => name),
 });
-const wantedSystems = systems.filter(({ name }) => name === OURS || (given.only?.includes(name) ?? true));
+const wantedSystems = systems.filter(
+  ({ name, questions: asked }) =>
+    name === OURS ||
+    (name === MEMCPY &&
+      (given.questions.length === 0 || given.questions.some((question) => asked?.includes(question)))) ||
+    (given.only?.includes(name) ?? name !== MEMCPY),
+);
 const wantedQuestions = questions.filter(({ name }) => given.questions.length === 0 || given.questions.includes(name));
 
 const runId = randomUUID();

@@ -11,6 +11,11 @@ export function ramp(bytes: number, mark: number): Float64Array {
   return array;
 }
 
+/** What 0, 1, 2, … up to that length add up to. */
+export function rampSum(length: number): number {
+  return (length * (length - 1)) / 2;
+}
+
 /** The arguments of the big map: between 0 and 10. */
 export function wave(length: number): Float64Array {
   return keep(`wave ${length}`, length, (index) => (index % 4_096) / 409.6);
@@ -28,6 +33,13 @@ export function sumOfWave(values: Float64Array): number {
     const value = values[i] as number;
     sum += Math.sin(value) * Math.sqrt(value) + 1;
   }
+  return sum;
+}
+
+/** The plain loop. */
+export function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] as number;
   return sum;
 }
 

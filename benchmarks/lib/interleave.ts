@@ -7,6 +7,7 @@ import type { PeerProcess } from "./peer-process.ts";
 import type { Answer, Order } from "./protocol.ts";
 import type { Case } from "./question.ts";
 import { shuffled } from "./statistics.ts";
+import { OURS } from "./systems.ts";
 
 export interface RunningSystem {
   readonly name: string;
@@ -37,7 +38,8 @@ export async function askInterleaved(theCase: Case, running: readonly RunningSys
   let mark = 0;
   const ask = async (system: RunningSystem): Promise<number | undefined> => {
     const parameters = { ...theCase.parameters, mark: ++mark };
-    const answer = await system.process.ask({ operation: theCase.operation, parameters });
+    const operation = system.name === OURS ? (theCase.ours ?? theCase.operation) : theCase.operation;
+    const answer = await system.process.ask({ operation, parameters });
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     return noteAnswer(resultOf(system), answer);
   };

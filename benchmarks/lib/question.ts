@@ -10,6 +10,8 @@ export interface Case {
   readonly label: string;
   /** What the programs are asked to do: see `programs/` and `peers/`. */
   readonly operation: string;
+  /** What ndparallel is asked to do instead, where there is something that only it has. */
+  readonly ours?: string;
   readonly parameters: Readonly<Record<string, number>>;
   readonly unit: Unit;
   readonly repetitions: number;

@@ -7,6 +7,7 @@ import type { SystemResult } from "./interleave.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { Case } from "./question.ts";
 import { type Summary, summarize } from "./statistics.ts";
+import { MEMCPY } from "./systems.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
 /** One case as it is written down. */
@@ -53,6 +54,7 @@ export function recordCase(question: string, theCase: Case, results: readonly Sy
 
 export function formatCase({ label, unit, systems }: CaseRecord): string {
   const reference = systems[0]?.system ?? "";
+  const copy = systems.find(({ system }) => system === MEMCPY)?.summary?.median;
   const header = [
     `${label} [${unit}]`,
     "n",
@@ -62,13 +64,16 @@ export function formatCase({ label, unit, systems }: CaseRecord): string {
     "quartile",
     "max",
     `${reference} is × faster`,
+    ...(copy === undefined ? [] : ["of memcpy"]),
   ];
   const rows = systems.map(({ system, seconds, summary, ratio, unsupported, error }) => {
     if (summary === undefined) return [system, "–", "", "", "", "", "", unsupported ?? `FAILED: ${firstLine(error)}`];
     const { min, lowerQuartile, median, upperQuartile, max } = summary;
     const shown = [min, lowerQuartile, median, upperQuartile, max].map(formatNumber);
     const note = ratio === undefined ? "" : system === reference ? "1" : formatNumber(ratio);
-    return [system, String(seconds.length), ...shown, error === undefined ? note : `FAILED later: ${firstLine(error)}`];
+    const last = error === undefined ? note : `FAILED later: ${firstLine(error)}`;
+    const part = copy === undefined ? [] : [formatNumber(median / copy)];
+    return [system, String(seconds.length), ...shown, last, ...part];
   });
   return formatTable(header, rows);
 }

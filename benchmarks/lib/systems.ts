@@ -20,6 +20,8 @@ export interface Temporary {
 }
 
 export const OURS = "ndparallel";
+/** What every row of arrays is measured against: a copy of as many bytes in memory that was used before. */
+export const MEMCPY = "memcpy";
 const PYTHON = "/usr/bin/python3";
 const NPM_INSTALL = "npm install --prefix benchmarks/peers";
 
@@ -41,6 +43,13 @@ export const systems: readonly System[] = [
   pool("poolifier"),
   { ...python("numpy-alone", "numpy_alone.py", "apt-get install python3-numpy"), questions: ["big-map"] },
   { name: "node-alone", install: "", questions: ["big-map"], program: () => nodeProgram("node-alone.ts") },
+  { name: "node-threads", install: "", questions: ["resident-sum"], program: () => nodeProgram("node-threads.ts") },
+  {
+    name: MEMCPY,
+    install: "",
+    questions: ["echo", "scatter-gather", "push"],
+    program: () => nodeProgram("node-alone.ts"),
+  },
 ];
 
 function python(name: string, file: string, install: string): System {

@@ -4,11 +4,17 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, Cluster, parallel, ref } from "ndparallel";
+import { type Client, Cluster, parallel, ref, shared } from "ndparallel";
+// The same copy of it as the package's, which does not export it.
+import { segmentPool } from "../../dist/ndarray-transport/segments/slices.js";
 import { answerOrders, type Operation, timed, verify } from "../lib/answering.ts";
-import { forgetData, ramp, sumOfWave, verifyRamp, verifySum, wave, waveSum } from "../lib/data.ts";
+import { forgetData, ramp, rampSum, sumOf, sumOfWave, verifyRamp, verifySum, wave, waveSum } from "../lib/data.ts";
+
+type Parameters = Readonly<Record<string, number>>;
 
 const ENGINES = 2;
+/** How long what was sent may take to come back, in milliseconds. */
+const FORGETTING_MS = 3_000;
 const profileDir = mkdtempSync(join(tmpdir(), "ndparallel-benchmark-profile-"));
 let cluster: Cluster | undefined;
 let client: Client | undefined;
@@ -17,6 +23,7 @@ const addOne = (x: number): number => x + 1;
 const same = (array: Float64Array): Float64Array => array;
 /** Which array is in the engines' namespaces under `part`. */
 let scattered = "";
+let sharedArray: Float64Array = new Float64Array(0);
 
 const operations: Record<string, Operation> = {
   async start() {
@@ -60,25 +67,33 @@ const operations: Record<string, Operation> = {
     return seconds;
   },
 
-  async scatter({ bytes = 0, mark = 0 }) {
-    const all = connected().view();
-    const array = ramp(bytes, mark);
-    const seconds = await timed(() => all.scatter("part", array));
-    scattered = "";
-    const ends = await all.apply((part: Float64Array) => [part.length, part[0], part.at(-1)], ref("part") as never);
-    const half = bytes / 16;
-    verify(`${ends}` === `${[half, mark, half - 1, half, half, 2 * half - 1]}`, `ends of the parts: ${ends}`);
-    return seconds;
+  scatter: (parameters) => scatter(ramp, parameters),
+
+  async scatterFirst(parameters) {
+    await forgetSegments();
+    return scatter(ramp, parameters);
   },
 
-  async gather({ bytes = 0 }) {
+  scatterShared: (parameters) => scatter(sharedRamp, parameters),
+
+  gather: (parameters) => gather(ramp, parameters),
+
+  /** Nobody has gathered these parts before. */
+  async gatherFirst(parameters) {
+    await forgetSegments();
+    return gather(ramp, parameters);
+  },
+
+  gatherShared: (parameters) => gather(sharedRamp, parameters),
+
+  async sumResident({ bytes = 0 }) {
     const all = connected().view();
     await scatterOnce(`ramp ${bytes}`, () => ramp(bytes, 0));
-    let whole: unknown;
+    let sums: number[] = [];
     const seconds = await timed(async () => {
-      whole = await all.gather("part");
+      sums = await all.apply(sumOf, ref("part") as never);
     });
-    verifyRamp(whole, bytes / 8, 0);
+    verifySum(total(sums), rampSum(bytes / 8));
     return seconds;
   },
 
@@ -116,8 +131,7 @@ const operations: Record<string, Operation> = {
 
   async release() {
     forgetData();
-    scattered = "";
-    await connected().view().clear();
+    await forgetSegments();
     return 0;
   },
 };
@@ -127,6 +141,47 @@ await answerOrders({ ndparallel: version, node: process.version }, operations, a
   await stop();
   rmSync(profileDir, { recursive: true, force: true });
 });
+
+async function scatter(make: typeof ramp, { bytes = 0, mark = 0 }: Parameters): Promise<number> {
+  const all = connected().view();
+  const array = make(bytes, mark);
+  const seconds = await timed(() => all.scatter("part", array));
+  scattered = "";
+  const ends = await all.apply((part: Float64Array) => [part.length, part[0], part.at(-1)], ref("part") as never);
+  const half = bytes / 16;
+  verify(`${ends}` === `${[half, mark, half - 1, half, half, 2 * half - 1]}`, `ends of the parts: ${ends}`);
+  return seconds;
+}
+
+async function gather(make: typeof ramp, { bytes = 0 }: Parameters): Promise<number> {
+  const all = connected().view();
+  await scatterOnce(`${make.name} ${bytes}`, () => make(bytes, 0));
+  let whole: unknown;
+  const seconds = await timed(async () => {
+    whole = await all.gather("part");
+  });
+  verifyRamp(whole, bytes / 8, 0);
+  return seconds;
+}
+
+/** {@link ramp} in shared memory. */
+function sharedRamp(bytes: number, mark: number): Float64Array {
+  if (sharedArray.byteLength !== bytes) sharedArray = shared.from(ramp(bytes, mark));
+  sharedArray[0] = mark;
+  return sharedArray;
+}
+
+/** Gives back all shared memory that was used, so that what comes next is new; waits until it can be. */
+async function forgetSegments(): Promise<void> {
+  await connected().view().clear();
+  scattered = "";
+  sharedArray = new Float64Array(0);
+  const deadline = performance.now() + FORGETTING_MS;
+  while (segmentPool.usage.busyBytes > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  segmentPool.trim();
+}
 
 async function stop(): Promise<void> {
   client?.close();

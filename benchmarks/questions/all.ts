@@ -6,7 +6,17 @@ import { echo } from "./echo.ts";
 import { manyCalls } from "./many-calls.ts";
 import { oneCall } from "./one-call.ts";
 import { push } from "./push.ts";
+import { residentSum } from "./resident-sum.ts";
 import { scatterGather } from "./scatter-gather.ts";
 import { startUp } from "./start-up.ts";
 
-export const questions: readonly Question[] = [startUp, oneCall, manyCalls, echo, scatterGather, push, bigMap];
+export const questions: readonly Question[] = [
+  startUp,
+  oneCall,
+  manyCalls,
+  echo,
+  scatterGather,
+  push,
+  residentSum,
+  bigMap,
+];
