@@ -1,11 +1,16 @@
-/** Ids of tasks in the order in which they were sent: all of a client, or those of one view. */
+/**
+ * Ids of tasks in the order in which they were sent: all of a client, or those of one view. They all begin alike and end
+ * with a number, and so many are kept that only the numbers are.
+ */
 
 /** How many past tasks are kept at least. */
 const LIMIT = 100_000;
 
 export class TaskHistory {
   readonly #isOutstanding: (taskId: string) => boolean;
-  #ids: string[] = [];
+  /** The part of the ids before their number. */
+  #prefix: string | undefined;
+  #entries: (number | string)[] = [];
   #mostIds = 2 * LIMIT;
 
   constructor(isOutstanding: (taskId: string) => boolean) {
@@ -14,31 +19,42 @@ export class TaskHistory {
 
   /** Oldest first. */
   get ids(): readonly string[] {
-    return this.#ids;
+    return this.#entries.map((entry) => this.#idOf(entry));
+  }
+
+  get size(): number {
+    return this.#entries.length;
   }
 
   /** Those that have not been answered. */
   get outstanding(): Set<string> {
-    return new Set(this.#ids.filter(this.#isOutstanding));
+    return new Set(this.ids.filter(this.#isOutstanding));
   }
 
   add(taskId: string): void {
-    this.#ids.push(taskId);
-    if (this.#ids.length <= this.#mostIds) return;
-    const end = this.#ids.length - LIMIT;
-    this.#ids = this.#ids.filter((id, index) => index >= end || this.#isOutstanding(id));
-    this.#mostIds = this.#ids.length + LIMIT;
+    const numberAt = taskId.lastIndexOf("-") + 1;
+    this.#prefix ??= taskId.slice(0, numberAt);
+    const number = Number(taskId.slice(numberAt));
+    this.#entries.push(taskId === `${this.#prefix}${number}` ? number : taskId);
+    if (this.#entries.length <= this.#mostIds) return;
+    const end = this.#entries.length - LIMIT;
+    this.#entries = this.#entries.filter((entry, index) => index >= end || this.#isOutstanding(this.#idOf(entry)));
+    this.#mostIds = this.#entries.length + LIMIT;
   }
 
   /** @throws RangeError for an index that there is not; negative ones count from the end. */
   at(index: number): string {
-    const taskId = this.#ids.at(index);
-    if (taskId !== undefined) return taskId;
-    throw new RangeError(`there is no task at index ${index} of the history, which has ${this.#ids.length}`);
+    const entry = this.#entries.at(index);
+    if (entry !== undefined) return this.#idOf(entry);
+    throw new RangeError(`there is no task at index ${index} of the history, which has ${this.size}`);
   }
 
   /** Forgets which tasks there were. */
   clear(): void {
-    this.#ids = [];
+    this.#entries = [];
+  }
+
+  #idOf(entry: number | string): string {
+    return typeof entry === "number" ? `${this.#prefix}${entry}` : entry;
   }
 }

@@ -8,7 +8,7 @@ import type { TaskDatabase, TaskDatabaseLimits } from "./task-database.ts";
 import { compileQuery, idsOf, type TaskQuery } from "./task-query.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
 
-export const MEMORY_LIMITS: TaskDatabaseLimits = { records: 16_384, bytes: 64 * 1024 * 1024 };
+export const MEMORY_LIMITS: TaskDatabaseLimits = { records: 4_096, bytes: 64 * 1024 * 1024 };
 
 export class MemoryDatabase implements TaskDatabase {
   readonly #limits: TaskDatabaseLimits;
@@ -128,8 +128,9 @@ export class MemoryDatabase implements TaskDatabase {
 
   #cull(): void {
     while (this.#finished.length - this.#oldest > this.#limits.records || this.#bytes > this.#limits.bytes) {
-      const taskId = this.#finished[this.#oldest++];
+      const taskId = this.#finished[this.#oldest];
       if (taskId === undefined) break;
+      this.#finished[this.#oldest++] = "";
       this.#forget(taskId);
     }
     if (this.#oldest > 1024 && this.#oldest * 2 > this.#finished.length) {

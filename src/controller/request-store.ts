@@ -7,7 +7,7 @@ import { keptCopy } from "./kept-bytes.ts";
 import type { StoredRequest } from "./task-record.ts";
 
 /** How many tasks, and bytes, are kept; a task with more is not kept at all. */
-const TASKS = 16_384;
+const TASKS = 4_096;
 const BYTES = 32 * 1024 * 1024;
 const TASK_BYTES = 1024 * 1024;
 

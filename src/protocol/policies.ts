@@ -26,7 +26,7 @@ export interface DatabaseOptions {
   readonly type?: "memory" | "sqlite" | undefined;
   /** The file of a SQLite database; unless given it lies beside the connection file, and is removed when the cluster ends. */
   readonly file?: string | undefined;
-  /** Finished tasks that are remembered; the oldest go first. In memory 16,384, in SQLite 1,000,000 unless given. */
+  /** Finished tasks that are remembered; the oldest go first. In memory 4,096, in SQLite 1,000,000 unless given. */
   readonly records?: number | undefined;
   /** Bytes of results and output that are kept. In memory 64 MiB, in SQLite 16 GiB unless given. */
   readonly bytes?: number | undefined;

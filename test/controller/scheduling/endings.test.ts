@@ -1,17 +1,49 @@
-/** How tasks ended is remembered for a while, at the same cost however much is remembered. */
+/** What is remembered of how tasks ended: the same as a Map would, of the latest, and not of more than twice as many. */
 
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Endings } from "../../../src/controller/scheduling/endings.ts";
+import { type Ending, Endings } from "../../../src/controller/scheduling/endings.ts";
 
-test("the latest endings are remembered, as many as the limit says at least, and never twice as many", () => {
-  const endings = new Endings(100);
-  for (let i = 0; i < 1_000; i++) {
-    endings.note(`task-${i}`, { succeeded: i % 2 === 0, engineId: i });
-    for (const age of [0, 50, 99]) {
-      const index = i - age;
-      if (index >= 0) expect(endings.get(`task-${index}`)).toEqual({ succeeded: index % 2 === 0, engineId: index });
-    }
-    expect(endings.size).toBeLessThanOrEqual(200);
+const LIMIT = 8;
+const taskIds = fc.constantFrom(
+  "a-0",
+  "a-1",
+  "a-2",
+  "a-12",
+  "a-b-1",
+  "a-b-2",
+  "-3",
+  "a-",
+  "a",
+  "a-01",
+  "a--1",
+  "a-1.5",
+  "",
+);
+const endings = fc.record({ succeeded: fc.boolean(), engineId: fc.integer({ min: -1, max: 300 }) });
+
+test("each of the latest is given back as it was noted", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(taskIds, endings), { maxLength: LIMIT }), (noted) => {
+      const remembered = new Endings(LIMIT);
+      const expected = new Map<string, Ending>();
+      for (const [taskId, ending] of noted) {
+        remembered.note(taskId, ending);
+        expected.set(taskId, ending);
+      }
+      for (const [taskId, ending] of expected) expect(remembered.get(taskId)).toEqual(ending);
+      for (const [taskId] of noted) expect(remembered.get(`${taskId}7`)).toEqual(expected.get(`${taskId}7`));
+    }),
+  );
+});
+
+test("as many as said are remembered, and no more than twice as many", () => {
+  const remembered = new Endings(LIMIT);
+  for (let last = 0; last < 10 * LIMIT; last++) {
+    remembered.note(`c-${last}`, { succeeded: last % 2 === 0, engineId: last });
+    expect(remembered.size).toBeLessThanOrEqual(2 * LIMIT);
+    const known = Array.from({ length: last + 1 }, (_, i) => remembered.get(`c-${i}`)?.engineId);
+    for (let i = Math.max(0, last + 1 - LIMIT); i <= last; i++) expect(known[i]).toBe(i);
+    for (let i = 0; i <= last - 2 * LIMIT; i++) expect(known[i]).toBeUndefined();
   }
-  expect(endings.get("task-700")).toBeUndefined();
 });
