@@ -10,6 +10,8 @@ export interface Assembly<T> {
   assemble(values: readonly unknown[]): T | Promise<T>;
   /** The items of one task's value, for iteration. */
   items(value: unknown, index: number): Iterable<unknown>;
+  /** The errors in a value, where those of single items are part of it. */
+  errors?(value: unknown): Error[];
   /** How many items each task gives: one, unless the call is a map. */
   readonly counts?: readonly number[] | undefined;
   /** How the values are joined, where they are; else they are one, or a list. */
@@ -34,6 +36,11 @@ export const valueList: Assembly<unknown[]> = {
   items: (value) => [value],
 };
 
+/** Why the task failed, or items of it did. */
+export function errorsIn(assembly: Assembly<unknown>, { error, value }: ClientTask): Error[] {
+  return error === undefined ? (assembly.errors?.(value) ?? []) : [error];
+}
+
 /** How many items a task of the call gives. */
 export function itemCount(assembly: Assembly<unknown>, index: number): number {
   return assembly.counts?.[index] ?? 1;
@@ -41,7 +48,8 @@ export function itemCount(assembly: Assembly<unknown>, index: number): number {
 
 /** The value of a call in which tasks may have failed: each error stands in the place of the values that are missing. */
 export function valueWithErrors<T>(assembly: Assembly<T>, tasks: readonly ClientTask[]): T | Promise<T> {
-  if (tasks.every((task) => task.error === undefined)) return assembly.assemble(tasks.map((task) => task.value));
+  if (tasks.every((task) => errorsIn(assembly, task).length === 0))
+    return assembly.assemble(tasks.map((task) => task.value));
   const slots = tasks.flatMap((task, index): unknown[] => itemsWithErrors(assembly, task, index));
   return (assembly.single && assembly.counts === undefined ? slots[0] : slots) as T;
 }

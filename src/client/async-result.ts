@@ -3,7 +3,7 @@
 import { CompositeError } from "../errors.ts";
 import type { ResultArgument } from "../protocol/calls.ts";
 import { asTheyArrive, checkReturnWhen, inOrder, type ReturnWhen, untilReturn } from "./arrivals.ts";
-import { type Assembly, bareValue, itemsWithErrors, valueList, valueWithErrors } from "./assembly.ts";
+import { type Assembly, bareValue, errorsIn, itemsWithErrors, valueList, valueWithErrors } from "./assembly.ts";
 import { CallDescription } from "./call-description.ts";
 import type { Growth } from "./growth.ts";
 import { type InteractiveOptions, showProgress } from "./progress.ts";
@@ -75,7 +75,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
    */
   successful(): boolean {
     this.assertReady("successful()");
-    return this.tasks.every((task) => task.error === undefined);
+    return this.tasks.every((task) => errorsIn(this.assembly, task).length === 0);
   }
 
   /**
@@ -117,7 +117,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     else await within(untilReturn(this.tasks, when, this.growth), options, this.describeWait());
     if (this.#owner && this.ready) this.#session.forget(this.tasks);
     if (returnExceptions) return valueWithErrors(this.assembly, this.tasks);
-    const errors = this.tasks.flatMap((task) => task.error ?? []);
+    const errors = this.tasks.flatMap((task) => errorsIn(this.assembly, task));
     if (errors.length > 0) throw this.assembly.single ? errors[0] : new CompositeError(errors);
     this.#value ??= Promise.resolve(this.assembly.assemble(this.tasks.map((task) => task.value)));
     return this.#value;

@@ -6,6 +6,7 @@ import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
 import { chunkRanges, type Range } from "../parallel-map/plan.ts";
 import { elementsOf, type Sequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
+import { errorsOf, isCaughtItems, itemsOf } from "../protocol/caught-items.ts";
 import type { Assembly } from "./assembly.ts";
 import { AsyncResult } from "./async-result.ts";
 import { type BalancedSender, requestFor, sendBalanced, submitBalanced } from "./balanced-call.ts";
@@ -38,8 +39,10 @@ export function balancedMap(
   sequences: readonly unknown[],
   engines: number,
 ): AsyncResult<unknown> {
-  const map = describeMap(fn, sequences);
-  const { chunkSize, signal } = sender.flags;
+  const { chunkSize, signal, returnExceptions, keep, retries } = sender.flags;
+  // What is to be run again has to fail.
+  const catches = returnExceptions && !keep && (retries?.error ?? 0) === 0;
+  const map = describeMap(fn, sequences, catches);
   if (chunkSize === "auto") {
     signal?.throwIfAborted();
     return new Feeder(sender, map, engines).result;
@@ -49,7 +52,7 @@ export function balancedMap(
   return sendBalanced(sender, orders, map.assembly);
 }
 
-function describeMap(fn: unknown, sequences: readonly unknown[]): MapOfItems {
+function describeMap(fn: unknown, sequences: readonly unknown[], catches: boolean): MapOfItems {
   if (sequences.length === 0) throw new TypeError("map needs at least one sequence after the function");
   const normal = sequences.map((sequence, index) => toSequence(sequence, `sequence ${index} of the map`));
   const length = Math.min(...normal.map((sequence) => sequenceLength(sequence)));
@@ -57,15 +60,19 @@ function describeMap(fn: unknown, sequences: readonly unknown[]): MapOfItems {
   const ranges: Range[] = [];
   const callOf = (range: Range): CallValue => {
     const parts = normal.map((sequence) => sliceSequence(sequence, range));
-    return { operation: "map", fn, sequences: parts, output, offset: range.start };
+    const call = { operation: "map", fn, sequences: parts, output, offset: range.start } as const;
+    return catches ? { ...call, catches } : call;
   };
   const assemble = (values: readonly unknown[]): unknown => {
     const joined = new MapOutput(output, length);
     for (const [index, value] of values.entries()) joined.write((ranges[index] as Range).start, value);
     return readonlyWhole(joined.finish());
   };
-  const items = (value: unknown): Iterable<unknown> => elementsOf(value as never);
-  return { fn, length, callOf, ranges, assembly: { single: false, assemble, items, counts: [], length, join: {} } };
+  const items = (value: unknown): Iterable<unknown> =>
+    isCaughtItems(value) ? itemsOf(value) : elementsOf(value as never);
+  const errors = (value: unknown): Error[] => (isCaughtItems(value) ? errorsOf(value) : []);
+  const assembly = { single: false, assemble, items, errors, counts: [], length, join: {} };
+  return { fn, length, callOf, ranges, assembly };
 }
 
 function addRange({ ranges, assembly }: MapOfItems, range: Range): void {

@@ -26,7 +26,7 @@ import { Namespace } from "./namespace.ts";
 import { NativeOutput } from "./native-output.ts";
 import { makeOperations } from "./operations.ts";
 import { resultHandler } from "./result-arguments.ts";
-import { provideRunningTask } from "./task-context.ts";
+import { currentTask, provideRunningTask } from "./task-context.ts";
 import { TaskMarks } from "./task-marks.ts";
 import { TaskOutput } from "./task-output.ts";
 import type { Interrupt, WatchdogData } from "./watchdog.ts";
@@ -138,6 +138,7 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
   const serializer = createTensorSerializer(undefined, [kept.handler, resultHandler]);
   const operations = makeOperations({
     namespace,
+    place: () => ({ engineId, engineUuid: uuid, messageId: currentTask()?.taskId ?? "" }),
     explain: (error, fn) => explainReferenceError(error, fn, name),
     canSend: (value) => {
       try {

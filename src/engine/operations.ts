@@ -7,6 +7,8 @@ import { mapPartition, reducePartition } from "../parallel-map/map-partition.ts"
 import type { OutputKind } from "../parallel-map/output.ts";
 import type { Sequence } from "../parallel-map/sequences.ts";
 import type { Calls, Operation } from "../protocol/calls.ts";
+import type { CaughtItems } from "../protocol/caught-items.ts";
+import { mapCatching } from "./map-catching.ts";
 import type { Namespace } from "./namespace.ts";
 
 type AnyFunction = (...parameters: unknown[]) => unknown;
@@ -18,11 +20,13 @@ export interface OperationContext {
   readonly namespace: Namespace;
   /** Makes a ReferenceError for a name of `fn` that the namespace lacks say so, and what to do. */
   readonly explain: (error: unknown, fn: AnyFunction) => unknown;
+  /** Where the running task runs. */
+  readonly place: () => CaughtItems["place"];
   /** Whether a value of the last expression of executed code can be sent. */
   readonly canSend: (value: unknown) => boolean;
 }
 
-export function makeOperations({ namespace, explain, canSend }: OperationContext): Operations {
+export function makeOperations({ namespace, explain, place, canSend }: OperationContext): Operations {
   /** Calls with errors explained, synchronously as long as `fn` is. */
   const explained = (fn: AnyFunction, call: () => unknown): unknown => {
     try {
@@ -37,8 +41,12 @@ export function makeOperations({ namespace, explain, canSend }: OperationContext
       const callable = asFunction(fn);
       return explained(callable, () => callable(...args));
     },
-    map: ({ fn, sequences, output, offset }) => {
+    map: ({ fn, sequences, output, offset, catches }) => {
       const callable = asFunction(fn);
+      if (catches === true) {
+        const map = { sequences: sequences as Sequence[], output: output as OutputKind, offset };
+        return mapCatching({ ...map, fn: callable, place: place(), explain: (error) => explain(error, callable) });
+      }
       return explained(callable, () =>
         mapPartition(callable as never, sequences as Sequence[], output as OutputKind, offset),
       );

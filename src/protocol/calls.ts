@@ -6,12 +6,16 @@ import type { KeptArgument } from "./kept.ts";
 export interface Calls {
   /** Call a function; `offset` is the index, in the whole, of the first item of the parts among the arguments. */
   apply: { readonly fn: unknown; readonly args: readonly unknown[]; readonly offset?: number | undefined };
-  /** Call a function for each element of partitions; `offset` is the index of the first in the whole. */
+  /**
+   * Call a function for each element of partitions; `offset` is the index of the first in the whole. With `catches`,
+   * errors stand in the places of values.
+   */
   map: {
     readonly fn: unknown;
     readonly sequences: readonly unknown[];
     readonly output: unknown;
     readonly offset: number;
+    readonly catches?: boolean | undefined;
   };
   /** Fold a partition. */
   reduce: { readonly fn: unknown; readonly sequence: unknown };

@@ -1,6 +1,15 @@
 /** Load-balanced views: where tasks go, how maps are divided, what is bounded, and how tasks end. */
 
-import { type Client, Cluster, engineClient, isParallelError, parallel, remote } from "ndparallel";
+import {
+  type Client,
+  Cluster,
+  type CompositeError,
+  engineClient,
+  isParallelError,
+  parallel,
+  RemoteError,
+  remote,
+} from "ndparallel";
 import { describe, expect, it } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
 import { failureWithin, rejectionWithin, until, useSandbox } from "./processes.ts";
@@ -163,6 +172,37 @@ describe("map", () => {
       "error",
     ]);
     expect((await failure(() => lview().with({ chunkSize: 1 }).map(odd, upTo(4)))).message).toMatch(/odd 1/);
+  });
+
+  it("puts them in the places of single items, however the chunks are", async () => {
+    const catching = lview().with({ returnExceptions: true });
+    const third = (x: number): number => {
+      if (x % 3 === 0) throw new RangeError(`third ${x}`);
+      return x + 0.5;
+    };
+    const shape = (values: Iterable<unknown>): unknown[] =>
+      [...values].map((value) => (value instanceof RemoteError ? `${value.remoteName} ${value.message}` : value));
+    const expected = upTo(10).map((x) => (x % 3 === 0 ? expect.stringMatching(`RangeError.*third ${x}`) : x + 0.5));
+    for (const view of [catching, catching.with({ chunkSize: 4 }), catching.with({ chunkSize: 10 })]) {
+      const result = view.map(third, upTo(10));
+      expect(shape(await result)).toEqual(expected);
+      expect(result.successful()).toBe(false);
+      const iterated: unknown[] = [];
+      for await (const item of result) iterated.push(item);
+      expect(shape(iterated)).toEqual(expected);
+      const { errors } = (await failure(() => result.get({ returnExceptions: false }))) as CompositeError;
+      expect(errors.length).toBe(4);
+      expect(errors[0]).toMatchObject({ engineId: expect.any(Number), messageId: expect.stringContaining("-") });
+    }
+    const later = catching.with({ chunkSize: 10 }).map(async (x: number) => third(x), upTo(10));
+    expect(shape(await later)).toEqual(expected);
+    // Conversions stay those of the kind of the input.
+    const typed = catching.with({ chunkSize: 5 });
+    expect(await typed.map(third, Int32Array.of(1, 2, 4, 5))).toEqual(Int32Array.of(1, 2, 4, 5));
+    expect(shape(await typed.map(third, Int32Array.of(1, 2, 3)))).toEqual([1, 2, expected[3]]);
+    const misfit = await typed.map((x: number) => (x === 2 ? ("two" as never) : x), Float64Array.of(1, 2));
+    expect(misfit[0]).toBe(1);
+    expect((misfit as unknown as unknown[])[1]).toMatchObject({ remoteName: "TypeError" });
   });
 
   it("refuses what cannot be sent before anything is", async () => {
