@@ -80,7 +80,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
 
   /**
    * One result of the tasks of several.
-   * @throws TypeError for what is no AsyncResult, or for none at all.
+   * @throws TypeError for what is no AsyncResult, or for none at all; Error as {@link split}.
    */
   static join(...results: readonly AsyncResult<unknown>[]): AsyncResult<unknown[]> {
     for (const result of results) {
@@ -88,6 +88,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     }
     const [first] = results;
     if (first === undefined) throw new TypeError("join needs at least one AsyncResult");
+    for (const result of results) result.#assertComplete("join");
     const tasks = results.flatMap((result) => result.tasks);
     return new AsyncResult({ session: first.#session, tasks, assembly: valueList, owner: first.#owner });
   }
@@ -95,8 +96,10 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
   /**
    * One result for each task. Those of a call with several targets give bare values, those of a map lists of one part;
    * {@link AsyncResult.join} is the inverse.
+   * @throws Error for a map whose tasks are not all known yet, since it chooses the sizes of its chunks as it goes.
    */
   split(): AsyncResult<unknown>[] {
+    this.#assertComplete("split");
     if (this.tasks.length === 1 && this.assembly.single) return [this as AsyncResult<unknown>];
     return this.tasks.map((task) => this.#resultOf(task));
   }
@@ -272,6 +275,11 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
       return { taskIds, whole, obstacle };
     }
     return { taskIds, whole };
+  }
+
+  #assertComplete(what: string): void {
+    if (this.growth?.isComplete !== false) return;
+    throw new Error(`${what}: the map has not chosen all its chunks yet; await it first, or give it a chunkSize`);
   }
 
   #resultOf(task: ClientTask): AsyncResult<unknown> {

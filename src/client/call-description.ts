@@ -90,7 +90,7 @@ export class CallDescription {
    * the tasks, or when the stream is disposed of.
    */
   streamOutput(options: StreamOptions = {}): OutputStream {
-    return new OutputStream(this.tasks, this.assembly.single, options);
+    return new OutputStream(this.tasks, { single: this.assembly.single, growth: this.growth, ...options });
   }
 
   /** Waits for the result, and prints what the tasks wrote, showed and gave, also when some failed. */

@@ -19,7 +19,7 @@ import { Session } from "./session.ts";
 import { checkTargets, idAt, idsInSlice, type ShapeOf, type Targets } from "./targets.ts";
 import type { TaskQuery } from "./task-records.ts";
 import { spansOf, TIMELINE_KEYS, Timeline } from "./timeline.ts";
-import type { Wait } from "./waiting.ts";
+import { type Wait, within } from "./waiting.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -35,7 +35,7 @@ export class Client extends ControlClient {
   /**
    * Connects to a running cluster.
    * @throws TypeError for bad options, ConnectionError when there is no such cluster or it does not answer,
-   * SecurityError for a wrong key or a connection file that is open to others.
+   * SecurityError for a wrong key or a connection file that is open to others, the reason of the signal.
    */
   static async connect(options: ConnectOptions): Promise<Client> {
     checkConnectOptions(options);
@@ -44,7 +44,17 @@ export class Client extends ControlClient {
     const { dataWay } = options;
     const timeout = Math.max(1, deadline - Date.now());
     const handlers = (session: Session): TypeHandler[] => [keptHandler(session), resultHandler];
-    return new Client(await Session.connect(info, { timeout, dataWay, handlers }));
+    const connecting = Session.connect(info, { timeout, dataWay, handlers });
+    try {
+      return new Client(await within(connecting, { signal: options.signal }, "connecting"));
+    } catch (error) {
+      // It may come after all.
+      connecting.then(
+        (session) => session.close(),
+        () => undefined,
+      );
+      throw error;
+    }
   }
 
   /** Ids of the registered engines, ascending; a copy. */

@@ -11,7 +11,7 @@ import {
   defaultProfileDir,
   readConnectionFile,
 } from "./connection-file.ts";
-import { checkWait } from "./waiting.ts";
+import { checkWait, within } from "./waiting.ts";
 
 /** Where to find a cluster: exactly one of `clusterId`, `file` and `info`. */
 export interface ConnectOptions {
@@ -25,6 +25,8 @@ export interface ConnectOptions {
   readonly profileDir?: string;
   /** Milliseconds for the file to appear and the controller to answer; 10,000 unless given. */
   readonly timeout?: number;
+  /** Ends the attempt. */
+  readonly signal?: AbortSignal | undefined;
   /** How large arrays travel to and from this client; as the cluster was started unless given. */
   readonly dataWay?: DataWay;
 }
@@ -41,7 +43,7 @@ export function checkConnectOptions(options: ConnectOptions): void {
   if (given.length !== 1) {
     throw new TypeError(`connect needs exactly one of clusterId, file and info; given: ${given.join(", ") || "none"}`);
   }
-  checkWait({ timeout: options.timeout });
+  checkWait({ timeout: options.timeout, signal: options.signal });
   if (options.dataWay !== undefined && !DATA_WAYS.includes(options.dataWay)) {
     throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${String(options.dataWay)}`);
   }
@@ -58,7 +60,7 @@ export async function findInfo(options: ConnectOptions, deadline: number): Promi
     } catch (error) {
       const missing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
       if (!missing || Date.now() >= deadline) throw missing ? noSuchCluster(path, profileDir, error) : error;
-      await delay(FILE_POLL_MS);
+      await within(delay(FILE_POLL_MS), { signal: options.signal }, "waiting for the connection file");
     }
   }
 }

@@ -1,5 +1,6 @@
 /** What the tasks of a call write, while they write it: printed, or iterated over. */
 
+import type { Growth } from "./growth.ts";
 import type { ClientTask, OutputChunk } from "./task.ts";
 
 /** Where live output goes. */
@@ -9,6 +10,14 @@ export interface StreamOptions {
   readonly stderr?: NodeJS.WritableStream;
 }
 
+/** How a call's output is told. */
+interface StreamParts extends StreamOptions {
+  /** Whether the call has one target, which needs no label. */
+  readonly single: boolean;
+  /** Where tasks are added while the call runs. */
+  readonly growth: Growth | undefined;
+}
+
 /**
  * The output of a call from now on, what has been written already first. Iterating gives it piece by piece until the
  * tasks have ended; without that it is printed, with its engine for a call with several targets, until this is
@@ -16,16 +25,20 @@ export interface StreamOptions {
  */
 export class OutputStream implements AsyncIterable<OutputChunk>, Disposable {
   readonly #chunks: OutputChunk[] = [];
-  readonly #stops: (() => void)[];
-  #unsettled: number;
+  readonly #stops: (() => void)[] = [];
+  #unsettled = 0;
   #print: ((chunk: OutputChunk) => void) | undefined;
   #wake: (() => void) | undefined;
+  readonly #iterate: () => void;
 
   /** Made by `streamOutput()`; not for programs to call. */
-  constructor(tasks: readonly ClientTask[], single: boolean, options: StreamOptions) {
-    this.#unsettled = tasks.length;
-    for (const task of tasks) this.#addPast(task);
-    this.#stops = tasks.map((task) => task.onOutput((chunk) => this.#add(chunk)));
+  constructor(tasks: readonly ClientTask[], { single, growth, ...options }: StreamParts) {
+    if (growth?.isComplete === false) {
+      this.#unsettled++;
+      growth.onTask((task) => this.#watch(task));
+      growth.onComplete(() => this.#settled());
+    }
+    for (const task of tasks) this.#watch(task);
     let iterated = false;
     this.#iterate = () => {
       iterated = true;
@@ -34,10 +47,7 @@ export class OutputStream implements AsyncIterable<OutputChunk>, Disposable {
     queueMicrotask(() => {
       if (!iterated) this.#startPrinting(single, options);
     });
-    for (const task of tasks) task.whenSettled(() => this.#settled());
   }
-
-  readonly #iterate: () => void;
 
   /** The pieces of output as they arrive; nothing is printed then. */
   [Symbol.asyncIterator](): AsyncIterator<OutputChunk, void, undefined> {
@@ -67,11 +77,15 @@ export class OutputStream implements AsyncIterable<OutputChunk>, Disposable {
     }
   }
 
-  #addPast({ id, metadata }: ClientTask): void {
+  #watch(task: ClientTask): void {
+    const { id, metadata } = task;
     for (const stream of ["stdout", "stderr"] as const) {
       const text = metadata[stream];
-      if (text !== "") this.#chunks.push({ stream, text, engineId: metadata.engineId, messageId: id });
+      if (text !== "") this.#add({ stream, text, engineId: metadata.engineId, messageId: id });
     }
+    this.#unsettled++;
+    this.#stops.push(task.onOutput((chunk) => this.#add(chunk)));
+    task.whenSettled(() => this.#settled());
   }
 
   #add(chunk: OutputChunk): void {
@@ -81,9 +95,9 @@ export class OutputStream implements AsyncIterable<OutputChunk>, Disposable {
   }
 
   #startPrinting(single: boolean, { stdout = process.stdout, stderr = process.stderr }: StreamOptions): void {
+    const sinks = { stdout: new LabelledLines(stdout), stderr: new LabelledLines(stderr) };
     const print = ({ stream, text, engineId }: OutputChunk): void => {
-      const sink = stream === "stdout" ? stdout : stderr;
-      sink.write(single ? text : text.replace(/^(?=.)/gms, `[${stream}:${engineId}] `));
+      sinks[stream].write(text, single ? "" : `[${stream}:${engineId}] `);
     };
     this.#print = print;
     for (const chunk of this.#chunks.splice(0)) print(chunk);
@@ -95,5 +109,25 @@ export class OutputStream implements AsyncIterable<OutputChunk>, Disposable {
     // What is still to be printed is, by the microtask above.
     if (this.#print !== undefined) this[Symbol.dispose]();
     this.#wake?.();
+  }
+}
+
+/** Lines of several writers in one stream, each with a label. */
+class LabelledLines {
+  readonly #sink: NodeJS.WritableStream;
+  /** Whose line has not ended. */
+  #open: string | undefined;
+
+  constructor(sink: NodeJS.WritableStream) {
+    this.#sink = sink;
+  }
+
+  write(text: string, label: string): void {
+    const goesOn = this.#open === label;
+    const broken = this.#open !== undefined && !goesOn ? "\n" : "";
+    const rest = goesOn ? text.slice(text.indexOf("\n") + 1 || text.length) : text;
+    const first = text.slice(0, text.length - rest.length);
+    this.#sink.write(broken + first + rest.replace(/^(?=.)/gms, label));
+    this.#open = text.endsWith("\n") ? undefined : label;
   }
 }

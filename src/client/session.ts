@@ -269,7 +269,7 @@ export class Session {
         this.#results?.result(message, buffers);
         break;
       case "output":
-        this.#known(message.taskId)?.write(message.stream, message.text);
+        this.#known(message.taskId)?.write(message);
         break;
       case "published":
       case "displayed":

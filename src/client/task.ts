@@ -1,6 +1,7 @@
 /** One task as its client sees it: pending, then settled with a value or an error. */
 
 import type { DeviceInfo } from "../protocol/devices.ts";
+import type { Output } from "../protocol/messages.ts";
 import { type DisplayedOutput, type Metadata, newMetadata } from "./metadata.ts";
 import { publishSettle } from "./task-channels.ts";
 
@@ -110,8 +111,9 @@ export class ClientTask {
     else this.#onSettled.push(listener);
   }
 
-  /** The task has written something. */
-  write(stream: "stdout" | "stderr", text: string): void {
+  /** The task has written something, on an engine that may not have been known before. */
+  write({ stream, text, engineId }: Omit<Output, "type">): void {
+    if (engineId !== undefined) this.metadata.engineId = engineId;
     this.metadata[stream] += text.slice(0, OUTPUT_LIMIT - this.metadata[stream].length);
     for (const listener of this.#onOutput ?? []) {
       listener({ stream, text, engineId: this.metadata.engineId, messageId: this.id });

@@ -12,7 +12,7 @@ import {
 } from "../client/connection-file.ts";
 import { ControllerLink } from "../client/controller-link.ts";
 import { checkSignal } from "../client/signals.ts";
-import { within } from "../client/waiting.ts";
+import { type Wait, within } from "../client/waiting.ts";
 import { WRITE_DETECTION } from "../engine/configuration.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
@@ -133,16 +133,17 @@ export class Cluster {
 
   /**
    * A client, once all engines that were started have registered.
-   * @throws TimeoutError after `engineTimeout`, EngineError when engines ended instead.
+   * @throws TimeoutError after `timeout`, or `engineTimeout`, EngineError when engines ended instead, the reason of the
+   * signal.
    */
-  async connect(): Promise<Client> {
-    const client = await Client.connect({ info: this.#link.info });
+  async connect({ timeout = this.#engineTimeout, signal }: Wait = {}): Promise<Client> {
+    const client = await Client.connect({ info: this.#link.info, signal });
     try {
       const { engineSets } = await this.#link.request<"status">({ method: "status" });
       const failed = engineSets.find((set) => set.failed !== undefined);
       if (failed !== undefined) throw new EngineError(`engines of ${failed.engineSet} did not start: ${failed.failed}`);
       const count = engineSets.reduce((sum, set) => sum + set.count, 0);
-      await client.waitForEngines(count, { timeout: this.#engineTimeout });
+      await client.waitForEngines(count, { timeout, signal });
       return client;
     } catch (error) {
       client.close();

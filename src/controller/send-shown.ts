@@ -4,9 +4,9 @@ import type { Connection } from "../channel/connection.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 export function sendShown(record: TaskRecord, connection: Connection): void {
-  const { taskId } = record;
+  const { taskId, engineId } = record;
   for (const stream of ["stdout", "stderr"] as const) {
-    if (record[stream] !== "") connection.send({ type: "output", taskId, stream, text: record[stream] });
+    if (record[stream] !== "") connection.send({ type: "output", taskId, stream, text: record[stream], engineId });
   }
   for (const { payload, buffers } of record.displayed ?? []) {
     connection.send({ type: "displayed", taskId, payload }, buffers);

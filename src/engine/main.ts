@@ -151,7 +151,7 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
   });
   const output = new TaskOutput({
     send: (taskId, stream, text) => {
-      connection.send({ type: "output", taskId, stream, text });
+      connection.send({ type: "output", taskId, stream, text, engineId });
       connection.flush();
     },
     native,

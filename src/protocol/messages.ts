@@ -1,6 +1,7 @@
 /**
  * The whole wire: every message that processes of a cluster exchange, without logic. The first
- * messages of a connection are in greetings.ts, those to and from host agents in agent-messages.ts.
+ * messages of a connection are in greetings.ts, those to and from host agents in agent-messages.ts, and what running
+ * tasks tell in live-messages.ts.
  *
  * Times are milliseconds since the epoch. `payload` is a value as the serializer wrote it; `places` says where its
  * large arrays are (data-messages.ts). The controller forwards both and never looks inside a payload.
@@ -22,6 +23,7 @@ import type { CarriesBuffers, DataMessage } from "./data-messages.ts";
 import type { DeviceOrder } from "./devices.ts";
 import type { EngineInfo, Hello, Welcome } from "./greetings.ts";
 import type { KeptMessage } from "./kept.ts";
+import type { Displayed, Output, Published } from "./live-messages.ts";
 import type { RestartPolicy } from "./policies.ts";
 import type { WireError } from "./wire-error.ts";
 
@@ -36,6 +38,7 @@ export type {
   StopAgent,
 } from "./agent-messages.ts";
 export type { AgentHello, ClientHello, EngineHello, EngineInfo, Hello, Welcome } from "./greetings.ts";
+export type { Displayed, Output, Published } from "./live-messages.ts";
 export type { WireError } from "./wire-error.ts";
 
 /** How a task ended, as its engine (or, for one that never ran, the controller) tells it. */
@@ -253,26 +256,6 @@ export interface Result {
   readonly engineUuid: string;
   readonly outcome: Outcome;
 }
-/** What a task wrote to a stream since the last such message. */
-export interface Output {
-  readonly type: "output";
-  readonly taskId: string;
-  readonly stream: "stdout" | "stderr";
-  readonly text: string;
-}
-/** Data that a running task published. */
-export interface Published extends CarriesBuffers {
-  readonly type: "published";
-  readonly taskId: string;
-  readonly payload: Uint8Array;
-}
-/** Something that a running task showed: `{ data, metadata }`, the data by media type. */
-export interface Displayed extends CarriesBuffers {
-  readonly type: "displayed";
-  readonly taskId: string;
-  readonly payload: Uint8Array;
-}
-
 export type Message =
   | Hello
   | Welcome

@@ -2,7 +2,17 @@
 
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
-import { AsyncResult, CompositeError, closure, display, publish, RemoteError, TimeoutError } from "ndparallel";
+import {
+  AsyncResult,
+  Client,
+  CompositeError,
+  closure,
+  display,
+  publish,
+  RemoteError,
+  TaskAborted,
+  TimeoutError,
+} from "ndparallel";
 import { describe, expect, test, vi } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
 import { failure, shareCluster } from "./shared-cluster.ts";
@@ -370,6 +380,142 @@ describe("streamOutput", () => {
   });
 });
 
+describe("results of odd calls", () => {
+  test("output of a map that chooses its chunks as it goes is all there, with its engines", async () => {
+    const numbers = Array.from({ length: 60 }, (_, n) => n);
+    const slow = (n: number): number => {
+      for (const end = performance.now() + 3; performance.now() < end; );
+      console.log(n);
+      return n;
+    };
+    const result = shared.rc.loadBalancedView().map(slow, numbers);
+    const live = result.streamOutput();
+    expect(() => result.split()).toThrow(/chunkSize/);
+    expect(() => AsyncResult.join(result)).toThrow(/chunkSize/);
+    let seen = "";
+    for await (const { text, engineId } of live) {
+      expect(shared.rc.ids).toContain(engineId);
+      seen += text;
+    }
+    expect(sortedLines(seen)).toEqual(sortedLines(numbers.join("\n")));
+    expect(await result).toEqual(numbers);
+    expect((await Promise.all(result.split())).flat(2)).toEqual(numbers);
+    expect((await AsyncResult.join(result)).flat()).toEqual(numbers);
+  });
+
+  test("output that is fetched from the hub names its engines", async () => {
+    const result = shared.all.apply(() => console.log("told"));
+    await result;
+    await using other = await shared.cluster.connect();
+    const seen: unknown[] = [];
+    for await (const { text, engineId } of other.getResult(result.messageIds).streamOutput())
+      seen.push([engineId, text]);
+    expect(seen.sort()).toEqual(shared.rc.ids.map((id) => [id, "told\n"]));
+  });
+
+  test("printed lines of several engines are whole, each with its label", async () => {
+    const sink = new PassThrough();
+    const result = shared.all.apply(async () => {
+      for (const part of ["a ", "whole ", "line\n", "\n", "no end"]) {
+        process.stdout.write(part);
+        await new Promise((resolve) => setTimeout(resolve, 15));
+      }
+    });
+    result.streamOutput({ stdout: sink });
+    await result;
+    await shared.rc.spin();
+    sink.end();
+    const lines = (await text(sink)).split("\n");
+    for (const line of lines) expect(line).toMatch(/^\[stdout:\d\] /);
+    for (const id of shared.rc.ids) {
+      const own = lines.filter((line) => line.startsWith(`[stdout:${id}] `)).map((line) => line.slice(11));
+      expect(own.join("")).toBe("a whole lineno end");
+    }
+  });
+
+  test("nothing to do: everything is known, and nothing shown", async () => {
+    const sink = new PassThrough();
+    for (const view of [shared.all, shared.rc.loadBalancedView()]) {
+      const result = view.map((x: number) => x, []);
+      expect(await result).toEqual([]);
+      expect([result.ready, result.successful(), result.size, result.progress]).toEqual([true, true, 0, 0]);
+      expect([result.split(), result.metadata, result.stdout, result.outputs]).toEqual([[], [], [], []]);
+      expect([result.serialTime, result.wallTime]).toEqual([0, 0]);
+      expect(await result.resultByEngine()).toEqual(new Map());
+      await result.displayOutputs({ stdout: sink, stderr: sink });
+      for await (const _ of result.streamOutput()) throw new Error("nothing was written");
+      expect(() => result.timedelta("submitted", "completed")).toThrow(RangeError);
+    }
+    sink.end();
+    expect(await text(sink)).toBe("");
+  });
+
+  test("an aborted one tells so, and does not hang", async () => {
+    await using gate = await Gate.make();
+    const one = shared.rc.at(0);
+    const running = one.apply(waitAt<number>, gate.url, 1);
+    await gate.arrived();
+    const result = one.apply(() => console.log("never"));
+    await result.abort();
+    const sink = new PassThrough();
+    await result.displayOutputs({ stdout: sink, stderr: sink });
+    for await (const _ of result.streamOutput()) throw new Error("nothing was written");
+    expect(await result.waitInteractive({ stream: sink })).toBe(true);
+    sink.end();
+    expect(await text(sink)).toMatch(/^1\/1 tasks after /);
+    expect(result.successful()).toBe(false);
+    expect(result.metadata).toMatchObject({ status: "aborted", error: expect.any(TaskAborted) });
+    expect(() => result.timedelta("started", "completed")).toThrow(RangeError);
+    expect(() => AsyncResult.join(result, running)).not.toThrow();
+    gate.open();
+    await running;
+  });
+
+  test("a signal ends every wait with its reason, and lets the call go on", async () => {
+    await using gate = await Gate.make();
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    const view = shared.all.with({ track: true });
+    const result = view.apply(waitAt<number>, gate.url, 1);
+    await expect(result.get({ signal })).rejects.toBe(reason);
+    await expect(result.resultByEngine({ signal })).rejects.toBe(reason);
+    await expect(result.displayOutputs({ signal })).rejects.toBe(reason);
+    await expect(shared.rc.waitForEngines(99, { signal })).rejects.toBe(reason);
+    await expect(shared.cluster.connect({ signal })).rejects.toBe(reason);
+    await expect(Client.connect({ clusterId: "nowhere", signal: AbortSignal.timeout(20) })).rejects.toThrow(/timeout/);
+    const quiet = new PassThrough();
+    expect(await result.wait({ signal })).toBe(false);
+    expect(await result.waitInteractive({ signal, stream: quiet })).toBe(false);
+    expect(await shared.rc.wait(result, { signal })).toBe(false);
+    expect(await view.wait(undefined, { signal })).toBe(false);
+    gate.open();
+    expect(await result).toEqual([1, 1]);
+  });
+
+  test("a signal that has fired refuses every call of a view with its reason", async () => {
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    const direct = shared.all.with({ signal });
+    const balanced = shared.rc.loadBalancedView().with({ signal });
+    for (const call of [
+      () => direct.apply(() => 1),
+      () => direct.execute("1"),
+      () => direct.push({ a: 1 }),
+      () => direct.scatter("a", [1]),
+      () => direct.map((x: number) => x, [1]),
+      () => direct.with({ block: true }).gather("a"),
+      () => direct.imap((x: number) => x, [1]).next(),
+      () => balanced.apply(() => 1),
+      () => balanced.map((x: number) => x, [1]),
+      () => balanced.with({ chunkSize: 1 }).map((x: number) => x, [1]),
+      () => balanced.reduce((a: number, b: number) => a + b, [1, 2]),
+      () => balanced.imap((x: number) => x, [1]).next(),
+    ]) {
+      expect(await failure(call)).toBe(reason);
+    }
+  });
+});
+
 describe("waitInteractive", () => {
   test("writes a line for each change where there is no terminal", async () => {
     await using gate = await Gate.make();
@@ -417,3 +563,7 @@ test("a wait that ran out is a TimeoutError for get, and false for wait", async 
     CompositeError,
   );
 });
+
+function sortedLines(all: string): string[] {
+  return all.split("\n").filter(Boolean).sort();
+}

@@ -313,8 +313,8 @@ describe("results of others", () => {
     }
     const result = { type: "result", taskId: "t", engineId: 0, engineUuid: engine.uuid, outcome };
     expect(other.recorder.received.slice(1, 5)).toEqual([
-      { message: { type: "output", taskId: "t", stream: "stdout", text: "one two" }, buffers: [] },
-      { message: { type: "output", taskId: "t", stream: "stderr", text: "bad" }, buffers: [] },
+      { message: { type: "output", taskId: "t", engineId: 0, stream: "stdout", text: "one two" }, buffers: [] },
+      { message: { type: "output", taskId: "t", engineId: 0, stream: "stderr", text: "bad" }, buffers: [] },
       { message: result, buffers: [Uint8Array.of(3)] },
       { message: { type: "reply", requestId: 0, value: "sent" }, buffers: [] },
     ]);
