@@ -29,12 +29,49 @@ export class DevicePool {
     const assignments = new Map<string, Assignment>();
     if (specs.length === 0) return assignments;
     try {
-      for (const engine of engines) assignments.set(engine, this.#assignOne(specs, engine, engines.length));
+      for (const [spec, sharing] of this.#divide(specs, engines)) {
+        const share = spec.share ?? this.#equalShare(spec, sharing.length);
+        for (const engine of sharing) {
+          this.#take(spec, engine, share);
+          assignments.set(engine, { device: { ...spec, share }, env: environment(spec) });
+        }
+      }
     } catch (error) {
       for (const engine of engines) this.release(engine);
       throw error;
     }
     return assignments;
+  }
+
+  /** Engine after engine the device that is taken least. */
+  #divide(specs: readonly Candidate[], engines: readonly string[]): Map<Candidate, string[]> {
+    const divided = new Map(specs.map((spec) => [spec, [] as string[]]));
+    for (const engine of engines) {
+      const loads = specs.map((spec) => this.#load(spec) + (divided.get(spec)?.length ?? 0) * (spec.share ?? 1));
+      const least = loads.indexOf(Math.min(...loads));
+      const spec = specs[least] as Candidate;
+      if (isLimited(spec) && spec.share !== undefined && (loads[least] as number) + spec.share > 1 + ROUNDING) {
+        throw new RangeError(
+          `${engines.length} engines that take ${spec.share} of a device each do not fit on ${specs.length} devices ` +
+            `(${keyOf(spec)}, …), of which ${specs.map((each) => 1 - this.#load(each)).join(", ")} are free: ` +
+            "start fewer engines, or ask for smaller shares",
+        );
+      }
+      divided.get(spec)?.push(engine);
+    }
+    return divided;
+  }
+
+  /** Without a word on it, engines share alike what is free; where nothing is, as if they had been there from the start. */
+  #equalShare(spec: Candidate, engines: number): number {
+    const free = 1 - this.#load(spec);
+    return free > ROUNDING ? free / engines : 1 / (engines + (this.#taken.get(keyOf(spec))?.size ?? 0));
+  }
+
+  #take(spec: Candidate, engine: string, share: number): void {
+    const key = keyOf(spec);
+    const taken = this.#taken.get(key) ?? new Map<string, number>();
+    this.#taken.set(key, taken.set(engine, share));
   }
 
   /** The engine has ended: its device is free for others. */
@@ -47,24 +84,6 @@ export class DevicePool {
     if (gpus.length > 0) return gpus.map((gpu) => cudaDevice(gpu, { kind: "cuda" }));
     const adapter = await webgpuAdapter(env);
     return adapter === undefined ? [] : [{ kind: "webgpu", id: undefined, name: adapter.name }];
-  }
-
-  #assignOne(specs: readonly Candidate[], engine: string, engines: number): Assignment {
-    const loads = specs.map((spec) => this.#load(spec));
-    const least = loads.indexOf(Math.min(...loads));
-    const spec = specs[least] as Candidate;
-    // Without a word on it they share alike.
-    const share = spec.share ?? Math.min(1, specs.length / engines);
-    if (isLimited(spec) && spec.share !== undefined && (loads[least] as number) + share > 1 + ROUNDING) {
-      throw new RangeError(
-        `${engines} engines that take ${share} of a device each do not fit on ${specs.length} devices (${keyOf(spec)}, …), ` +
-          `of which ${loads.map((load) => 1 - load).join(", ")} are free: start fewer engines, or ask for smaller shares`,
-      );
-    }
-    const key = keyOf(spec);
-    const taken = this.#taken.get(key) ?? new Map<string, number>();
-    this.#taken.set(key, taken.set(engine, share));
-    return { device: { ...spec, share }, env: environment(spec) };
   }
 
   #load(spec: Candidate): number {

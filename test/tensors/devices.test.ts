@@ -60,6 +60,64 @@ describe("CUDA", () => {
     expect([...rc.devices().values()].map(({ gpu }) => gpu)).toEqual([0.5, 0.5, 0.5, 0.5]);
   });
 
+  test("three engines on two GPUs: two have a half, one has a whole", async () => {
+    const rc = await start(3, { devices: "auto", env: nvidia(twoGpus) });
+    const shares = [...rc.devices().values()].map(({ id, gpu }) => `${id} ${gpu}`).sort();
+    expect(shares).toEqual(["GPU-aaaa 0.5", "GPU-aaaa 0.5", "GPU-bbbb 1"]);
+  });
+
+  test("an engine that replaces another has the share of that", async () => {
+    const rc = await start(4, { devices: "auto", env: nvidia(twoGpus), restart: true });
+    const up = new Promise((resolve) => rc.on("engineUp", resolve));
+    process.kill(await rc.at(0).apply(() => process.pid), "SIGKILL");
+    await up;
+    const shares = [...rc.devices().values()].map(({ id, gpu }) => `${id} ${gpu}`).sort();
+    expect(shares).toEqual(["GPU-aaaa 0.5", "GPU-aaaa 0.5", "GPU-bbbb 0.5", "GPU-bbbb 0.5"]);
+  });
+
+  test("shares are kept apart from one start of engines to the next", async () => {
+    const devices = [{ kind: "cuda", share: 0.5 }] as const;
+    const rc = await start(2, { devices, env: nvidia(twoGpus.slice(0, 1)) });
+    expect([...rc.devices().values()].map(({ share }) => share)).toEqual([0.5, 0.5]);
+    const stopped = new Promise<{ reason: string }>((resolve) => rc.on("engineSetStopped", resolve as never));
+    await open[0]?.cluster.startEngines(1).catch(() => undefined);
+    expect((await stopped).reason).toMatch(
+      /1 engines that take 0.5 of a device each do not fit on 1 devices .*0 are free/s,
+    );
+  });
+
+  test("a share of a GPU is the resource gpu: tasks that need more wait for no one and say so", async () => {
+    const rc = await start(2, { devices: [{ kind: "cuda", share: 0.5 }], env: nvidia(twoGpus.slice(0, 1)) });
+    const lview = rc.loadBalancedView();
+    expect(await lview.with({ resources: { gpu: 0.5 } }).apply(() => 1)).toBe(1);
+    await expect(
+      lview
+        .with({ resources: { gpu: 1 } })
+        .apply(() => 1)
+        .get(),
+    ).rejects.toThrow(/gpu/);
+  });
+
+  test("tasks that need half a GPU run two at a time on an engine with a whole one", async () => {
+    const rc = await start(1, { devices: ["cuda:0"], env: nvidia(twoGpus) });
+    const half = rc.loadBalancedView().with({ resources: { gpu: 0.5 } });
+    const results = Array.from({ length: 4 }, (_, i) => half.apply((n: number) => n, i));
+    expect(await Promise.all(results)).toEqual([0, 1, 2, 3]);
+    expect(results[0]?.metadata).toMatchObject({ device: { kind: "cuda", id: "GPU-aaaa", gpu: 1 } });
+  });
+
+  test("devices: none looks for none; wasm and cpu offer no gpu", async () => {
+    const none = await start(1, { devices: "none", env: nvidia(twoGpus) });
+    expect([none.devices().size, await none.at(0).apply(() => process.env["CUDA_VISIBLE_DEVICES"] ?? "unset")]).toEqual(
+      [0, "unset"],
+    );
+    const cpu = await start(2, { devices: ["cpu", "wasm"], env: nvidia(twoGpus) });
+    expect([...cpu.devices().values()].map(({ kind, gpu }) => [kind, gpu]).sort()).toEqual([
+      ["cpu", 0],
+      ["wasm", 0],
+    ]);
+  });
+
   test("one by index, and metadata says which", async () => {
     const rc = await start(1, { devices: ["cuda:1"], env: nvidia(twoGpus) });
     const result = rc.at(0).apply(() => 1);
