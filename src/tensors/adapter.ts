@@ -140,9 +140,18 @@ export function readyAdapter(name: string): TensorAdapter {
   throw new SerializationError(`a tensor of "${name}" was received before that library was loaded`);
 }
 
+/** Libraries that are being loaded: once for all the tensors that wait for one. */
+const loading = new Map<string, Promise<void>>();
+
 /** Loads the library of that name, unless it is ready: then there is nothing to wait for. */
 export function preparation(name: string, module: string | undefined): Promise<void> | undefined {
-  return adapters.get(name)?.ready === true ? undefined : loadAdapter(name, module);
+  if (adapters.get(name)?.ready === true) return undefined;
+  let loaded = loading.get(name);
+  if (loaded === undefined) {
+    loaded = loadAdapter(name, module).finally(() => loading.delete(name));
+    loading.set(name, loaded);
+  }
+  return loaded;
 }
 
 async function loadAdapter(name: string, module: string | undefined): Promise<void> {
