@@ -66,8 +66,8 @@ def call(count, mark):
     return timed(calls)[0]
 
 
-def tasks(count, engines, mark):
-    some = workers()[:engines]
+def tasks(count, engines, mark, balanced=0):
+    some = None if balanced else workers()[:engines]
     seconds, values = timed(lambda: client.gather(client.map(data.add_one, range(count), workers=some, pure=False)))
     data.verify_sums(values, count)
     return seconds

@@ -44,12 +44,18 @@ def call(count, mark):
     return timed(calls)[0]
 
 
-def tasks(count, engines, mark):
+def tasks(count, engines, mark, balanced=0):
     if engines == 1:
         raise Unsupported("a single worker runs in the caller")
     seconds, values = timed(lambda: parallel(delayed(data.add_one)(i) for i in range(count)))
     data.verify_sums(values, count)
     return seconds
+
+
+def map_items(count, chunk, mark):
+    if chunk != 0:
+        raise Unsupported("its batches go by measured time")
+    return tasks(count, WORKERS, mark)
 
 
 def echo(bytes, mark):
@@ -102,6 +108,7 @@ operations = {
     "start": start,
     "call": call,
     "tasks": tasks,
+    "mapItems": map_items,
     "echo": echo,
     "scatter": scatter,
     "gather": gather,

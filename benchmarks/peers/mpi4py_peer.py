@@ -49,7 +49,7 @@ def one_after_another(executor, count):
         verify(executor.submit(data.add_one, i).result() == i + 1, "sum")
 
 
-def tasks(count, engines, mark):
+def tasks(count, engines, mark, balanced=0):
     def at_once(executor):
         return timed(lambda: [f.result() for f in [executor.submit(data.add_one, i) for i in range(count)]])
 

@@ -46,10 +46,16 @@ def call(count, mark):
     return timed(calls)[0]
 
 
-def tasks(count, engines, mark):
+def tasks(count, engines, mark, balanced=0):
     executor = pool(engines)
     executor.submit(data.add_one, 1).result()
     seconds, values = timed(lambda: [f.result() for f in [executor.submit(data.add_one, i) for i in range(count)]])
+    data.verify_sums(values, count)
+    return seconds
+
+
+def map_items(count, chunk, mark):
+    seconds, values = timed(lambda: list(pool().map(data.add_one, range(count), chunksize=chunk or 1)))
     data.verify_sums(values, count)
     return seconds
 
@@ -98,6 +104,7 @@ operations = {
     "start": start,
     "call": call,
     "tasks": tasks,
+    "mapItems": map_items,
     "echo": echo,
     "scatter": scatter,
     "gather": gather,

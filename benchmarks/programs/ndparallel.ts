@@ -43,14 +43,26 @@ const operations: Record<string, Operation> = {
     });
   },
 
-  async tasks({ count = 0, engines = 1 }) {
+  async tasks({ count = 0, engines = 1, balanced = 0 }) {
     const views = Array.from({ length: engines }, (_, index) => connected().at(index));
+    const balancedView = connected().loadBalancedView();
+    const send = (i: number): PromiseLike<number> =>
+      balanced === 1 ? balancedView.apply(addOne, i) : (views[i % engines] as (typeof views)[0]).apply(addOne, i);
     let values: number[] = [];
     const seconds = await timed(async () => {
-      const results = Array.from({ length: count }, (_, i) =>
-        (views[i % engines] as (typeof views)[0]).apply(addOne, i),
-      );
-      values = await Promise.all(results);
+      values = await Promise.all(Array.from({ length: count }, (_, i) => send(i)));
+    });
+    verify(values.length === count && values.every((value, i) => value === i + 1), "sums");
+    return seconds;
+  },
+
+  async mapItems({ count = 0, chunk = 0 }) {
+    const view = connected().loadBalancedView();
+    const chosen = chunk === 0 ? view : view.with({ chunkSize: chunk });
+    const numbers = Array.from({ length: count }, (_, i) => i);
+    let values: number[] = [];
+    const seconds = await timed(async () => {
+      values = await chosen.map(addOne, numbers);
     });
     verify(values.length === count && values.every((value, i) => value === i + 1), "sums");
     return seconds;

@@ -4,6 +4,7 @@ import type { Question } from "../lib/question.ts";
 import { bigMap } from "./big-map.ts";
 import { echo } from "./echo.ts";
 import { manyCalls } from "./many-calls.ts";
+import { manyItems } from "./many-items.ts";
 import { oneCall } from "./one-call.ts";
 import { push } from "./push.ts";
 import { residentSum } from "./resident-sum.ts";
@@ -14,6 +15,7 @@ export const questions: readonly Question[] = [
   startUp,
   oneCall,
   manyCalls,
+  manyItems,
   echo,
   scatterGather,
   push,

@@ -22,6 +22,7 @@ class World {
   /** By engine: the tasks that were sent to it, in order. */
   readonly engines = new Map<number, string[]>();
   readonly retiring = new Set<number>();
+  readonly stopped = new Set<number>();
   readonly ended = new Map<string, "settle" | "fail" | "aborted">();
   readonly #random: () => number;
   now = 0;
@@ -40,6 +41,7 @@ class World {
     if (this.engines.size < 2 || (draw < 0.02 && this.engines.size < 8)) this.#up();
     else if (draw < 0.03) this.#down();
     else if (draw < 0.035) this.#tell({ type: "retire", engineId: this.#retire() });
+    else if (draw < 0.05) this.#stopOrGoOn();
     else if (draw < 0.4) this.#submit();
     else if (draw < 0.85) this.#finish();
     else if (draw < 0.9) this.#abort();
@@ -50,6 +52,10 @@ class World {
 
   /** Lets everything come to its end. */
   drain(): void {
+    for (const engineId of [...this.stopped]) {
+      this.stopped.delete(engineId);
+      this.#tell({ type: "resume", engineId });
+    }
     this.#tell({ type: "expect", engines: 0 });
     if (this.engines.size === this.retiring.size) this.#up();
     for (let i = 0; i < 100_000 && this.tasks.size > 0; i++) {
@@ -76,6 +82,7 @@ class World {
     const lost = this.engines.get(engineId) as string[];
     this.engines.delete(engineId);
     this.retiring.delete(engineId);
+    this.stopped.delete(engineId);
     for (const taskId of lost) (this.tasks.get(taskId) as Known).at = undefined;
     this.#tell({ type: "engineDown", engineId, reason: "killed" });
     // A task for that engine alone cannot be anywhere else.
@@ -86,6 +93,15 @@ class World {
 
   engineOf(taskId: string): number {
     return Number(taskId.split("@")[1] ?? -1);
+  }
+
+  /** An engine's process is stopped, or goes on. */
+  #stopOrGoOn(): void {
+    const engineId = this.#pick([...this.engines.keys()]) as number;
+    const type = this.stopped.has(engineId) ? "resume" : "suspend";
+    if (type === "suspend") this.stopped.add(engineId);
+    else this.stopped.delete(engineId);
+    this.#tell({ type, engineId });
   }
 
   #retire(): number {
@@ -216,6 +232,7 @@ class World {
       task.request === undefined
         ? engineId === this.engineOf(taskId)
         : !this.retiring.has(engineId) &&
+          !this.stopped.has(engineId) &&
           (targets?.includes(engineId) ?? true) &&
           (resources === undefined || engineId % 2 === 0);
     if (!mayRun) throw new Error(`${taskId} was sent to a wrong engine, ${engineId}`);

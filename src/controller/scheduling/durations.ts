@@ -7,6 +7,8 @@
 const KINDS = 1_000;
 /** How much the latest task counts, at least. */
 const FRESHNESS = 0.05;
+/** How much of the longest duration is left after another task. */
+const FORGETTING = 0.999;
 /** Shorter durations are taken for this one, in milliseconds: clocks tell nothing below. */
 const SHORTEST_MS = 0.005;
 /** An engine's slowness counts from so many tasks on. */
@@ -20,6 +22,8 @@ interface KindStatistics {
   meanSquare: number;
   /** Of the logarithm, as if on an engine of ordinary speed. */
   meanLog: number;
+  /** The longest of late. */
+  longest: number;
 }
 
 /** What is known of one engine. */
@@ -40,7 +44,7 @@ export class Durations {
     // The latest seen is the last of the map.
     this.#kinds.delete(kind);
     if (known === undefined) {
-      this.#kinds.set(kind, { count: 1, mean: duration, meanSquare: duration * duration, meanLog: log });
+      this.#kinds.set(kind, { count: 1, mean: duration, meanSquare: duration * duration, meanLog: log, longest: duration });
       if (this.#kinds.size > KINDS) this.#kinds.delete(this.#kinds.keys().next().value as string);
       return;
     }
@@ -50,6 +54,7 @@ export class Durations {
     const ordinary = duration / slownessOf(speed);
     known.mean += part * (ordinary - known.mean);
     known.meanSquare += part * (ordinary * ordinary - known.meanSquare);
+    known.longest = Math.max(ordinary, known.longest * FORGETTING);
     known.meanLog += part * (Math.log(ordinary) - known.meanLog);
   }
 
@@ -59,11 +64,12 @@ export class Durations {
     return mean === undefined ? undefined : mean * units;
   }
 
-  /** What a long one takes: the mean and two standard deviations more. */
+  /** What a long one takes: the mean and two standard deviations more, or the longest of late. */
   pessimistic(kind: string, units: number): number | undefined {
     const known = this.#kinds.get(kind);
     if (known === undefined) return undefined;
-    return units * (known.mean + 2 * Math.sqrt(Math.max(0, known.meanSquare - known.mean * known.mean)));
+    const spread = Math.sqrt(Math.max(0, known.meanSquare - known.mean * known.mean));
+    return units * Math.max(known.mean + 2 * spread, known.longest);
   }
 }
 

@@ -9,6 +9,8 @@ import type { BalancedTask, EngineState } from "./task-state.ts";
 
 /** Engines that are less than so many times slower than the fastest take what comes. */
 const CLEARLY_SLOWER = 2;
+/** How many times longer than the longest of late the next task may be: where lengths have a heavy tail, records are broken. */
+const CAUTION = 2;
 
 /** Whether the engine, which has room, had better not take the task, the first of its lane. */
 export function restrains(
@@ -22,7 +24,7 @@ export function restrains(
   if (slowness < CLEARLY_SLOWER || !lane.isOpen) return false;
   const mean = board.durations.estimate(kind, units);
   const long = board.durations.pessimistic(kind, units);
-  if (mean === undefined || long === undefined || now - engine.progressAt > slowness * mean) return false;
+  if (mean === undefined || long === undefined || now - engine.progressAt > slowness * long) return false;
   const others = board.speed - 1 / slowness;
-  return (Math.max(1, lane.size) * mean) / others < slowness * long;
+  return (Math.max(1, lane.size) * mean) / others < CAUTION * slowness * long;
 }
