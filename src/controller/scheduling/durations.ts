@@ -44,7 +44,13 @@ export class Durations {
     // The latest seen is the last of the map.
     this.#kinds.delete(kind);
     if (known === undefined) {
-      this.#kinds.set(kind, { count: 1, mean: duration, meanSquare: duration * duration, meanLog: log, longest: duration });
+      this.#kinds.set(kind, {
+        count: 1,
+        mean: duration,
+        meanSquare: duration * duration,
+        meanLog: log,
+        longest: duration,
+      });
       if (this.#kinds.size > KINDS) this.#kinds.delete(this.#kinds.keys().next().value as string);
       return;
     }
