@@ -9,12 +9,11 @@ import type { CallValue } from "../protocol/calls.ts";
 import { errorsOf, isCaughtItems, itemsOf } from "../protocol/caught-items.ts";
 import type { Assembly } from "./assembly.ts";
 import { AsyncResult } from "./async-result.ts";
-import { type BalancedSender, requestFor, sendBalanced, submitBalanced } from "./balanced-call.ts";
+import { type BalancedSender, encodeBalanced, sendBalanced, submitBalanced } from "./balanced-call.ts";
 import { ChunkSizes } from "./chunk-sizes.ts";
 import { abortOn } from "./direct-call.ts";
-import { encodeCall } from "./encode-call.ts";
 import { Growth } from "./growth.ts";
-import { keeping, keptAssembly } from "./kept-calls.ts";
+import { keptAssembly } from "./kept-calls.ts";
 import type { ClientTask } from "./task.ts";
 
 const NOT_SENT = "the map was aborted before these items were sent";
@@ -132,11 +131,9 @@ class Feeder {
   }
 
   #send(range: Range): void {
-    const { session, flags } = this.#sender;
     const call = this.#map.callOf(range);
     const units = range.stop - range.start;
-    const encoded = encodeCall(keeping(call, flags.keep), session.serializerFor(flags.modules));
-    const task = submitBalanced(this.#sender, encoded, requestFor(this.#sender, { call, units }, encoded));
+    const task = submitBalanced(this.#sender, encodeBalanced(this.#sender, call), { call, units });
     addRange(this.#map, range);
     this.#underWay++;
     this.#growth.add(task);

@@ -3,15 +3,13 @@
 import type { CallValue } from "../protocol/calls.ts";
 import { type Assembly, bareValue } from "./assembly.ts";
 import type { AsyncResult } from "./async-result.ts";
-import { requestFor, sendBalanced, submitBalanced } from "./balanced-call.ts";
+import { encodeBalanced, sendBalanced, submitBalanced } from "./balanced-call.ts";
 import { type BalancedFlags, mergeBalancedFlags, type ResolvedBalancedFlags } from "./balanced-flags.ts";
 import { balancedMap } from "./balanced-map.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
 import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
-import { encodeCall } from "./encode-call.ts";
 import type { WithBlock, WithKeep } from "./flags.ts";
 import { imap, mostUnderWay } from "./imap.ts";
-import { keeping } from "./kept-calls.ts";
 import type { PartitionPlan } from "./map-call.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
@@ -78,8 +76,7 @@ export class LoadBalancedView<B extends boolean = boolean, K extends boolean = f
     const { session, flags } = sender;
     const submit = (args: readonly unknown[]): ClientTask => {
       const call: CallValue = { operation: "apply", fn, args };
-      const encoded = encodeCall(keeping(call, flags.keep), session.serializerFor(flags.modules));
-      return submitBalanced(sender, encoded, requestFor(sender, { call, units: 1 }, encoded));
+      return submitBalanced(sender, encodeBalanced(sender, call), { call, units: 1 });
     };
     const abort = (tasks: readonly ClientTask[]): Promise<void> => session.abort(tasks);
     return imap({ ...flags, submit, abort, limit: mostUnderWay(flags.maxOutstanding, this.parts) }, sequences);

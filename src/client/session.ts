@@ -163,15 +163,21 @@ export class Session {
     return new ClientTask(this.#newTaskId(), -1, { label });
   }
 
-  /** Sends such a task. */
-  post(task: ClientTask, message: Message, buffers: readonly Uint8Array[], onSent?: () => void): void {
+  /** Sends such a task, when its call is ready. */
+  post<T extends object>(task: ClientTask, call: T | Promise<T>, send: (call: T) => void): void {
     const { ended } = this.link;
-    if (ended === undefined) {
-      this.#track(task);
-      this.link.send(message, buffers, onSent);
-    } else {
+    if (ended !== undefined) {
       task.reject(ended);
+      return;
     }
+    this.#track(task);
+    this.#sends.add(
+      call,
+      (ready) => {
+        if (this.link.ended === undefined) send(ready);
+      },
+      (error) => this.#settle(task.id, () => task.reject(error)),
+    );
   }
 
   /**
