@@ -106,15 +106,17 @@ export class ResultReader {
     if (outcome.status !== "ok" || outcome.payload === undefined) {
       const place = { engineId, engineUuid, messageId: task.id };
       const error = outcome.error ?? { kind: "unknown", name: "Error", message: "the task failed without an error" };
-      task.reject(fromWireError(error, place), outcome.status === "aborted" ? "aborted" : "error");
+      // Kept first: whoever has waited for it may have it forgotten.
       this.#tasks.keep(task, 0);
+      task.reject(fromWireError(error, place), outcome.status === "aborted" ? "aborted" : "error");
       return;
     }
     let { byteLength } = outcome.payload;
     for (const buffer of buffers) byteLength += buffer.byteLength;
     try {
-      task.resolve(this.#serializer.deserialize(outcome.payload, buffers));
+      const value = this.#serializer.deserialize(outcome.payload, buffers);
       this.#tasks.keep(task, byteLength);
+      task.resolve(value);
     } catch (error) {
       task.reject(
         new SerializationError(
