@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { connectionFilePath } from "../client/connection-file.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { ClusterOptions } from "../cluster/cluster-options.ts";
+import { type DeviceRequest, type DeviceRequests, parseDevices } from "../cluster/device-requests.ts";
 import { type Command, count, flag, type Options, text } from "./arguments.ts";
 import { place } from "./choose-cluster.ts";
 import { ExitCode, Failure } from "./failure.ts";
@@ -45,6 +46,11 @@ stopped.`,
       value: "memory|sqlite|file",
       help: "where results and records of tasks are kept: a file outlives the cluster; memory if not given",
     },
+    devices: {
+      type: "string",
+      value: "devices",
+      help: "auto, none, or kinds with commas between, as webgpu,wasm or cuda:0,cuda:1: engine after engine one of them",
+    },
     detach: { type: "boolean", short: "d", help: "stay in the background, and return once the engines are there" },
   },
   run: async (options) => {
@@ -64,6 +70,7 @@ function clusterOptions(options: Options): ClusterOptions {
     if (name === undefined) throw new Failure(`--env takes name=value; given: ${pair}`, ExitCode.usage);
     env[name] = value as string;
   }
+  const devices = devicesOf(text(options, "devices"));
   // As the library says it, before a process is started.
   if (clusterId !== undefined) connectionFilePath(clusterId);
   return {
@@ -72,7 +79,20 @@ function clusterOptions(options: Options): ClusterOptions {
     ...databaseOption(text(options, "database")),
     ...(engines === undefined ? {} : { engines }),
     ...(clusterId === undefined ? {} : { clusterId }),
+    ...(devices === undefined ? {} : { devices }),
   };
+}
+
+/** @throws Failure */
+function devicesOf(given: string | undefined): DeviceRequests | undefined {
+  if (given === undefined || given === "auto" || given === "none") return given;
+  const devices = given.split(",") as DeviceRequest[];
+  try {
+    parseDevices(devices);
+    return devices;
+  } catch (error) {
+    throw new Failure(`--devices: ${(error as Error).message}`, ExitCode.usage);
+  }
 }
 
 function databaseOption(database: string | undefined): Pick<ClusterOptions, "controller"> {

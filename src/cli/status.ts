@@ -1,9 +1,10 @@
-/** `ndparallel status`: the engines of a cluster, what they do, and what memory they have. */
+/** `ndparallel status`: the engines of a cluster, on which devices, what they do, and what memory they have. */
 
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../client/client.ts";
+import type { DeviceInfo } from "../protocol/devices.ts";
 import { type Command, count, flag, type Options } from "./arguments.ts";
 import { connectTo } from "./choose-cluster.ts";
 import { ExitCode } from "./failure.ts";
@@ -15,7 +16,7 @@ const PAGE = 4096;
 export const status: Command = {
   name: "status",
   operands: "[cluster]",
-  summary: "Show the engines of a cluster, their queues and memory",
+  summary: "Show the engines of a cluster, their devices, queues and memory",
   details: "Without a name: of the only cluster that is running.",
   options: {
     watch: { type: "boolean", short: "w", help: "go on, until Ctrl-C or the end of the cluster" },
@@ -35,6 +36,8 @@ interface EngineState {
   readonly pid: number;
   readonly host: string;
   readonly engineSet: string;
+  /** What it computes on; `null` for one that was given no device. */
+  readonly device: DeviceInfo | null;
   readonly queue: number;
   readonly running: number;
   readonly completed: number;
@@ -52,10 +55,12 @@ interface ClusterState {
 }
 
 export async function look(client: Client): Promise<ClusterState> {
+  const devices = client.devices();
   const [known, queues] = await Promise.all([client.status(), client.queueStatus()]);
   const engines = known.engines.map(({ engineId, pid, host, engineSet }): EngineState => {
     const { queue = 0, tasks: running = 0, completed = 0 } = queues[engineId] ?? {};
-    return { engineId, pid, host, engineSet, queue, running, completed, memory: memoryOf(pid, host) };
+    const device = devices.get(engineId) ?? null;
+    return { engineId, pid, host, engineSet, device, queue, running, completed, memory: memoryOf(pid, host) };
   });
   return {
     clusterId: known.clusterId,
@@ -77,18 +82,26 @@ function show(state: ClusterState, options: Options): string {
 
 export function engineTable(engines: readonly EngineState[]): string {
   return table(
-    ["engine", "pid", "host", "set", "queued", "running", "completed", "memory"],
+    ["engine", "pid", "host", "set", "device", "queued", "running", "completed", "memory"],
     engines.map((engine) => [
       engine.engineId,
       engine.pid,
       engine.host,
       engine.engineSet,
+      deviceText(engine.device),
       engine.queue,
       engine.running,
       engine.completed,
       megabytes(engine.memory),
     ]),
   );
+}
+
+function deviceText(device: DeviceInfo | null): string {
+  if (device === null) return "-";
+  const { kind, name, share } = device;
+  const text = name === kind ? kind : `${kind} ${name}`;
+  return share === 1 ? text : `${text} × ${share}`;
 }
 
 async function watch(client: Client, options: Options): Promise<void> {

@@ -115,6 +115,18 @@ describe("start --detach", () => {
   });
 });
 
+describe("devices", () => {
+  test("are given to engines and shown, or refused before anything starts", async () => {
+    const refused = await ndparallel("start", "-n", "1", "--devices", "cpu,abacus", "-d");
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/--devices: devices\[1\].*cuda.*abacus/) });
+    expect((await ndparallel("start", "-n", "2", "--devices", "cpu", "-d", "--cluster-id", "d")).code).toBe(0);
+    expect((await ndparallel("status")).stdout).toMatch(/\n +0 +\d+ +\S+ +set-1 +cpu × 0\.5 +0 +0 +0 /);
+    const { engines } = JSON.parse((await ndparallel("status", "--json")).stdout);
+    expect(engines).toMatchObject([{ device: { kind: "cpu" } }, { device: { kind: "cpu" } }]);
+    expect((await ndparallel("stop", "d")).code).toBe(0);
+  });
+});
+
 describe("start in the foreground", () => {
   test("lives until Ctrl-C, and then ends with everything", async () => {
     const { child, lines, exit } = stays("start", "--engines", "1", "--env", "COLOR=red=ish");
