@@ -246,6 +246,22 @@ describe("errors", () => {
     expect(byEngine.get(1)).toBeInstanceOf(RemoteError);
   });
 
+  test("what failed can be asked again: it throws each time, and gives the errors in their places on request", async () => {
+    await shared.rc.at(0).push({ fails: true });
+    const result = shared.all.apply(() => {
+      if ((globalThis as { fails?: boolean }).fails) throw new Error("first");
+      return process.pid;
+    });
+    for (let time = 0; time < 2; time++) {
+      await expect(result.get()).rejects.toThrow(CompositeError);
+      await expect(result.resultByEngine()).rejects.toThrow(CompositeError);
+      const [error, ...pids] = await result.get({ returnExceptions: true });
+      expect(error).toBeInstanceOf(RemoteError);
+      expect(pids.every((pid) => typeof pid === "number")).toBe(true);
+      expect((await result.resultByEngine({ returnExceptions: true })).get(0)).toBe(error);
+    }
+  });
+
   test("returnExceptions of a map puts the error in the place of each item of the part", async () => {
     const result = shared.all.map(
       (x) => {

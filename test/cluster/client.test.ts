@@ -1,6 +1,14 @@
 /** The client's own members: what is outstanding, waiting for jobs, results of others, queues, and clearing. */
 
-import { type AsyncResult, Client, type CompositeError, RemoteError, TaskAborted, TimeoutError } from "ndparallel";
+import {
+  type AsyncResult,
+  Client,
+  type CompositeError,
+  EngineError,
+  RemoteError,
+  TaskAborted,
+  TimeoutError,
+} from "ndparallel";
 import { describe, expect, test, vi } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
 import { failure, shareCluster } from "./shared-cluster.ts";
@@ -109,6 +117,22 @@ describe("waitForEngines", () => {
     const error = await failure(() => shared.rc.waitForEngines(3, { timeout: 10 }));
     expect(error).toBeInstanceOf(TimeoutError);
     expect((error as TimeoutError).timeout).toBe(10);
+  });
+
+  test("resolves when they arrive, and engines that were shut down are there no more", async () => {
+    const { rc, cluster } = shared;
+    const before = rc.ids;
+    const waiting = rc.waitForEngines(before.length + 2);
+    await cluster.startEngines(2);
+    await waiting;
+    const [first, second] = rc.ids.slice(-2) as [number, number];
+    expect(rc.ids).toEqual([...before, first, second]);
+    const view = rc.view(second);
+    await rc.shutdown({ targets: [first, second] });
+    expect(rc.ids).toEqual(before);
+    expect(() => rc.view(first)).toThrow(RangeError);
+    expect(() => rc.at(before.length)).toThrow(RangeError);
+    await expect(view.apply(() => 1)).rejects.toThrow(EngineError);
   });
 
   test("ends with the reason of a signal", async () => {
