@@ -2,15 +2,17 @@
  * What do shared memory and the noticing of writes cost? `node --import tsx benchmarks/memory.ts [--quick]`.
  *
  * Asked: the parts of a transfer beside a warm copy (`Float64Array.set`, which runs at memcpy speed), and what a task
- * pays for being watched. Each line is the median of its repetitions, taken in turns with the copy.
+ * pays for being watched; and by how many copies the memory of the host grows when one array is pushed to two engines,
+ * gathered or passed on. Each line is the median of its repetitions, taken in turns with the copy.
  * Expected: a write into a segment that was used before, and a read of one that is mapped already, at least at half the
  * speed of the copy; new segments several times slower; nothing measurable for tasks without arrays.
  * Seen: see README.md, "Shared memory by its parts".
  */
 
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
-import { Cluster } from "ndparallel";
+import { Cluster, ref, shared } from "ndparallel";
 import { bindLinuxCalls } from "../src/ndarray-transport/segments/linux-calls.ts";
 import { type Koffi, pageScanners } from "../src/ndarray-transport/segments/page-scan.ts";
 import { SegmentPool, type SegmentSlice } from "../src/ndarray-transport/segments/segment-pool.ts";
@@ -25,6 +27,7 @@ const REPETITIONS = given.quick ? 5 : 15;
 
 console.log(describeMachine(machineFacts()));
 for (const size of given.quick ? [1, 16] : [1, 64, 256]) parts(size * MEBIBYTE);
+await growth(given.quick ? 16 : 64);
 await tasks(given.quick ? 2_000 : 20_000);
 console.log(`load afterwards ${currentLoad().join(" ")}`);
 
@@ -98,6 +101,80 @@ function sum(array: Float64Array): number {
   let total = 0;
   for (let i = 0; i < array.length; i++) total += array[i] as number;
   return total;
+}
+
+/**
+ * By how many times the size of an array the memory of this process and its children grows, shared memory counted once. One copy is what the engines see; nothing more is made when it is looked at, or joined, or passed on.
+ */
+async function growth(size: number): Promise<void> {
+  await using cluster = await Cluster.start({ engines: 2 });
+  await using client = await cluster.connect();
+  const all = client.view();
+  const array = new Float64Array((size * MEBIBYTE) / 8).fill(1.5);
+  const lying = shared.from(array);
+  const small = new Float64Array(100_000);
+  await all.push({ whole: small });
+  await all.scatter("part", small);
+  await all.gather("part");
+  let kept: unknown;
+  const steps: Record<string, () => PromiseLike<unknown>> = {
+    "push of an ordinary array to two engines": () => all.push({ whole: array }),
+    "both engines add it up": () => all.apply(sum, ref("whole") as never),
+    "scatter of an ordinary array": () => all.scatter("part", array),
+    "gather of its parts": async () => {
+      kept = await all.gather("part");
+    },
+    "a look at every element of the gathered array": async () => sum(kept as Float64Array),
+    "scatter of the gathered array": () => all.scatter("again", kept as Float64Array),
+    "push of an array in shared memory": () => all.push({ lying }),
+  };
+  console.log(`\ngrowth of the host's memory, in copies of an array of ${size} MB`);
+  for (const [name, step] of Object.entries(steps)) {
+    const before = hostMemory();
+    await step();
+    console.log(`${name.padEnd(52)} ${((hostMemory() - before) / array.byteLength).toFixed(2).padStart(9)}`);
+  }
+}
+
+/** Bytes of this process and all its descendants: their own, and the shared memory that they keep, each segment once. */
+function hostMemory(): number {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync("/proc")) {
+    const found = /^\d+$/.test(entry) ? /\) \S (\d+)/.exec(readIfThere(`/proc/${entry}/stat`)) : null;
+    if (found !== null) parents.set(Number(entry), Number(found[1]));
+  }
+  const isOurs = (pid: number): boolean => pid === process.pid || (pid > 1 && isOurs(parents.get(pid) ?? 0));
+  let anonymous = 0;
+  const files = new Map<number, number>();
+  for (const pid of parents.keys()) {
+    if (!isOurs(pid)) continue;
+    anonymous += 1024 * Number(/^RssAnon:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      const path = `/proc/${pid}/fd/${fd}`;
+      const link = readlinkIfThere(path);
+      if (!link.startsWith("/memfd:ndparallel")) continue;
+      const { ino, blocks } = statSync(path);
+      files.set(ino, 512 * blocks);
+    }
+  }
+  return anonymous + [...files.values()].reduce((total, bytes) => total + bytes, 0);
+}
+
+/** Processes come and go. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function readlinkIfThere(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
 /** What a task takes with and without being watched, beside 0, 100 and 1000 arrays in the namespace. */

@@ -445,3 +445,29 @@ describe.each(["direct", "relay"] as const)("%s, when something goes wrong", (da
     await heldNoMoreThan(client, 0);
   });
 });
+
+describe.each(WAYS)("%s, when engines are killed", (dataWay) => {
+  test("parts that have arrived are joined when their engines are gone, and those of one that dies fail the call", async () => {
+    await using cluster = await Cluster.start({ engines: 2, dataWay });
+    await using client = await cluster.connect();
+    const all = client.view();
+    const { engines } = await pidsOf(client);
+    const numbers = Float64Array.from({ length: 300_000 }, (_, i) => i);
+    await all.scatter("part", numbers);
+    const mapped = all.map((x) => x + 0.5, numbers);
+    const gathered = all.applyAsync(() => (globalThis as unknown as { part: Float64Array }).part);
+    await Promise.all([mapped.wait(), gathered.wait()]);
+    process.kill(engines[0] as number, "SIGKILL");
+    await until(() => client.ids.length === 1, "the engine was missed");
+    expectSameBits(
+      await mapped,
+      numbers.map((x) => x + 0.5),
+    );
+    expectSameBits((await gathered)[0], numbers.subarray(0, 150_000));
+    await client.at(0).execute("other = part.slice()");
+    await freeze(engines[1] as number);
+    const lost = client.view([1]).gather("other");
+    process.kill(engines[1] as number, "SIGKILL");
+    await failureWithin(5_000, lost, "CompositeError");
+  });
+});
