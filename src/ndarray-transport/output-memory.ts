@@ -2,7 +2,14 @@
 
 import { allocate, constructorOf, type DType, dtypeOf, type TypedArray } from "./dtypes.ts";
 import { SegmentError } from "./segments/segment-error.ts";
-import { allocatePooled, allocateShared, joinMapped, sliceOf } from "./segments/slices.ts";
+import {
+  allocatePooled,
+  allocateReceiving,
+  allocateShared,
+  joinMapped,
+  type ReceivingMemory,
+  sliceOf,
+} from "./segments/slices.ts";
 import { isSharedMemoryAvailable } from "./segments/system-calls.ts";
 
 /** From how many bytes on the first touch of fresh memory costs so much that pooled memory is worth its while. */
@@ -18,12 +25,8 @@ export function allocateOutput(dtype: DType, length: number): TypedArray {
   const arrayClass = constructorOf(dtype);
   const byteLength = length * arrayClass.BYTES_PER_ELEMENT;
   if (byteLength < POOLED_BYTES || !isSharedMemoryAvailable()) return allocate(dtype, length);
-  try {
-    return new arrayClass(allocatePooled(byteLength));
-  } catch (error) {
-    if (error instanceof SegmentError) return allocate(dtype, length);
-    throw error;
-  }
+  const pooled = orNothing(() => allocatePooled(byteLength));
+  return pooled === undefined ? allocate(dtype, length) : new arrayClass(pooled);
 }
 
 /**
@@ -36,12 +39,8 @@ export function allocatePart(dtype: DType, length: number, start: number): Typed
   const arrayClass = constructorOf(dtype);
   const itemSize = arrayClass.BYTES_PER_ELEMENT;
   if (length * itemSize < SHARED_BYTES || !isSharedMemoryAvailable()) return allocate(dtype, length);
-  try {
-    return new arrayClass(allocateShared(length * itemSize, { zero: false, lead: start * itemSize }));
-  } catch (error) {
-    if (error instanceof SegmentError) return allocate(dtype, length);
-    throw error;
-  }
+  const part = orNothing(() => allocateShared(length * itemSize, { zero: false, lead: start * itemSize }));
+  return part === undefined ? allocate(dtype, length) : new arrayClass(part);
 }
 
 /** `array` in memory as {@link allocatePart} gives, if it is large, and not in shared memory already. */
@@ -50,6 +49,25 @@ export function copyPart(array: TypedArray, start: number): TypedArray {
   const copy = allocatePart(dtypeOf(array), array.length, start);
   (copy as Float64Array).set(array as Float64Array);
   return copy;
+}
+
+/**
+ * Memory for bytes that are received, from the pool if they are many: then they are mapped as what comes through shared
+ * memory is, and writes to them are noticed in the same way.
+ */
+export function receivingMemory(byteLength: number): ReceivingMemory {
+  if (byteLength >= POOLED_BYTES && isSharedMemoryAvailable()) {
+    const memory = orNothing(() => allocateReceiving(byteLength));
+    if (memory !== undefined) {
+      const copied = (): Uint8Array => {
+        memory.drop();
+        return new Uint8Array(memory.bytes);
+      };
+      return { ...memory, map: () => orNothing(() => memory.map()) ?? copied() };
+    }
+  }
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer, 0, byteLength);
+  return { bytes, map: () => bytes, drop: () => undefined };
 }
 
 /**
@@ -63,11 +81,16 @@ export function joinedArray(parts: readonly TypedArray[]): TypedArray | undefine
   if (first === undefined || byteLength < filled.length * JOINED_BYTES || Buffer.isBuffer(first)) return undefined;
   const dtype = dtypeOf(first);
   if (!filled.every((part) => dtypeOf(part) === dtype && !Buffer.isBuffer(part))) return undefined;
+  // When the owner of a part is gone, it can be read and copied, but not mapped again.
+  const buffer = orNothing(() => joinMapped(filled));
+  return buffer && new (constructorOf(dtype))(buffer);
+}
+
+/** What `make` gives; `undefined` where shared memory is not to be had. */
+function orNothing<T>(make: () => T): T | undefined {
   try {
-    const buffer = joinMapped(filled);
-    return buffer && new (constructorOf(dtype))(buffer);
+    return make();
   } catch (error) {
-    // The owner of a part is gone, for one thing: it can be read and copied, but not mapped again.
     if (error instanceof SegmentError) return undefined;
     throw error;
   }

@@ -9,8 +9,8 @@ import { type Credit, type PieceRequests, PieceRoute } from "./piece-route.ts";
 /** A way does not lead to that owner, at least not now: the next one is tried. */
 export class NoRoute extends Error {}
 
-/** Enough to keep a fast link busy; 8 MiB at most wait anywhere on the way. */
-const DIRECT_CREDIT: Credit = { pieceBytes: 1024 * 1024, piecesAtOnce: 8 };
+/** Enough to keep a fast link busy while both ends wait for a core; 16 MiB at most wait anywhere on the way. */
+const DIRECT_CREDIT: Credit = { pieceBytes: 4 * 1024 * 1024, piecesAtOnce: 4 };
 /** How long a data endpoint may take to answer, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3_000;
 /** How long an owner that could not be reached is not tried again, in milliseconds. */

@@ -1,5 +1,6 @@
 /** The ways on which a receiver gets bytes: one small interface, tried in order until one leads to the owner. */
 
+import { receivingMemory } from "../../ndarray-transport/output-memory.ts";
 import type { BufferDescriptor } from "../../protocol/data-messages.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { type DirectOptions, DirectRoutes, NoRoute } from "./direct-routes.ts";
@@ -26,9 +27,16 @@ export interface Way {
   close(error: Error): void;
 }
 
-/** Memory for received bytes, not zeroed. */
-export function allocateBytes(byteLength: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer, 0, byteLength);
+/** Gets all bytes of a buffer over a route. */
+async function fetchOver(route: PieceRoute, descriptor: BufferDescriptor, signal: AbortSignal): Promise<Obtained> {
+  const memory = receivingMemory(descriptor.byteLength);
+  try {
+    await route.fetch(descriptor, memory.bytes, signal);
+  } catch (error) {
+    memory.drop();
+    throw error;
+  }
+  return { bytes: memory.map(), isOwn: true };
 }
 
 /** Over a connection to the owner's data endpoint. */
@@ -42,9 +50,7 @@ export class DirectWay implements Way {
 
   async fetch(descriptor: BufferDescriptor, signal: AbortSignal): Promise<Obtained> {
     const route = await until(signal, this.routes.to(descriptor.owner));
-    const bytes = allocateBytes(descriptor.byteLength);
-    await route.fetch(descriptor, bytes, signal);
-    return { bytes, isOwn: true };
+    return fetchOver(route, descriptor, signal);
   }
 
   gone(owner: string, error: Error): void {
@@ -72,15 +78,13 @@ export class RelayWay implements Way {
   }
 
   async fetch(descriptor: BufferDescriptor, signal: AbortSignal): Promise<Obtained> {
-    const { owner, byteLength } = descriptor;
+    const { owner } = descriptor;
     let route = this.#routes.get(owner);
     if (route === undefined) {
       route = new PieceRoute(this.#requests, this.#send, RELAY_CREDIT);
       this.#routes.set(owner, route);
     }
-    const bytes = allocateBytes(byteLength);
-    await route.fetch(descriptor, bytes, signal);
-    return { bytes, isOwn: true };
+    return fetchOver(route, descriptor, signal);
   }
 
   gone(owner: string, error: Error): void {

@@ -36,8 +36,7 @@ let collect: (() => void) | undefined;
 
 const registry = new FinalizationRegistry<Watched>(({ byteLength, collected }) => {
   held -= byteLength;
-  // There was a collection just now.
-  sinceCollection = 0;
+  sinceCollection = Math.max(0, sinceCollection - byteLength);
   collected();
 });
 

@@ -25,18 +25,26 @@ export class MappedSlice implements ByteRange {
   readonly buffer: WeakRef<ArrayBuffer>;
   readonly #received: SliceDescriptor;
   readonly #unmapped: () => void;
-  /** Memory of this process that has taken the place of the sender's. */
+  /** Memory of this process, which it holds, in the place of the sender's. */
   #own: SegmentSlice | undefined;
   readonly #showers = new Set<Shower>();
   #isCollected = false;
 
-  constructor(descriptor: SliceDescriptor, mapping: Mapping, buffer: ArrayBuffer, unmapped: () => void) {
+  /** `own`: it is memory of this process from the start, of whole pages. */
+  constructor(
+    descriptor: SliceDescriptor,
+    mapping: Mapping,
+    buffer: ArrayBuffer,
+    unmapped: () => void,
+    own?: SegmentSlice,
+  ) {
     this.start = descriptor.offset;
     this.end = descriptor.offset + descriptor.byteLength;
     this.mapping = mapping;
     this.buffer = new WeakRef(buffer);
     this.#received = descriptor;
     this.#unmapped = unmapped;
+    this.#own = own;
     mapping.inUse.add(this);
   }
 

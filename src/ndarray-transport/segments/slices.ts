@@ -50,7 +50,7 @@ export function allocateShared(byteLength: number, { zero = true, lead = 0 }: Sh
     throw error;
   }
   owned.set(buffer, slice);
-  whenCollected(buffer, () => slice.release());
+  releaseWhenCollected(buffer, slice);
   return buffer;
 }
 
@@ -63,7 +63,7 @@ export function allocateShared(byteLength: number, { zero = true, lead = 0 }: Sh
 export function allocatePooled(byteLength: number): ArrayBuffer {
   const slice = segmentPool.allocate(byteLength);
   const buffer = slice.buffer();
-  whenCollected(buffer, () => slice.release());
+  releaseWhenCollected(buffer, slice);
   return buffer;
 }
 
@@ -75,9 +75,39 @@ export function allocatePooled(byteLength: number): ArrayBuffer {
  * @throws SegmentError when that memory cannot be reached or mapped, or is in another use by now
  */
 export function mapSlice(descriptor: SliceDescriptor, unmapped: () => void = () => undefined): ArrayBuffer {
+  return mapAs(descriptor, unmapped);
+}
+
+/** Memory for bytes that others send otherwise than by their own shared memory. */
+export interface ReceivingMemory {
+  /** Where they are written. */
+  readonly bytes: Uint8Array;
+  /** All are there, and nobody writes any more: they as if they had been mapped. @throws SegmentError; drop it then */
+  map(): Uint8Array;
+  /** They are not needed; somebody may write yet. */
+  drop(): void;
+}
+
+/** @throws SegmentError with reason `unavailable` or `noMemory` */
+export function allocateReceiving(byteLength: number): ReceivingMemory {
+  const slice = segmentPool.allocate(byteLength);
+  const bytes = new Uint8Array(slice.buffer());
+  return {
+    bytes,
+    map: () => new Uint8Array(mapAs(slice.describe(), () => undefined, slice)),
+    drop: () => releaseWhenCollected(bytes.buffer, slice),
+  };
+}
+
+/** A function of its own, since what is called then must not refer to the buffer, not even by its scope. */
+function releaseWhenCollected(buffer: ArrayBuffer, slice: SegmentSlice): void {
+  whenCollected(buffer, () => slice.release());
+}
+
+function mapAs(descriptor: SliceDescriptor, unmapped: () => void, own?: SegmentSlice): ArrayBuffer {
   const mapping = mappingOf(descriptor);
   const buffer = immutable(mapping.view(descriptor));
-  const slice = new MappedSlice(descriptor, mapping, buffer, unmapped);
+  const slice = new MappedSlice(descriptor, mapping, buffer, unmapped, own);
   received.set(buffer, slice);
   mapped.add(slice);
   whenCollected(buffer, () => {

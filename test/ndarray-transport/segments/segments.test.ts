@@ -6,6 +6,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { partOf, type SliceDescriptor } from "../../../src/ndarray-transport/segments/descriptor.ts";
 import { SegmentPool } from "../../../src/ndarray-transport/segments/segment-pool.ts";
 import {
+  allocateReceiving,
   allocateShared,
   mapSlice,
   privatizer,
@@ -40,6 +41,14 @@ function openSegments(pid: number): string[] {
       return false;
     }
   });
+}
+
+/** Lets all be collected that can be. */
+async function collect(): Promise<void> {
+  for (let i = 0; i < 5; i++) {
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -269,6 +278,44 @@ describe.skipIf(!isSharedMemoryAvailable())("shared memory", () => {
     expect(segmentPool.usage.idleSegments).toBeGreaterThan(0);
     expect(new Uint8Array(allocateShared(MiB)).every((byte) => byte === 0)).toBe(true);
     expect(allocateShared(0).byteLength).toBe(0);
+  });
+
+  it("lets bytes be received into its own memory, which is then mapped as what others own is", async () => {
+    const before = segmentPool.usage.busyBytes;
+    const receive = (): { array: Uint8Array; descriptor: SliceDescriptor } => {
+      const memory = allocateReceiving(300_000);
+      memory.bytes.set(pattern(300_000));
+      const array = memory.map();
+      expect(takeMappedChanges([array.buffer])).toEqual([]);
+      array[200_000] = 255;
+      expect(takeMappedChanges([array.buffer]).map(({ range }) => range)).toEqual([{ start: 200_000, end: 200_001 }]);
+      expect(Buffer.compare(array, pattern(300_000))).toBe(0);
+      const shown = sliceOf(array.subarray(10, 20));
+      expect(shown?.slice).toBeDefined();
+      return { array, descriptor: shown!.descriptor };
+    };
+    let received: ReturnType<typeof receive> | undefined = receive();
+    await peer.ask({ ask: "map", descriptor: received.descriptor });
+    expect(await peer.ask({ ask: "read" })).toEqual(pattern(10, 10));
+    expect(segmentPool.usage.busyBytes).toBeGreaterThan(before);
+    received = undefined;
+    await until(() => segmentPool.usage.busyBytes <= before);
+  });
+
+  it("does not use memory again that was dropped while somebody may still write to it", async () => {
+    await collect();
+    const before = segmentPool.usage.busyBytes;
+    const drop = (): Uint8Array => {
+      const memory = allocateReceiving(300_000);
+      memory.drop();
+      return memory.bytes.subarray(5);
+    };
+    let late: Uint8Array | undefined = drop();
+    await collect();
+    expect(segmentPool.usage.busyBytes).toBeGreaterThan(before);
+    late.fill(1);
+    late = undefined;
+    await until(() => segmentPool.usage.busyBytes <= before);
   });
 
   it("does not use memory again while anybody holds it", () => {
