@@ -249,6 +249,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     const [task] = this.tasks;
     if (this.assembly !== bareValue || this.#returnExceptions || task === undefined) return this.get();
     this.#value ??= new Promise((resolve, reject) => {
+      if (this.#owner) task.isFetched = true;
       task.whenSettled(() => {
         if (this.#owner) this.#session.forget(this.tasks);
         if (task.error === undefined) resolve(task.value as T);

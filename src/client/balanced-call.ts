@@ -8,7 +8,7 @@ import type { Assembly } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
 import type { ResolvedBalancedFlags } from "./balanced-flags.ts";
 import { abortOn, whenAllSettled } from "./direct-call.ts";
-import { type EncodedCall, encodeCall } from "./encode-call.ts";
+import { type EncodedCall, encodeAlike, encodeCall } from "./encode-call.ts";
 import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
@@ -43,18 +43,19 @@ export function sendBalanced<T>(
   // All of them before the first is sent.
   const encoded = orders.map(({ call }) => encodeBalanced(sender, call));
   const tracker = flags.track ? new CallTracker() : undefined;
-  const packer = session.plane.packer(tracker);
+  const isBare = (call: EncodedCall | Promise<EncodedCall>): boolean =>
+    !(call instanceof Promise) && call.buffers.length === 0;
+  const isPlain = tracker === undefined && encoded.every(isBare);
+  const packer = isPlain ? undefined : session.plane.packer(tracker);
   const onSent = tracker && (() => tracker.onSent());
   const tasks = encoded.map((call, index) =>
     submitBalanced(sender, call, orders[index] as BalancedOrder, { packer, onSent }),
   );
   // Of calls that wait for their bytes it is not known yet what they borrow: they count as sent when they have ended.
-  if (!encoded.some((call) => call instanceof Promise)) {
-    tracker?.expect({
-      sends: encoded.length + packer.borrowed,
-      lent: packer.lent.length,
-      reclaim: () => session.plane.reclaim(packer.lent),
-    });
+  if (tracker !== undefined && packer !== undefined && !encoded.some((call) => call instanceof Promise)) {
+    const { borrowed, lent } = packer;
+    const reclaim = (): void => session.plane.reclaim(lent);
+    tracker.expect({ sends: encoded.length + borrowed, lent: lent.length, reclaim });
   }
   if (tracker !== undefined) whenAllSettled(tasks, () => tracker.finish());
   if (flags.signal !== undefined) abortOn(flags.signal, session, tasks);
@@ -74,7 +75,9 @@ export function encodeBalanced(
   { session, flags }: BalancedSender,
   call: CallValue,
 ): EncodedCall | Promise<EncodedCall> {
-  return serializeWhenReady(() => encodeCall(keeping(call, flags.keep), session.serializerFor(flags.modules)));
+  const serializer = session.serializerFor(flags.modules);
+  const asked = keeping(call, flags.keep);
+  return encodeAlike(asked, serializer) ?? serializeWhenReady(() => encodeCall(asked, serializer));
 }
 
 /** Sends one task. */

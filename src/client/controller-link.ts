@@ -59,6 +59,8 @@ export class ControllerLink {
   #onEnded: (() => void) | undefined;
   #connection: Connection | undefined;
   #nextRequest = 0;
+  /** The engine within whose task this client is. */
+  readonly #surrounding = surroundingEngine();
   /** For how many things it is waited. */
   #held = 0;
   #ended: ConnectionError | undefined;
@@ -94,7 +96,7 @@ export class ControllerLink {
       },
     });
     link.hold();
-    link.#connection.send({ type: "hello", role: "client", uuid: link.uuid, engineUuid: surroundingEngine()?.uuid });
+    link.#connection.send({ type: "hello", role: "client", uuid: link.uuid, engineUuid: link.#surrounding?.uuid });
     const timer = setTimeout(() => link.#giveUp(timeout), timeout - (performance.now() - began));
     try {
       await link.#welcome;
@@ -151,7 +153,7 @@ export class ControllerLink {
   #waitFor(change: number): void {
     if (this.#ended !== undefined) return;
     this.#held += change;
-    surroundingEngine()?.waitsFor(change);
+    this.#surrounding?.waitsFor(change);
   }
 
   #receive(message: Message, buffers: Uint8Array[]): void {

@@ -4,7 +4,7 @@ import type { CallValue } from "../protocol/calls.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
 import type { Assembly } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
-import { encodeCall } from "./encode-call.ts";
+import { encodeAlike, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
@@ -34,10 +34,11 @@ export function sendCall<T>(
   const { label, track, signal } = flags;
   signal?.throwIfAborted();
   const serializer = session.serializerFor(flags.modules);
-  const encode = (call: CallValue): Pick<Submission, "call" | "operation"> => ({
-    operation: call.operation,
-    call: serializeWhenReady(() => encodeCall(keeping(call, flags.keep), serializer)),
-  });
+  const encode = (call: CallValue): Pick<Submission, "call" | "operation"> => {
+    const asked = keeping(call, flags.keep);
+    const encoded = encodeAlike(asked, serializer) ?? serializeWhenReady(() => encodeCall(asked, serializer));
+    return { operation: call.operation, call: encoded };
+  };
   // All of them before the first is sent.
   const calls = "each" in order ? order.each.map(encode) : [encode(order)];
   const tracker = track ? new CallTracker() : undefined;

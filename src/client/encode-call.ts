@@ -29,10 +29,14 @@ interface Beginning {
 const NO_HANDLES: ReadonlySet<KeptHandle> = new Set();
 const beginnings = new WeakMap<object, Beginning>();
 
-/** A call of a function that always travels alike, with plain arguments: only these are taken apart. */
-function encodeAlike(call: CallValue & { operation: "apply" }, serializer: Serializer): EncodedCall | undefined {
-  const { operation, fn, args, keep } = call;
-  if (typeof fn !== "function" || keep === true) return undefined;
+/**
+ * A call of a function that always travels alike, with plain arguments: only these are taken apart. `undefined` for other
+ * calls, which are for {@link encodeCall}.
+ */
+export function encodeAlike(call: CallValue, serializer: Serializer): EncodedCall | undefined {
+  if (call.operation !== "apply" || call.keep === true || registeredTypes().length > 0) return undefined;
+  const { operation, fn, args } = call;
+  if (typeof fn !== "function") return undefined;
   let beginning = beginnings.get(fn);
   if (beginning === undefined || beginning.name !== fn.name || !isBare(fn as never)) {
     if (!travelsAlike(fn)) return undefined;
@@ -48,8 +52,6 @@ function encodeAlike(call: CallValue & { operation: "apply" }, serializer: Seria
 /** @throws SerializationError when a parameter cannot be sent; its path begins with the parameter's name: `args[0]`. */
 export function encodeCall(call: CallValue, serializer: Serializer): EncodedCall {
   const types = typesToSend(serializer);
-  const alike = call.operation === "apply" && types.length === 0 ? encodeAlike(call, serializer) : undefined;
-  if (alike !== undefined) return alike;
   // The types first: they are read before the values that need them.
   const { operation, ...parameters } = call;
   const sent = types.length === 0 ? call : { operation, types: new TypeDefinitions(types), ...parameters };

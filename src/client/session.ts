@@ -85,7 +85,7 @@ export class Session {
       device: (engineId) => session.engines.get(engineId)?.device,
       settle: (taskId, settle) => session.#settle(taskId, settle),
       keep: (task, byteLength) => {
-        if (session.isOwn(task.id)) session.cache.add(task, byteLength);
+        if (!task.isFetched && session.isOwn(task.id)) session.cache.add(task, byteLength);
       },
     });
     return session;

@@ -32,10 +32,11 @@ export class TaskHistory {
   }
 
   add(taskId: string): void {
-    const numberAt = taskId.lastIndexOf("-") + 1;
-    this.#prefix ??= taskId.slice(0, numberAt);
-    const number = Number(taskId.slice(numberAt));
-    this.#entries.push(taskId === `${this.#prefix}${number}` ? number : taskId);
+    this.#prefix ??= taskId.slice(0, taskId.lastIndexOf("-") + 1);
+    const { length } = this.#prefix;
+    const number = taskId.startsWith(this.#prefix) ? Number(taskId.slice(length)) : Number.NaN;
+    // As JavaScript writes the number, and nothing else.
+    this.#entries.push(`${number}`.length === taskId.length - length && number >= 0 ? number : taskId);
     if (this.#entries.length <= this.#mostIds) return;
     const end = this.#entries.length - LIMIT;
     this.#entries = this.#entries.filter((entry, index) => index >= end || this.#isOutstanding(this.#idOf(entry)));

@@ -43,6 +43,8 @@ export class ClientTask {
   /** Whether the value of this task is also to be recorded as `executeResult`. */
   readonly isExecute: boolean;
   settled = false;
+  /** Somebody has the value already: it need not be kept for others. */
+  isFetched = false;
   status: "ok" | "error" | "aborted" | undefined;
   error: Error | undefined;
   value: unknown;

@@ -18,7 +18,7 @@ const LOOPBACK = "127.0.0.1";
  * For V8 in the controller. What it holds is bounded, but V8 lets garbage grow to several times of that, over hours,
  * before it collects it, and its space for new objects from 1 to 48 MB. So: collect when the heap has grown by a fifth.
  */
-const CONTROLLER_FLAGS: readonly string[] = ["--max-semi-space-size=4", "--heap-growing-percent=20"];
+const CONTROLLER_FLAGS: readonly string[] = ["--max-semi-space-size=8", "--heap-growing-percent=20"];
 
 /** How the processes are to work. */
 export type ProcessOptions = Pick<ControllerConfiguration, "scheduler" | "heartbeat" | "dataWay" | "database">;

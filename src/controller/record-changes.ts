@@ -32,8 +32,9 @@ export function appendShown(
 }
 
 export function end(record: TaskRecord, outcome: Outcome, buffers: readonly Uint8Array[]): void {
-  const payload = outcome.payload && keptCopy(outcome.payload);
-  record.outcome = { ...outcome, payload };
+  // The message that it came with holds the copy from now on, too.
+  if (outcome.payload !== undefined) (outcome as { payload: Uint8Array }).payload = keptCopy(outcome.payload);
+  record.outcome = outcome;
   record.buffers = buffers;
   record.received = Date.now();
 }
@@ -42,14 +43,15 @@ export function end(record: TaskRecord, outcome: Outcome, buffers: readonly Uint
 export function bytesOf(record: TaskRecord): number {
   let bytes = record.stdout.length + record.stderr.length + shownBytes(record);
   bytes += record.outcome?.payload?.byteLength ?? 0;
-  for (const place of record.outcome?.places ?? []) bytes += place?.byteLength ?? 0;
+  const places = record.outcome?.places;
+  if (places !== undefined) for (const place of places) bytes += place?.byteLength ?? 0;
   for (const { byteLength } of record.buffers) bytes += byteLength;
   return bytes;
 }
 
 function shownBytes({ published, displayed }: TaskRecord): number {
   let bytes = valueBytes(published);
-  for (const value of displayed ?? []) bytes += valueBytes(value);
+  if (displayed !== undefined) for (const value of displayed) bytes += valueBytes(value);
   return bytes;
 }
 

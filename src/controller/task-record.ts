@@ -36,10 +36,36 @@ export interface TaskRecord {
 }
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
+const NOTHING: Partial<TaskRecord> = {};
 
 /** The record of a task that has just come. */
 export function newRecord(
-  task: Omit<TaskRecord, "stdout" | "stderr" | "outcome" | "buffers" | "published" | "displayed" | "received">,
+  {
+    taskId,
+    operation,
+    submitted,
+    label,
+  }: Pick<TaskRecord, "taskId" | "operation" | "submitted"> & { readonly label?: string | undefined },
+  clientUuid: string,
+  { engineId = -1, engineUuid = "", after, follow }: Partial<TaskRecord> = NOTHING,
 ): TaskRecord {
-  return { ...task, stdout: "", stderr: "", outcome: undefined, buffers: NO_BUFFERS };
+  // All fields at once: there are many records, and those of one form cost least.
+  return {
+    taskId,
+    clientUuid,
+    engineId,
+    engineUuid,
+    operation,
+    submitted,
+    label,
+    after,
+    follow,
+    stdout: "",
+    stderr: "",
+    published: undefined,
+    displayed: undefined,
+    outcome: undefined,
+    received: undefined,
+    buffers: NO_BUFFERS,
+  };
 }

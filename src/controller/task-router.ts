@@ -62,40 +62,18 @@ export class TaskRouter {
       const engineUuid = this.#registry.engine(engineId)?.uuid ?? "";
       this.#pending.set(taskId, newTask(message, buffers, submitter, { engineUuid }));
       this.#ledger.hold(message);
-      this.#database.add(
-        newRecord({
-          taskId,
-          clientUuid: submitter.uuid,
-          engineId,
-          engineUuid,
-          operation: message.operation,
-          submitted: message.submitted,
-          label: message.label,
-        }),
-      );
+      this.#database.add(newRecord({ ...message, taskId }, submitter.uuid, { engineId, engineUuid }));
       this.#step({ type: "submit", taskId, engineId });
     });
   }
 
   submitBalanced(message: SubmitBalanced, buffers: readonly Uint8Array[], submitter: Submitter): void {
-    const { taskId, operation, submitted, label } = message;
+    const { taskId } = message;
     if (this.#database.get(taskId) !== undefined) return;
-    const { inputs } = message.request;
+    const { inputs, after, follow } = message.request;
     this.#pending.set(taskId, newTask(message, buffers, submitter, { inputs }));
     this.#ledger.hold(message);
-    this.#database.add(
-      newRecord({
-        taskId,
-        clientUuid: submitter.uuid,
-        engineId: -1,
-        engineUuid: "",
-        operation,
-        submitted,
-        label,
-        after: message.request.after?.taskIds,
-        follow: message.request.follow?.taskIds,
-      }),
-    );
+    this.#database.add(newRecord(message, submitter.uuid, { after: after?.taskIds, follow: follow?.taskIds }));
     const request = submitter.isNested ? { ...message.request, nested: true } : message.request;
     const go = (): void => this.#step({ type: "submitBalanced", taskId, request });
     const fetching = inputs && this.#inputs.want(inputs, this.#database, (id) => this.#pending.has(id));
