@@ -10,13 +10,13 @@ function submission(taskId: string, byteLength = 10): SubmitBalanced {
   return { type: "submitBalanced", taskId, operation: "apply", submitted: 1, request, payload };
 }
 
-test("the latest 16,384 are kept", () => {
+test("the latest 4,096 are kept", () => {
   const store = new RequestStore();
   for (let i = 0; i < 40_000; i++) store.add(submission(`t-${i}`), []);
-  expect(store.size).toBe(16_384);
+  expect(store.size).toBe(4_096);
   expect(store.get("t-39999")?.message.payload).toEqual(new Uint8Array(10).fill(7));
-  expect(store.get(`t-${40_000 - 16_384}`)).toBeDefined();
-  expect(store.get(`t-${40_000 - 16_385}`)).toBeUndefined();
+  expect(store.get(`t-${40_000 - 4_096}`)).toBeDefined();
+  expect(store.get(`t-${40_000 - 4_097}`)).toBeUndefined();
 });
 
 test("never more than 32 MiB, nor a task of more than 1 MiB", () => {
@@ -34,9 +34,9 @@ test("what was deleted and sent again is as young as its last submission", () =>
   const store = new RequestStore();
   store.add(submission("again"), []);
   store.delete("again");
-  for (let i = 0; i < 16_000; i++) store.add(submission(`t-${i}`), []);
+  for (let i = 0; i < 3_800; i++) store.add(submission(`t-${i}`), []);
   store.add(submission("again"), []);
-  for (let i = 16_000; i < 20_000; i++) store.add(submission(`t-${i}`), []);
+  for (let i = 3_800; i < 7_800; i++) store.add(submission(`t-${i}`), []);
   expect(store.get("again")).toBeDefined();
-  expect(store.size).toBe(16_384);
+  expect(store.size).toBe(4_096);
 });
