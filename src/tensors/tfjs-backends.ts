@@ -25,6 +25,7 @@ export async function prepareTfjs(): Promise<DeviceInfo> {
   const engine = tfEngine();
   if (engine === undefined || Object.keys(engine.registryFactory).length === 0) return await wasmOrCpu();
   await engine.ready();
+  if (engine.backendName === "wasm") limitMemory(engine);
   return infoOf(engine.backendName === "wasm" ? "wasm" : "cpu");
 }
 
@@ -66,6 +67,7 @@ async function use(name: string, specifier: string): Promise<{ engine: TfEngine;
   const engine = tfEngine();
   if (engine === undefined) throw new LibraryError(`${CORE} was loaded, but its engine is not there`);
   if (!(await engine.setBackend(name))) throw new LibraryError(`${purpose} could not be started`);
+  if (name === "wasm") limitMemory(engine);
   return { engine, backend };
 }
 
@@ -85,6 +87,45 @@ async function webgpu(device: AssignedDevice): Promise<DeviceInfo> {
   if (!(await engine.setBackend("webgpu"))) throw new LibraryError(`${purpose} could not be started`);
   return gpuDeviceInfo();
 }
+
+/** A library has no memory left for its tensors. */
+export class OutOfMemoryError extends LibraryError {
+  override readonly name: string = "OutOfMemoryError";
+}
+
+/** What WebAssembly can address, in bytes. */
+const WASM_BYTES = 2 ** 32;
+
+interface WasmModule {
+  _malloc(bytes: number): number;
+}
+
+/**
+ * Lets the WebAssembly backend say when its memory is exhausted. By itself it aborts for good, or goes on at address 0.
+ * All its tensors are allocated here.
+ */
+function limitMemory(engine: TfEngine): void {
+  const { wasm } = engine.backendInstance as unknown as { wasm?: WasmModule };
+  if (wasm === undefined || limited.has(wasm)) return;
+  limited.add(wasm);
+  let allocate = wasm._malloc;
+  const allocateOrThrow = (bytes: number): number => {
+    const address = bytes < WASM_BYTES ? allocate(bytes) : 0;
+    if (address !== 0 || bytes === 0) return address;
+    throw new OutOfMemoryError(
+      `${bytes} bytes were asked for, but the memory of TensorFlow.js on WebAssembly has no room for them: it grows to ` +
+        `${WASM_BYTES} bytes at most, and its tensors take ${engine.memory().numBytes}; ` +
+        "dispose of some, or divide the work over more engines",
+    );
+  };
+  // At its first call the function puts another in its own place.
+  const set = (next: WasmModule["_malloc"]): void => {
+    allocate = next;
+  };
+  Object.defineProperty(wasm, "_malloc", { get: () => allocateOrThrow, set });
+}
+
+const limited = new WeakSet<WasmModule>();
 
 /** tfjs-node-gpu computes on the GPU that CUDA_VISIBLE_DEVICES names, which the agent has set. */
 async function cuda(device: AssignedDevice): Promise<DeviceInfo> {

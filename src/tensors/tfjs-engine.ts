@@ -54,6 +54,7 @@ export interface TfEngine {
   runKernel(name: string, inputs: Record<string, TfTensor>, attributes: Record<string, unknown>): TfTensor;
   readSync(dataId: DataId): TfValues;
   read(dataId: DataId): Promise<TfValues>;
+  memory(): { readonly numBytes: number };
   startScope(name?: string): void;
   endScope(result: readonly TfTensor[]): void;
 }

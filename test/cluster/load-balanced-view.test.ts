@@ -381,6 +381,8 @@ describe("aborting and limits of time", () => {
       return place.seen.push(x);
     };
     const results = [1, 5, 3].map((priority) => view.with({ priority }).apply(note, priority));
+    // All of them are there before the engine is free.
+    await shared.rc.queueStatus();
     gate.open();
     await Promise.all([first, ...results]);
     expect(await shared.rc.view(id).get("seen")).toEqual([5, 3, 1]);

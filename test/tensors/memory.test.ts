@@ -29,11 +29,18 @@ describe.skipIf(!isInstalled).each(backends)("engines on $name", ({ device }) =>
     for (let i = 0; i < 50; i++) await one.apply(work, sent);
     const before = await one.apply(memory);
     const rss = await one.apply(() => process.memoryUsage.rss());
+    const ownRss = process.memoryUsage.rss();
+    const held = here.memory().numTensors;
     let last: Tensor | undefined;
-    for (let i = 0; i < TASKS; i++) last = await one.apply(work, sent);
+    for (let i = 0; i < TASKS; i++) {
+      last?.dispose();
+      last = await one.apply(work, sent);
+    }
     expect(await numbers(last as Tensor)).toEqual([75_000]);
     expect(await one.apply(memory)).toEqual(before);
     expect((await one.apply(() => process.memoryUsage.rss())) - rss).toBeLessThan(MOST_GROWTH);
+    expect(process.memoryUsage.rss() - ownRss).toBeLessThan(MOST_GROWTH);
+    expect(here.memory().numTensors).toBe(held + 1);
   }, 120_000);
 
   test("a pushed tensor lives until its name has another value", async () => {
