@@ -14,6 +14,12 @@ export type LauncherName = "local";
 export interface ControllerOptions {
   /** How the controller's process is started. */
   readonly launcher?: LauncherName;
+  /**
+   * The address of this host at which the controller listens, and data endpoints of this host's processes too; `127.0.0.1`,
+   * which only this host reaches, unless given. What crosses a network is signed, except for the bytes of large arrays,
+   * and not encrypted.
+   */
+  readonly host?: string;
   /** How an engine is chosen among those with room; `leastload` unless given. */
   readonly scheme?: SchemeName;
   /** Milliseconds of expected work that an engine holds in advance; 5 unless given. */
@@ -114,7 +120,8 @@ function checkController(value: unknown): void {
     expectLocal("controller", value);
     return;
   }
-  const { launcher = "local", scheme = "leastload", database, ...amounts } = value as ControllerOptions;
+  const { launcher = "local", scheme = "leastload", host, database, ...amounts } = value as ControllerOptions;
+  if (host !== undefined) expectType("controller.host", host, "string");
   checkDatabase(database);
   expectLocal("controller.launcher", launcher);
   if (!schemeNames.includes(scheme)) {

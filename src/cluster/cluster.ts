@@ -239,11 +239,12 @@ function restartPolicy(restart: RestartPolicy | boolean | undefined): RestartPol
 }
 
 function processOptions({ controller, heartbeat, dataWay }: ClusterOptions): Parameters<typeof launchLocally>[2] {
-  const { scheme, hwm, prefetch, database } = typeof controller === "object" ? controller : {};
+  const { scheme, hwm, prefetch, host, database } = typeof controller === "object" ? controller : {};
   return {
     scheduler: { scheme, hwm, prefetch },
     heartbeat: { ...DEFAULT_HEARTBEAT, ...heartbeat },
     dataWay,
+    host,
     database: databaseOptions(database),
   };
 }

@@ -12,7 +12,7 @@ import { ConnectionError } from "../errors.ts";
 import { DEFAULT_HEARTBEAT } from "../protocol/policies.ts";
 import { newKey } from "../protocol/signing.ts";
 
-/** Connections are taken from this machine only. */
+/** Where connections are taken from this machine only. */
 const LOOPBACK = "127.0.0.1";
 /**
  * For V8 in the controller. What it holds is bounded, but V8 lets garbage grow to several times of that, over hours,
@@ -21,7 +21,9 @@ const LOOPBACK = "127.0.0.1";
 const CONTROLLER_FLAGS: readonly string[] = ["--max-semi-space-size=8", "--heap-growing-percent=20"];
 
 /** How the processes are to work. */
-export type ProcessOptions = Pick<ControllerConfiguration, "scheduler" | "heartbeat" | "dataWay" | "database">;
+export type ProcessOptions = Pick<ControllerConfiguration, "scheduler" | "heartbeat" | "dataWay" | "database"> & {
+  readonly host?: string | undefined;
+};
 
 /** The two processes that make a cluster. Both end when this process does, however it ends. */
 export interface LocalProcesses {
@@ -37,14 +39,14 @@ export interface LocalProcesses {
 export async function launchLocally(
   clusterId: string,
   file: string,
-  { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay, database }: ProcessOptions = {},
+  { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay, database, host = LOOPBACK }: ProcessOptions = {},
 ): Promise<LocalProcesses> {
   // Both at once: the agent loads while the controller does, and hears later where it is.
   const controller = start("../controller/main.js", CONTROLLER_FLAGS);
   const agent = start("../engine/agent-main.js", []);
   try {
     const key = newKey();
-    const place = { clusterId, host: LOOPBACK, key, connectionFile: file };
+    const place = { clusterId, host, key, connectionFile: file };
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     controller.send({ ...place, scheduler, heartbeat, dataWay, database } satisfies ControllerConfiguration);
     const { port } = await ready(controller);
@@ -52,7 +54,7 @@ export async function launchLocally(
     const info: ConnectionInfo = {
       version: 1,
       clusterId,
-      host: LOOPBACK,
+      host,
       port,
       key,
       controllerPid,
@@ -60,7 +62,7 @@ export async function launchLocally(
     };
     writeConnectionFile(file, info);
     controller.once("exit", () => removeClusterFiles(file));
-    agent.send({ host: LOOPBACK, port, key, connectionFile: file, heartbeat } satisfies AgentConfiguration);
+    agent.send({ host, port, key, connectionFile: file, heartbeat } satisfies AgentConfiguration);
     for (const child of [controller, agent]) letGo(child);
     return { info, stop: (patience) => stop([controller, agent], file, patience) };
   } catch (error) {

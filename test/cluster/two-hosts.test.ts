@@ -1,0 +1,56 @@
+/** A cluster over two hosts: arrays go directly between them, and through the controller where no route exists. */
+
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { useSandbox } from "./processes.ts";
+import { makeTwoHosts } from "./two-hosts.ts";
+
+useSandbox();
+
+const program = fileURLToPath(new URL("./fixtures/host.mjs", import.meta.url));
+
+async function line<T>(child: ChildProcess): Promise<T> {
+  const lines = createInterface(child.stdout as NodeJS.ReadableStream);
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`a host ended with code ${code} before it said anything`);
+  });
+  ended.catch(() => undefined);
+  const [text] = (await Promise.race([once(lines, "line"), ended])) as [string];
+  return JSON.parse(text) as T;
+}
+
+interface Visit {
+  readonly echoed: boolean;
+  readonly summed: boolean;
+  readonly incoming: number;
+  readonly outgoing: number;
+}
+
+test.for([
+  ["direct", "64"],
+  ["relay", "16"],
+] as const)("%s, %s MB there and back", { timeout: 60_000 }, async ([way, megabytes], context) => {
+  const made = makeTwoHosts();
+  if (typeof made === "string") {
+    context.skip(made);
+    return;
+  }
+  using hosts = made;
+  const server = hosts.spawn(0, [process.execPath, program, "serve", hosts.addresses[0]]);
+  try {
+    const { info } = await line<{ info: { port: number } }>(server);
+    if (way === "relay") hosts.allowOnly(info.port);
+    const visitor = hosts.spawn(1, [process.execPath, program, "visit", JSON.stringify(info), megabytes]);
+    const visit = await line<Visit>(visitor);
+    expect([visit.echoed, visit.summed]).toEqual([true, true]);
+    // The controller; and, directly, engine 0's data endpoint, and both engines at that of the visitor.
+    expect([visit.outgoing, visit.incoming]).toEqual(way === "direct" ? [2, 2] : [1, 0]);
+    if (visitor.exitCode === null) await once(visitor, "exit");
+  } finally {
+    server.stdin?.end();
+    if (server.exitCode === null) await once(server, "exit");
+  }
+});
