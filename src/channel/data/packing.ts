@@ -39,6 +39,8 @@ export interface BorrowListener {
   onReturned(): void;
 }
 
+/** From how many bytes on a copy is made in pooled memory. */
+const POOLED_BYTES = 1024 * 1024;
 const NOTHING: CarriesBuffers = {};
 
 /** Packs the values of one call, all at one moment: what several of them have in common is kept once. */
@@ -133,6 +135,9 @@ export class Packer {
     const { byteLength } = bytes;
     // What has a key may be used again later, when the user has long written to it.
     if (key !== undefined || (this.#options.isSnapshot && !isReceived)) {
+      // In memory that was used before, where there is some.
+      const [slice] = (byteLength >= POOLED_BYTES ? copyToShared([bytes]) : undefined) ?? [];
+      if (slice !== undefined) return { ...keepingOf(slice), shared: undefined, key };
       const copy = new Uint8Array(bytes);
       return { bytes: () => copy, byteLength, isBorrowed: false, key };
     }

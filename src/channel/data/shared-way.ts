@@ -24,7 +24,7 @@ export function copyToShared(blocks: readonly Uint8Array[]): SegmentSlice[] | un
 /** How a slice of shared memory is kept for others; it is released with the buffer. */
 export function keepingOf(slice: SegmentSlice, shared: SliceDescriptor = slice.describe()): Keeping {
   return {
-    bytes: () => new Uint8Array(slice.buffer()),
+    bytes: () => slice.bytes(),
     byteLength: shared.byteLength,
     shared,
     isBorrowed: false,

@@ -41,7 +41,7 @@ const registry = new FinalizationRegistry<Watched>(({ byteLength, collected }) =
 });
 
 /** Calls `collected` once nothing refers to `buffer` any more. It must not refer to it itself, and must not throw. */
-export function whenCollected(buffer: ArrayBuffer, collected: () => void): void {
+export function whenCollected(buffer: ArrayBufferLike, collected: () => void): void {
   const { byteLength } = buffer;
   registry.register(buffer, { byteLength, collected });
   sinceCollection += byteLength;

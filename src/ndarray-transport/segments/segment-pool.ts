@@ -79,6 +79,18 @@ export class SegmentSlice {
     return this.#segment.buffer(this.offset, this.byteLength);
   }
 
+  /** The bytes, without a buffer of their own: to be used only while somebody holds the slice. */
+  bytes(): Uint8Array {
+    return this.#segment.bytes(this.offset, this.byteLength);
+  }
+
+  /** {@link release}, once nothing refers to what {@link bytes} gave any more. */
+  releaseLater(whenCollected: (buffer: ArrayBufferLike, collected: () => void) => void): void {
+    const buffer = this.#segment.disown();
+    if (buffer === undefined) this.release();
+    else whenCollected(buffer, () => this.release());
+  }
+
   /** Makes all bytes zero. Those of new memory are. */
   clear(): void {
     if (!this.#segment.isNew) this.#segment.clear(this.offset, this.byteLength);

@@ -82,6 +82,18 @@ export class Segment {
     return this.#calls.view(data + BigInt(offset), byteLength);
   }
 
+  /** A part of the data, in a buffer with the rest of it. It must not be used once the segment is. */
+  bytes(offset: number, byteLength: number): Uint8Array {
+    return this.#populate(offset + byteLength).subarray(offset, offset + byteLength);
+  }
+
+  /** The buffer of what {@link bytes} gave so far; it gives another one from now on. */
+  disown(): ArrayBufferLike | undefined {
+    const buffer = this.#data?.buffer;
+    this.#data = undefined;
+    return buffer;
+  }
+
   /** Sets a part of the data to zero. */
   clear(offset: number, byteLength: number): void {
     this.#populate(offset + byteLength).fill(0, offset, offset + byteLength);
@@ -120,12 +132,12 @@ export class Segment {
   /** The mapping of the data, whose first `byteLength` bytes have pages. */
   #populate(byteLength: number): Uint8Array {
     const { pageSize, hugePages } = this.#calls;
-    if (this.#data === undefined) {
+    if (this.#address === undefined) {
       const size = this.capacity + pageSize;
       this.#address = this.#calls.map(this.#fd, size, "shared");
       if (hugePages) this.#calls.advise(this.#address, size, Advice.hugePage);
-      this.#data = new Uint8Array(this.#calls.view(this.#address + BigInt(pageSize), this.capacity));
     }
+    this.#data ??= new Uint8Array(this.#calls.view(this.#address + BigInt(pageSize), this.capacity));
     if (byteLength > this.#populated) {
       const from = this.#populated - (this.#populated % pageSize);
       const address = (this.#address as bigint) + BigInt(pageSize + from);

@@ -91,11 +91,10 @@ export interface ReceivingMemory {
 /** @throws SegmentError with reason `unavailable` or `noMemory` */
 export function allocateReceiving(byteLength: number): ReceivingMemory {
   const slice = segmentPool.allocate(byteLength);
-  const bytes = new Uint8Array(slice.buffer());
   return {
-    bytes,
+    bytes: slice.bytes(),
     map: () => new Uint8Array(mapAs(slice.describe(), () => undefined, slice)),
-    drop: () => releaseWhenCollected(bytes.buffer, slice),
+    drop: () => slice.releaseLater(whenCollected),
   };
 }
 
