@@ -44,10 +44,11 @@ export const systems: readonly System[] = [
   { ...python("numpy-alone", "numpy_alone.py", "apt-get install python3-numpy"), questions: ["big-map"] },
   { name: "node-alone", install: "", questions: ["big-map"], program: () => nodeProgram("node-alone.ts") },
   { name: "node-threads", install: "", questions: ["resident-sum"], program: () => nodeProgram("node-threads.ts") },
+  { name: "zeromq", install: NPM_INSTALL, questions: ["direct"], program: () => nodeProgram("zeromq-stream.ts") },
   {
     name: MEMCPY,
     install: "",
-    questions: ["echo", "scatter-gather", "push"],
+    questions: ["echo", "scatter-gather", "push", "direct"],
     program: () => nodeProgram("node-alone.ts"),
   },
 ];

@@ -18,6 +18,9 @@ const FORGETTING_MS = 3_000;
 const profileDir = mkdtempSync(join(tmpdir(), "ndparallel-benchmark-profile-"));
 let cluster: Cluster | undefined;
 let client: Client | undefined;
+/** One whose arrays do not travel through shared memory. */
+let overConnection: Cluster | undefined;
+let directClient: Client | undefined;
 
 const addOne = (x: number): number => x + 1;
 const same = (array: Float64Array): Float64Array => array;
@@ -97,6 +100,19 @@ const operations: Record<string, Operation> = {
   },
 
   gatherShared: (parameters) => gather(sharedRamp, parameters),
+
+  async sendDirect({ bytes = 0, mark = 0 }) {
+    overConnection ??= await Cluster.start({ engines: 1, dataWay: "direct", profileDir });
+    directClient ??= await overConnection.connect();
+    const engine = directClient.at(0);
+    const array = ramp(bytes, mark);
+    let ends: unknown;
+    const seconds = await timed(async () => {
+      ends = await engine.apply((x: Float64Array) => [x.length, x[0], x.at(-1)], array);
+    });
+    verify(`${ends}` === `${[bytes / 8, mark, bytes / 8 - 1]}`, `ends of the array: ${ends}`);
+    return seconds;
+  },
 
   async sumResident({ bytes = 0 }) {
     const all = connected().view();
@@ -197,8 +213,9 @@ async function forgetSegments(): Promise<void> {
 
 async function stop(): Promise<void> {
   client?.close();
-  await cluster?.stop();
-  cluster = client = undefined;
+  directClient?.close();
+  await Promise.all([cluster?.stop(), overConnection?.stop()]);
+  cluster = client = overConnection = directClient = undefined;
   scattered = "";
 }
 

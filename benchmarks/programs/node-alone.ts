@@ -42,6 +42,7 @@ const operations = {
   push: copies(2),
   scatter: copies(1),
   gather: copies(1),
+  sendDirect: copies(1),
   release,
 };
 await answerOrders({ node: process.version }, operations, async () => undefined);

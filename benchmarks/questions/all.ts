@@ -2,6 +2,7 @@
 
 import type { Question } from "../lib/question.ts";
 import { bigMap } from "./big-map.ts";
+import { direct } from "./direct.ts";
 import { echo } from "./echo.ts";
 import { manyCalls } from "./many-calls.ts";
 import { manyItems } from "./many-items.ts";
@@ -19,6 +20,7 @@ export const questions: readonly Question[] = [
   echo,
   scatterGather,
   push,
+  direct,
   residentSum,
   bigMap,
 ];
