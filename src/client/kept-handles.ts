@@ -24,6 +24,7 @@ export class KeptHandle {
   free(): void {
     if (this.isFreed) return;
     this.isFreed = true;
+    this.#owner.forget(this);
     if (this.users === 0) this.#owner.release(this.value);
   }
 
@@ -81,6 +82,12 @@ export class KeptHandles {
       this.#used.add(handle);
       for (const task of tasks) task.whenSettled(() => this.#letGo(handle));
     }
+  }
+
+  /** It was freed: its collection is of no more interest. */
+  forget(handle: KeptHandle): void {
+    this.#collected.unregister(handle);
+    this.#known.delete(nameOf(handle.value));
   }
 
   release({ owner, id }: KeptValue): void {

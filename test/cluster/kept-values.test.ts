@@ -99,6 +99,26 @@ describe("a value on one engine", () => {
     expect(await ref.get()).toBe("here");
   });
 
+  test("the result of a task that is kept can be an argument before it is there", async () => {
+    const on = (index: number) => shared.rc.loadBalancedView([shared.rc.ids[index] as number]);
+    const make = (): Float64Array => new Float64Array(100_000).fill(1);
+    const sum = (x: Float64Array): number => x.reduce((a, b) => a + b, 0);
+    const kept = on(0).with({ keep: true }).apply(make);
+    expect(await Promise.all([on(0).apply(sum, kept as never), on(1).apply(sum, kept as never)])).toEqual([1e5, 1e5]);
+    (await kept).free();
+  });
+
+  test("another client that asks for the result gets a reference, too", async () => {
+    const result = shared.rc
+      .at(0)
+      .with({ keep: true })
+      .apply(() => Float64Array.of(1, 2));
+    using _ref = await result;
+    await using other = await Client.connect({ clusterId: shared.rc.clusterId });
+    const theirs = (await other.getResult(result.messageIds[0] as string)) as RemoteRef<Float64Array>;
+    expect(await theirs.get()).toEqual(Float64Array.of(1, 2));
+  });
+
   test("with block the call gives a promise of the reference", async () => {
     using ref = await shared.rc
       .at(0)

@@ -70,4 +70,20 @@ describe.skipIf(!isInstalled).each(backends)("engines on $name", ({ name, device
       expect(toHost).toBe(expected);
     }
   });
+
+  test("what stays is used again without passing between them", async () => {
+    const one = shared.rc.at(0);
+    const keeping = one.with({ keep: true });
+    await one.apply(countCopies);
+    const count = (): number => copied.toDevice + copied.toHost;
+    using kept = await keeping.apply(() => tf.mul(tf.ones([1000, 100]), 2));
+    const before = await one.apply(count);
+    using next = await keeping.apply((t: Tensor) => tf.add(t, t), kept as never);
+    using last = await keeping.apply((t: Tensor) => tf.mul(t, t), next as never);
+    // Not even as much as the parameters of kernels.
+    expect((await one.apply(count)) - before).toBeLessThan(1000);
+    const [first] = await ((await last.get()) as unknown as Tensor).data();
+    expect(first).toBe(16);
+    if (name !== "cpu") expect((await one.apply(count)) - before).toBeGreaterThanOrEqual(400_000);
+  });
 });
