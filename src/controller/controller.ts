@@ -138,15 +138,14 @@ export class Controller {
     const engines = this.#registry.engines.map(engineInfo);
     this.#data.addPeer(client.uuid, connection);
     connection.send({ ...this.#welcome(), engines });
+    const handle: Peer["message"] = (message, buffers) => {
+      if (message.type === "submit") this.#submissions.submit(message, buffers, client);
+      else if (message.type === "submitBalanced") this.#submissions.submitBalanced(message, buffers, client);
+      else if (message.type === "request") void this.#answer(message, client);
+      else this.#data.message(client.uuid, message, buffers);
+    };
     return {
-      message: (message, buffers) => {
-        this.#data.during(client.uuid, message, () => {
-          if (message.type === "submit") this.#submissions.submit(message, buffers, client);
-          else if (message.type === "submitBalanced") this.#submissions.submitBalanced(message, buffers, client);
-          else if (message.type === "request") void this.#answer(message, client);
-          else this.#data.message(client.uuid, message, buffers);
-        });
-      },
+      message: (message, buffers) => this.#data.during(client.uuid, message, buffers, handle),
       closed: () => {
         this.#data.removePeer(client.uuid, connection);
         if (this.#clients.get(client.uuid) === client) this.#clients.delete(client.uuid);
@@ -158,18 +157,17 @@ export class Controller {
   }
 
   #enginePeer({ uuid, engineId, connection }: Engine): Peer {
+    const handle: Peer["message"] = (message, buffers) => {
+      if (message.type === "result") this.#router.result(message, buffers);
+      else if (message.type === "output") this.#router.output(message);
+      else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
+      else if (message.type === "controlDone") this.#control.done(message);
+      else if (message.type === "recalled") this.#router.recalled(message);
+      else if (message.type === "waitingTasks") this.#router.waiting(message, engineId);
+      else this.#data.message(uuid, message, buffers);
+    };
     return {
-      message: (message, buffers) => {
-        this.#data.during(uuid, message, () => {
-          if (message.type === "result") this.#router.result(message, buffers);
-          else if (message.type === "output") this.#router.output(message);
-          else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
-          else if (message.type === "controlDone") this.#control.done(message);
-          else if (message.type === "recalled") this.#router.recalled(message);
-          else if (message.type === "waitingTasks") this.#router.waiting(message, engineId);
-          else this.#data.message(uuid, message, buffers);
-        });
-      },
+      message: (message, buffers) => this.#data.during(uuid, message, buffers, handle),
       closed: () => {
         this.#data.removePeer(uuid, connection);
         this.#registry.engineDisconnected(uuid);

@@ -1,6 +1,6 @@
 /** The controller's part of the data plane: passes requests and pieces on, and keeps account of who needs what. */
 
-import type { Connection } from "../channel/connection.ts";
+import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
 import type { CarriesBuffers, FreeBuffers } from "../protocol/data-messages.ts";
 import type { Message, WireError } from "../protocol/messages.ts";
 import { BufferLedger } from "./buffer-ledger.ts";
@@ -54,15 +54,15 @@ export class DataHub {
   }
 
   /** Handles a message; the buffers that it carries are there at least until that is done. */
-  during(sender: string, message: Message, handle: () => void): void {
-    const carrier: CarriesBuffers = message.type === "result" ? message.outcome : "places" in message ? message : {};
+  during(sender: string, message: Message, buffers: Uint8Array[], handle: ConnectionHandlers["message"]): void {
+    const carrier: CarriesBuffers = message.type === "result" ? message.outcome : (message as CarriesBuffers);
     if (carrier.places === undefined) {
-      handle();
+      handle(message, buffers);
       return;
     }
     this.ledger.arrive(sender, carrier);
     try {
-      handle();
+      handle(message, buffers);
     } finally {
       this.ledger.drop(carrier);
     }

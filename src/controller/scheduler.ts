@@ -37,6 +37,7 @@ export class Scheduler {
   readonly #board: EngineBoard;
   readonly #book = new TaskBook();
   readonly #balanced: BalancedTasks;
+  readonly #onEnded = (task: TaskState, succeeded: boolean): void => this.#balanced.ended(task, succeeded);
   #lookAt = Number.POSITIVE_INFINITY;
 
   constructor(options: SchedulerOptions = {}) {
@@ -54,7 +55,7 @@ export class Scheduler {
   handle(event: SchedulerEvent, now: number = this.#book.now): Instruction[] {
     this.#book.now = Math.max(now, this.#book.now);
     this.#apply(event);
-    this.#book.takeEnded((task, succeeded) => this.#balanced.ended(task, succeeded));
+    this.#book.takeEnded(this.#onEnded);
     const isRestless = this.#balanced.balancer.size > 0 ? this.#board.pool.size > 0 : this.#board.withMore.size > 0;
     if (!isRestless) this.#lookAt = Number.POSITIVE_INFINITY;
     else if (this.#lookAt === Number.POSITIVE_INFINITY) this.#lookAt = this.#book.now + LOOK_MS;

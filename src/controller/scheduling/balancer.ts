@@ -134,24 +134,33 @@ export class Balancer {
   }
 
   #nextFor(engine: EngineState, onlyNested: boolean, now: number): BalancedTask | undefined {
-    let best: BalancedTask | undefined;
-    let mustRunAlone = false;
-    for (const lanes of [this.#anywhere, this.#named.get(engine.engineId) ?? []]) {
-      for (const lane of lanes) {
-        if (lane.size === 0 || (onlyNested && !lane.conditions.nested)) continue;
-        if (engine.reserved && !lane.conditions.alone) continue;
-        if (!lane.allows(engine) || !lane.fits(engine)) continue;
-        const task = lane.first();
-        if (task === undefined || (best !== undefined && !goesBefore(task, best))) continue;
-        if (restrains(this.#board, engine, lane, task, now)) continue;
-        best = task;
-        mustRunAlone = lane.conditions.alone;
-      }
-    }
+    const named = this.#named.get(engine.engineId);
+    const found = this.#firstOf(this.#anywhere, undefined, engine, onlyNested, now);
+    const best = named === undefined ? found : this.#firstOf(named, found, engine, onlyNested, now);
+    const mustRunAlone = best !== undefined && (best.lane as Lane).conditions.alone;
     if (engine.reserved && best === undefined) this.release(engine);
     if (!mustRunAlone || activeTasks(engine) === 0) return best;
     this.#reserve(engine);
     return undefined;
+  }
+
+  /** The one of these lanes' first tasks, or `best`, that goes to the engine first. */
+  #firstOf(
+    lanes: ReadonlySet<Lane>,
+    best: BalancedTask | undefined,
+    engine: EngineState,
+    onlyNested: boolean,
+    now: number,
+  ): BalancedTask | undefined {
+    for (const lane of lanes) {
+      if (lane.size === 0 || (onlyNested && !lane.conditions.nested)) continue;
+      if (engine.reserved && !lane.conditions.alone) continue;
+      if (!lane.allows(engine) || !lane.fits(engine)) continue;
+      const task = lane.first();
+      if (task === undefined || (best !== undefined && !goesBefore(task, best))) continue;
+      if (!restrains(this.#board, engine, lane, task, now)) best = task;
+    }
+    return best;
   }
 
   /** The engine takes nothing more, until it is empty. */

@@ -13,6 +13,8 @@ const FORGETTING = 0.999;
 const SHORTEST_MS = 0.005;
 /** An engine's slowness counts from so many tasks on. */
 const ENOUGH_TASKS = 6;
+/** A difference is clear from half as much again on. */
+const CLEAR_LOG = Math.log(1.5);
 
 interface KindStatistics {
   count: number;
@@ -31,10 +33,13 @@ export interface Speed {
   count: number;
   /** The logarithm of how many times longer it takes than others. */
   logSlowness: number;
+  /** How many times longer: 1 until enough is known, and for small differences. */
+  slowness: number;
 }
 
 export class Durations {
   readonly #kinds = new Map<string, KindStatistics>();
+  #latestKind: string | undefined;
 
   /** A task of `units` items took `milliseconds` on the engine. */
   note(kind: string, units: number, milliseconds: number, speed: Speed): void {
@@ -42,7 +47,7 @@ export class Durations {
     const log = Math.log(duration);
     const known = this.#kinds.get(kind);
     // The latest seen is the last of the map.
-    this.#kinds.delete(kind);
+    if (kind !== this.#latestKind) this.#kinds.delete(kind);
     if (known === undefined) {
       this.#kinds.set(kind, {
         count: 1,
@@ -51,10 +56,12 @@ export class Durations {
         meanLog: log,
         longest: duration,
       });
+      this.#latestKind = kind;
       if (this.#kinds.size > KINDS) this.#kinds.delete(this.#kinds.keys().next().value as string);
       return;
     }
-    this.#kinds.set(kind, known);
+    if (kind !== this.#latestKind) this.#kinds.set(kind, known);
+    this.#latestKind = kind;
     noteSpeed(speed, log - known.meanLog);
     const part = Math.max(FRESHNESS, 1 / ++known.count);
     const ordinary = duration / slownessOf(speed);
@@ -82,11 +89,12 @@ export class Durations {
 function noteSpeed(speed: Speed, logRatio: number): void {
   const part = Math.max(FRESHNESS, 1 / ++speed.count);
   speed.logSlowness += part * (logRatio - speed.logSlowness);
+  if (speed.count < ENOUGH_TASKS) return;
+  const isClear = Math.abs(speed.logSlowness) > CLEAR_LOG;
+  speed.slowness = isClear ? Math.exp(speed.logSlowness) : 1;
 }
 
-/** How many times longer than others the engine takes; 1 until enough is known, and for small differences. */
-export function slownessOf({ count, logSlowness }: Speed): number {
-  if (count < ENOUGH_TASKS) return 1;
-  const slowness = Math.exp(logSlowness);
-  return slowness > 1.5 || slowness < 1 / 1.5 ? slowness : 1;
+/** How many times longer than others the engine takes. */
+export function slownessOf({ slowness }: Speed): number {
+  return slowness;
 }

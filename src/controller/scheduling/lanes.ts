@@ -9,6 +9,8 @@ import type { BalancedTask, EngineState, LaneConditions, WaitingPlace } from "./
 export class Lane implements WaitingPlace {
   readonly key: string;
   readonly conditions: LaneConditions;
+  /** Whether any engine will do. */
+  readonly isOpen: boolean;
   /** By priority, highest first. */
   readonly #levels: Level[] = [];
   /** How many tasks wait. */
@@ -17,16 +19,13 @@ export class Lane implements WaitingPlace {
   constructor(key: string, conditions: LaneConditions) {
     this.key = key;
     this.conditions = conditions;
-  }
-
-  /** Whether any engine will do. */
-  get isOpen(): boolean {
-    const { places, resources, avoided, alone } = this.conditions;
-    return places === undefined && resources === undefined && avoided === undefined && !alone;
+    const { places, resources, avoided, alone } = conditions;
+    this.isOpen = places === undefined && resources === undefined && avoided === undefined && !alone;
   }
 
   /** Whether the engine is one that these tasks may ever run on. */
   allows({ engineId, offered }: EngineState): boolean {
+    if (this.isOpen) return true;
     const { places, resources = {}, avoided } = this.conditions;
     if (places !== undefined && !places.has(engineId)) return false;
     if (avoided?.has(engineId)) return false;

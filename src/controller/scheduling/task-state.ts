@@ -106,7 +106,7 @@ export function newEngine(engineId: number, offered: Readonly<Record<string, num
     load: 0,
     lastUsed: 0,
     place: -1,
-    speed: { count: 0, logSlowness: 0 },
+    speed: { count: 0, logSlowness: 0, slowness: 1 },
     completed: 0,
     retiring: false,
     stopped: false,
