@@ -12,7 +12,7 @@ const DUE_BYTES = 192 << 20;
 /** Time for the work at hand to be answered first; not given once so many were. */
 const DUE_MS = 2;
 const OVERDUE_BYTES = 256 << 20;
-/** When nothing was handed out for that long, a collection is due if so many are held. */
+/** When nothing was handed out for that long, a collection is due after fewer. */
 const QUIET_MS = 100;
 const QUIET_BYTES = 1 << 20;
 /** Once more then, for what was in use still. */
@@ -27,8 +27,10 @@ interface Watched {
   readonly collected: () => void;
 }
 
+/** Bytes handed out since a collection was asked for here, and those of them that V8 has not collected by itself. */
+let handedOut = 0;
 let sinceCollection = 0;
-/** Bytes that have not been collected. */
+/** All bytes that have not been collected. */
 let held = 0;
 let scheduled: "soon" | "now" | undefined;
 let quietTimer: NodeJS.Timeout | undefined;
@@ -44,6 +46,7 @@ const registry = new FinalizationRegistry<Watched>(({ byteLength, collected }) =
 export function whenCollected(buffer: ArrayBufferLike, collected: () => void): void {
   const { byteLength } = buffer;
   registry.register(buffer, { byteLength, collected });
+  handedOut += byteLength;
   sinceCollection += byteLength;
   held += byteLength;
   if (sinceCollection >= DUE_BYTES && scheduled === undefined && isWorthwhile(sinceCollection, DUE_HEAP_FACTOR)) {
@@ -54,7 +57,7 @@ export function whenCollected(buffer: ArrayBufferLike, collected: () => void): v
     scheduled = "now";
     setImmediate(collectDue);
   }
-  if (held >= QUIET_BYTES) collectWhenQuiet(QUIET_MS);
+  if (handedOut >= QUIET_BYTES) collectWhenQuiet(QUIET_MS);
 }
 
 function isWorthwhile(byteLength: number, heapFactor: number): boolean {
@@ -69,7 +72,7 @@ function collectWhenQuiet(afterMs: number): void {
   clearTimeout(quietTimer);
   quietTimer = setTimeout(() => {
     quietTimer = undefined;
-    if (held < QUIET_BYTES || !isWorthwhile(held, QUIET_HEAP_FACTOR)) return;
+    if (held < QUIET_BYTES || !isWorthwhile(handedOut, QUIET_HEAP_FACTOR)) return;
     collectNow();
     if (afterMs === QUIET_MS) collectWhenQuiet(SECOND_LOOK_MS);
   }, afterMs).unref();
@@ -78,6 +81,7 @@ function collectWhenQuiet(afterMs: number): void {
 function collectNow(): void {
   scheduled = undefined;
   sinceCollection = 0;
+  handedOut = 0;
   collect ??= findCollector();
   collect();
 }
