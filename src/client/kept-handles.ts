@@ -112,15 +112,18 @@ function nameOf({ owner, id }: KeptValue): string {
   return `${owner} ${id}`;
 }
 
+const NONE: ReadonlySet<KeptHandle> = new Set();
+
+/** Those that the value being encoded has met so far; undefined as long as it has met none. */
 let met: Set<KeptHandle> | undefined;
 
 /** What `encode` gives, and the handles that it met. */
 export function meetingHandles<T>(encode: () => T): { readonly encoded: T; readonly handles: ReadonlySet<KeptHandle> } {
   const outer = met;
-  const handles = new Set<KeptHandle>();
-  met = handles;
+  met = undefined;
   try {
-    return { encoded: encode(), handles };
+    const encoded = encode();
+    return { encoded, handles: met ?? NONE };
   } finally {
     met = outer;
   }
@@ -128,5 +131,6 @@ export function meetingHandles<T>(encode: () => T): { readonly encoded: T; reado
 
 /** A value is about to be encoded that this handle stands for. */
 export function meetHandle(handle: KeptHandle): void {
-  met?.add(handle);
+  met ??= new Set();
+  met.add(handle);
 }

@@ -98,6 +98,22 @@ describe("another process", () => {
     expect(await client.at(0).apply((x: number) => x + 1, 1)).toBe(2);
   });
 
+  it("lets engines let go of what they kept for a client that was killed", async () => {
+    await using cluster = await Cluster.start({ engines: 1 });
+    await using client = await cluster.connect();
+    const visitor = visit("keep and be killed", { file: cluster.file });
+    expect(await visitor.next()).toEqual([0]);
+    visitor.child.kill("SIGKILL");
+    await visitor.exit;
+    const isCollected = async (): Promise<boolean> => {
+      const v8 = await import("node:v8");
+      v8.setFlagsFromString("--expose-gc");
+      ((await import("node:vm")).runInNewContext("gc") as () => void)();
+      return (globalThis as unknown as { weak: WeakRef<object> }).weak.deref() === undefined;
+    };
+    while (!(await client.at(0).apply(isCollected)));
+  });
+
   it("takes a cluster up, and leaves it running when it ends", async () => {
     await using cluster = await Cluster.start({ engines: 1 });
     await using client = await cluster.connect();

@@ -118,6 +118,14 @@ describe("where and when", () => {
     expect(scheduler.handle(submit("c", { inputs: ["b"] }))).toEqual([dispatch("c", 1)]);
   });
 
+  test("a task goes to the engine that keeps a value which it takes, if there is room", () => {
+    const scheduler = new Scheduler({ hwm: 2 });
+    for (const event of [up(0), up(1), up(2), submit("a"), submit("b")]) scheduler.handle(event);
+    expect(scheduler.handle(submit("c", { near: [0] }))).toEqual([dispatch("c", 0)]);
+    // Engine 0 is full, and an engine that is gone cannot be preferred.
+    expect(scheduler.handle(submit("d", { near: [0, 7] }))).toEqual([dispatch("d", 2)]);
+  });
+
   test("work not begun is taken back for an engine that has nothing to do", () => {
     const simulation = new Simulation({
       engines: [1, 1],

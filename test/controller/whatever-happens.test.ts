@@ -147,6 +147,7 @@ class World {
       after: chance(0.1) ? dependency() : undefined,
       follow: chance(0.05) ? dependency() : undefined,
       inputs: chance(0.05) ? others() : undefined,
+      near: chance(0.1) ? [this.#pick(ids) as number, 1_000] : undefined,
       timeout: chance(0.1) ? this.#random() * 200 : undefined,
       retries: chance(0.3) ? { ...DEFAULT_RETRIES, error: 2, place } : undefined,
       nested: chance(0.05) || undefined,
