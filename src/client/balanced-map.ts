@@ -92,7 +92,7 @@ class Feeder {
   constructor(sender: BalancedSender, map: MapOfItems, engines: number) {
     this.#sender = sender;
     this.#map = map;
-    this.#sizes = new ChunkSizes(map.fn, engines);
+    this.#sizes = new ChunkSizes(map.fn, engines, map.length);
     const { session, flags } = sender;
     const { ordered, returnExceptions, signal } = flags;
     const { tasks } = this.#growth;
