@@ -219,7 +219,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
 
   /** For calls that give no value. */
   #nothing(): Assembly<void> {
-    return { single: this.isSingle, assemble: () => undefined, items: () => [undefined] };
+    return { single: this.isSingle, takesRefs: true, assemble: () => undefined, items: () => [undefined] };
   }
 
   #resolve(): readonly number[] {

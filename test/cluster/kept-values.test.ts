@@ -225,6 +225,20 @@ describe("a value on several engines", () => {
     expect(await shared.rc.at(0).apply((y: Float64Array) => y.length, none as never)).toBe(0);
   });
 
+  test("calls that give no value do as without the flag", async () => {
+    const keeping = shared.all.with({ keep: true });
+    expect(await keeping.push({ a: 1 })).toBeUndefined();
+    expect(await keeping.scatter("part", [1, 2, 3])).toBeUndefined();
+    expect(await keeping.import("node:os")).toBeUndefined();
+    expect(await shared.all.pull(["a", "part"])).toEqual([
+      [1, [1, 2]],
+      [1, [3]],
+    ]);
+    using sums = await keeping.execute("a + part.length", { silent: false });
+    expect(await sums.get()).toEqual([3, 2]);
+    expect(await keeping.clear()).toBeUndefined();
+  });
+
   test("reduce and imap", async () => {
     const keeping = shared.all.with({ keep: true });
     using sum = await keeping.reduce((a: number, b: number) => a + b, [1, 2, 3, 4]);
