@@ -123,7 +123,7 @@ export function planParts(fn: unknown, args: readonly unknown[], how: PartitionP
       const sequence = sequences[index];
       return sequence === undefined ? arg : sliceSequence(sequence, range);
     });
-    return { operation: "apply", fn, args: parts, offset: range.start };
+    return { operation: "apply", fn, args: parts, range };
   });
   const assemble = (values: readonly unknown[]): unknown =>
     values.length === 0 ? emptyOf(first) : joinReceived(values);

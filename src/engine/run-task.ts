@@ -4,7 +4,7 @@ import { EngineError } from "../errors.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
 import { copyInPlace } from "../parallel-map/join.ts";
-import type { CallValue } from "../protocol/calls.ts";
+import type { Calls, CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
@@ -61,7 +61,7 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
   const start: Start = { started: Date.now(), begun: performance.now() };
   const watch = runner.guard.watch();
   let keeps = false;
-  let offset: number | undefined;
+  let range: Calls["apply"]["range"];
   let isRead = false;
   return doWork({
     prepare: () => prepare(task, runner.serializer),
@@ -70,13 +70,13 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
       const call = readCall(task, runner.serializer, watch);
       isRead = true;
       keeps = call.keep === true;
-      if (call.operation === "apply") offset = call.offset;
+      if (call.operation === "apply") range = call.range;
       return perform(call, runner, watch);
     },
     end: (value) => {
       const violation = watch.end();
       if (violation !== undefined) return fail(violation, start);
-      const sent = (): unknown => (offset === undefined ? value : copyInPlace(value, offset));
+      const sent = (): unknown => (range === undefined ? value : copyInPlace(value, range));
       if (!keeps) return succeed(sent, start, runner.serializer);
       const kept = runner.kept.keep(value, task.client);
       return { ...(succeed(() => kept, start, runner.serializer) as TaskOutcome), kept };

@@ -14,7 +14,7 @@ import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
 import type { PartitionOptions } from "./partition.ts";
-import { checkDistribution, type Distribution, type Placement, placements } from "./plan.ts";
+import { checkDistribution, type Distribution, type Placement, placements, type Range } from "./plan.ts";
 import { checkAxis, elementsOf, isSequence, sliceAxis, strideAxis, toSequence } from "./sequences.ts";
 import { allocateArray, copyNdArray, type Elements, runCopier } from "./strided-copy.ts";
 
@@ -59,13 +59,15 @@ export function joinReceived(parts: readonly unknown[], options: JoinOptions = {
  * What `value`, a part that is to be sent, is to be sent as: a large array as a copy in memory that can be joined without
  * another one. Anything else is sent as it is, also what needs no copy.
  *
- * @param start the index, in the whole, of the first item
+ * @param range the items of the whole from which it was computed; it is taken to have as many elements for each
  */
-export function copyInPlace(value: unknown, start: number): unknown {
-  if (isTypedArray(value)) return Buffer.isBuffer(value) ? value : copyPart(value, start);
+export function copyInPlace(value: unknown, { start, stop }: Range): unknown {
+  if (isTypedArray(value)) {
+    return Buffer.isBuffer(value) ? value : copyPart(value, Math.floor((start * value.length) / (stop - start)));
+  }
   if (!isNdArray(value) || value.shape.length === 0 || !isTypedArray(value.data) || !isRowMajor(value)) return value;
-  const [, ...itemShape] = value.shape;
-  return makeNdArray(copyPart(rowMajorData(value) as TypedArray, start * sizeOf(itemShape)), value.shape);
+  const data = rowMajorData(value) as TypedArray;
+  return makeNdArray(copyPart(data, Math.floor((start * data.length) / (stop - start))), value.shape);
 }
 
 /** The parts, arrays of one kind in C order, joined along axis 0 without a copy; `undefined` where that cannot be. */

@@ -4,8 +4,12 @@ import type { KeptArgument } from "./kept.ts";
 
 /** The parameters of each operation. */
 export interface Calls {
-  /** Call a function; `offset` is the index, in the whole, of the first item of the parts among the arguments. */
-  apply: { readonly fn: unknown; readonly args: readonly unknown[]; readonly offset?: number | undefined };
+  /** Call a function; `range` says which items of the whole the parts among the arguments are. */
+  apply: {
+    readonly fn: unknown;
+    readonly args: readonly unknown[];
+    readonly range?: { readonly start: number; readonly stop: number } | undefined;
+  };
   /**
    * Call a function for each element of partitions; `offset` is the index of the first in the whole. With `catches`,
    * errors stand in the places of values.
