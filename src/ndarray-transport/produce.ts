@@ -104,9 +104,12 @@ class Drafts {
   }
 
   #record(base: Record<string, unknown>): unknown {
-    const copy = (
-      Array.isArray(base) ? base.slice() : Object.assign(Object.create(Object.getPrototypeOf(base)), base)
-    ) as Record<string, unknown>;
+    const copy =
+      // Not Object.assign, for which a key of its own named __proto__ is the prototype.
+      (Array.isArray(base) ? base.slice() : Object.setPrototypeOf({ ...base }, Object.getPrototypeOf(base))) as Record<
+        string,
+        unknown
+      >;
     const draft = new Proxy(copy, {
       get: (target, key, receiver) => {
         const value: unknown = Reflect.get(target, key, receiver);

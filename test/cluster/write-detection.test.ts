@@ -3,7 +3,6 @@
 import ndarray from "ndarray";
 import { Cluster, type DirectView, type RemoteError, type TypedArray } from "ndparallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasImmutable } from "../../src/ndarray-transport/segments/immutable.ts";
 import { isSharedMemoryAvailable } from "../../src/ndarray-transport/segments/system-calls.ts";
 
 // In the namespace of the engines.
@@ -45,7 +44,10 @@ function counted<A extends TypedArray>(arrayClass: new (length: number) => A, le
   return array;
 }
 
-describe.skipIf(hasImmutable())("writes by index", () => {
+/** Engines make what they receive immutable. */
+const isImmutable = Number.parseInt(process.versions.node, 10) >= 26;
+
+describe.skipIf(isImmutable)("writes by index", () => {
   let cluster: Cluster;
   let engines: Awaited<ReturnType<Cluster["connect"]>>;
   let one: DirectView<"one", false>;
@@ -249,6 +251,39 @@ describe.skipIf(hasImmutable())("writes by index", () => {
     await expect(Cluster.start({ writeDetection: "none" as never })).rejects.toThrow(
       new TypeError('writeDetection must be one of "full", "arguments", "off"; given: none'),
     );
+  });
+});
+
+describe.runIf(isImmutable)("writes by index to immutable memory", () => {
+  it.each(byteLengths)("of %i bytes throw at once, wherever it came from, and nobody sees them", async (byteLength) => {
+    await using cluster = await Cluster.start({ engines: 2 });
+    await using rc = await cluster.connect();
+    const sent = counted(Float64Array, byteLength / 8);
+    const before = bytesOf(sent).slice();
+    await rc.view().push({ w: sent, record: { list: [1, sent.subarray(0, 1)] } });
+    await rc.view().scatter("part", sent);
+    const kinds = await rc.view().apply(
+      (argument: Float64Array, nested: { deep: Float64Array[] }) => {
+        const arrays = [argument, nested.deep[0] as Float64Array, w, part, record.list[1]];
+        return arrays
+          .filter(({ length }) => length > 0)
+          .map((array) => {
+            const first = array[0];
+            try {
+              array[0] = 77;
+              return "written";
+            } catch (error) {
+              return array[0] === first ? (error as Error).name : "changed";
+            }
+          });
+      },
+      sent,
+      { deep: [sent] },
+    );
+    expect(new Set(kinds.flat())).toEqual(new Set(["TypeError"]));
+    expect(Buffer.compare(bytesOf(sent), before)).toBe(0);
+    for (const array of await rc.view().pull("w"))
+      expect(Buffer.compare(bytesOf(array as Float64Array), before)).toBe(0);
   });
 });
 

@@ -66,6 +66,15 @@ describe("produce", () => {
     expect(new Uint8Array(produce(memory, (draft) => void new Uint8Array(draft).fill(1)))[3]).toBe(1);
   });
 
+  it("keeps a key that is named as the prototype, and the prototype", () => {
+    const base = JSON.parse('{ "__proto__": 0, "a": [1] }') as { a: number[] };
+    const next = produce(base, (draft) => void draft.a.push(2));
+    expect(JSON.stringify(next)).toBe('{"__proto__":0,"a":[1,2]}');
+    expect(Object.getPrototypeOf(next)).toBe(Object.prototype);
+    const bare = Object.assign(Object.create(null) as { a: number[] }, { a: [1] });
+    expect(Object.getPrototypeOf(produce(bare, (draft) => void draft.a.push(2)))).toBeNull();
+  });
+
   it("shares what did not change, at any depth", () => {
     const base = {
       layers: [

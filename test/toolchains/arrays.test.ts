@@ -1,0 +1,33 @@
+/** The tests of arrays on other versions of Node, of which 26 has immutable memory, and without the package koffi. */
+
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { runInRepository } from "./program.ts";
+import { nodeOrSkip, toolOrSkip } from "./tools.ts";
+
+const files = [
+  "test/ndarray-transport",
+  ...["arrays", "write-detection", "data-ways"].map((name) => `test/cluster/${name}.test.ts`),
+];
+
+describe("the tests of arrays", () => {
+  const others = [20, 22, 24, 26].filter((major) => !process.versions.node.startsWith(`${major}.`));
+
+  test.for(others)("on Node %s", async (major, context) => {
+    const vitest = toolOrSkip(context, "vitest/vitest.mjs");
+    const command = [nodeOrSkip(context, major), vitest, "run", ...files] as const;
+    const { code, output } = await runInRepository([...command], { NDPARALLEL_SKIP_BUILD: "1" });
+    expect(code, output).toBe(0);
+  });
+
+  test("without koffi: all but those of shared memory", async (context) => {
+    const vitest = toolOrSkip(context, "vitest/vitest.mjs");
+    const hidden = path.join(import.meta.dirname, "fixtures", "without-koffi.cjs");
+    // Writes to what was pushed are found at some later time there.
+    const others = "^(?!.*(shared|are noticed at any depth))";
+    const command = [process.execPath, vitest, "run", ...files, "-t", others] as const;
+    const env = { NDPARALLEL_SKIP_BUILD: "1", NODE_OPTIONS: `--require=${hidden}` };
+    const { code, output } = await runInRepository([...command], env);
+    expect(code, output).toBe(0);
+  });
+});
