@@ -34,6 +34,8 @@ export interface Listener {
 export interface ListenOptions {
   readonly host: string;
   readonly key: string;
+  /** A free one unless given. */
+  readonly port?: number | undefined;
   /** Called for each connection that proved the key; gives what handles its messages. */
   readonly accept: (connection: Connection) => ConnectionHandlers;
 }
@@ -61,7 +63,7 @@ export function listen(options: ListenOptions): Promise<Listener> {
   return new Promise((resolve, reject) => {
     // Not only once: a connection that could not be taken later must not end the process.
     server.on("error", reject);
-    server.listen({ host: options.host, port: 0 }, () => {
+    server.listen({ host: options.host, port: options.port ?? 0 }, () => {
       const address = server.address();
       const port = typeof address === "object" && address !== null ? address.port : 0;
       const path = localPath(options.host, port, options.key);

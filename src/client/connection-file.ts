@@ -1,6 +1,15 @@
 /** Connection files: where a cluster's controller is and the key that opens it, readable by their owner only. */
 
-import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { ConnectionError, SecurityError } from "../errors.ts";
@@ -65,6 +74,18 @@ export function writeConnectionFile(path: string, info: ConnectionInfo): void {
       // Another cluster that ended just now may have taken the empty directory away.
       if (code !== "ENOENT" || attempt === 5) throw error;
     }
+  }
+}
+
+/** Says something else in a connection file; nothing if it is not there any more. */
+export function replaceConnectionFile(path: string, info: ConnectionInfo): void {
+  const draft = `${path}.${process.pid}`;
+  try {
+    statSync(path);
+    writeFileSync(draft, `${JSON.stringify(info, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
+    renameSync(draft, path);
+  } catch {
+    // The cluster has ended.
   }
 }
 

@@ -1,10 +1,9 @@
 /** The client's end of the control plane: one connection, requests with answers, and what keeps the process alive. */
 
 import { randomBytes } from "node:crypto";
-import type { Connection } from "../channel/connection.ts";
-import { connect } from "../channel/connector.ts";
+import { connectLasting, type ReconnectingConnection } from "../channel/reconnecting.ts";
 import { ConnectionError } from "../errors.ts";
-import type { ControllerStatus, HubRequest, Message, QueueStatus } from "../protocol/messages.ts";
+import type { ControllerStatus, HubRequest, Message, QueueStatus, Submit } from "../protocol/messages.ts";
 import type { TaskRow } from "../protocol/task-rows.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import { surroundingEngine } from "../protocol/within-engine.ts";
@@ -15,6 +14,8 @@ export interface LinkListener {
   message(message: Message, buffers: Uint8Array[]): void;
   /** Memory for a buffer that follows a message. */
   place?(message: Message): Uint8Array | undefined;
+  /** It is there again, or another one in its place. */
+  back?(): void;
   /** The connection has ended; everything that waits must fail with `error`. */
   lost(error: ConnectionError): void;
 }
@@ -41,7 +42,19 @@ interface Answers {
   result: "sent" | "pending" | "unknown";
 }
 
+/** What may be asked again of a controller that was restarted, since it changes nothing, or the same. */
+const repeatable: ReadonlySet<HubRequest["method"]> = new Set<HubRequest["method"]>([
+  "abort",
+  "history",
+  "query",
+  "queueStatus",
+  "result",
+  "resultStatus",
+  "status",
+]);
+
 interface PendingRequest {
+  readonly request?: HubRequest;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -57,7 +70,7 @@ export class ControllerLink {
   readonly whenEnded: Promise<void>;
   #onWelcome: PendingRequest | undefined;
   #onEnded: (() => void) | undefined;
-  #connection: Connection | undefined;
+  #connection: ReconnectingConnection | undefined;
   #nextRequest = 0;
   /** The engine within whose task this client is. */
   readonly #surrounding = surroundingEngine();
@@ -84,19 +97,23 @@ export class ControllerLink {
   static async connect(info: ConnectionInfo, listener: LinkListener, timeout: number): Promise<ControllerLink> {
     const link = new ControllerLink(info, listener);
     const began = performance.now();
-    link.#connection = await connect({
+    const connection = await connectLasting({
       host: info.host,
       port: info.port,
       key: info.key,
       timeout,
+      hello: () => ({ type: "hello", role: "client", uuid: link.uuid, engineUuid: link.#surrounding?.uuid }),
+      isKept: ({ type }) => type === "submit" || type === "submitBalanced",
+      onLost: () => link.#interrupted(),
+      onBack: () => link.#back(),
       handlers: {
         message: (message, buffers) => link.#receive(message, buffers),
         place: (message) => listener.place?.(message),
         closed: (error) => link.#closed(error),
       },
     });
+    link.#connection = connection;
     link.hold();
-    link.#connection.send({ type: "hello", role: "client", uuid: link.uuid, engineUuid: link.#surrounding?.uuid });
     const timer = setTimeout(() => link.#giveUp(timeout), timeout - (performance.now() - began));
     try {
       await link.#welcome;
@@ -127,9 +144,26 @@ export class ControllerLink {
     const requestId = this.#nextRequest++;
     this.hold();
     return new Promise<Answers[M]>((resolve, reject) => {
-      this.#requests.set(requestId, { resolve: resolve as (value: unknown) => void, reject });
+      this.#requests.set(requestId, { request, resolve: resolve as (value: unknown) => void, reject });
       this.send({ type: "request", requestId, request });
     }).finally(() => this.release());
+  }
+
+  /** Tasks that the controller has not written down, as far as is known. */
+  unrecorded(): string[] {
+    const all = this.#connection?.unrecorded.all ?? [];
+    return all.flatMap(({ message }) =>
+      "taskIds" in message ? message.taskIds : "taskId" in message ? message.taskId : [],
+    );
+  }
+
+  /** Sends those of the tasks again whose submission is kept here; gives the others. */
+  submitAgain(taskIds: readonly string[], isOpen: (taskId: string) => boolean): string[] {
+    const missing = new Set(taskIds);
+    for (const { message, buffers } of this.#connection?.unrecorded.take() ?? []) {
+      for (const part of partsOf(message, missing, isOpen)) this.send(part, buffers);
+    }
+    return [...missing];
   }
 
   /** Something is waited for: the process stays alive. */
@@ -168,6 +202,22 @@ export class ControllerLink {
     if (message.type === "welcome") this.#onWelcome?.resolve(undefined);
   }
 
+  #interrupted(): void {
+    for (const [requestId, { request, reject }] of this.#requests) {
+      if (request === undefined || repeatable.has(request.method)) continue;
+      this.#requests.delete(requestId);
+      const message = `the controller was lost, and it is not known whether it did what was asked of it (${request.method})`;
+      reject(new ConnectionError(message));
+    }
+  }
+
+  #back(): void {
+    this.#listener.back?.();
+    for (const [requestId, { request }] of this.#requests) {
+      if (request !== undefined) this.send({ type: "request", requestId, request });
+    }
+  }
+
   #giveUp(timeout: number): void {
     const { host, port } = this.info;
     this.#end(new ConnectionError(`${host}:${port} did not answer within ${timeout} ms`));
@@ -190,4 +240,25 @@ export class ControllerLink {
     this.#listener.lost(error);
     this.#onEnded?.();
   }
+}
+
+/** What is to be sent again of a submission; the tasks in it are taken out of the list. */
+function partsOf(message: Message, missing: Set<string>, isOpen: (taskId: string) => boolean): Message[] {
+  if (message.type === "submitBalanced") {
+    if (!missing.delete(message.taskId)) return [];
+    return [isOpen(message.taskId) ? message : { ...message, isSettled: true }];
+  }
+  if (message.type !== "submit") return [];
+  const chosen = message.taskIds.flatMap((taskId, index) => (missing.delete(taskId) ? [index] : []));
+  const part = (indices: readonly number[]): Submit => ({
+    ...message,
+    taskIds: indices.map((index) => message.taskIds[index] as string),
+    engineIds: indices.map((index) => message.engineIds[index] as number),
+  });
+  const open = chosen.filter((index) => isOpen(message.taskIds[index] as string));
+  const settled = chosen.filter((index) => !open.includes(index));
+  return [
+    ...(open.length === 0 ? [] : [part(open)]),
+    ...settled.map((index): Submit => ({ ...part([index]), isSettled: true })),
+  ];
 }

@@ -1,7 +1,7 @@
 /** The engines that are registered now, and waiting for them. */
 
 import { EngineError } from "../errors.ts";
-import type { EngineInfo, Message } from "../protocol/messages.ts";
+import type { EngineDown, EngineInfo, Message } from "../protocol/messages.ts";
 import type { ControllerLink } from "./controller-link.ts";
 import type { TypedEvents } from "./events.ts";
 import { type Wait, within } from "./waiting.ts";
@@ -24,26 +24,39 @@ export class EngineDirectory {
     return this.#engines;
   }
 
-  /** What was there when the client came. */
-  welcome(engines: readonly EngineInfo[]): void {
-    for (const engine of engines) this.#engines.set(engine.engineId, engine);
-  }
-
   /** Takes what the controller tells of engines. */
   message(message: Message): void {
-    if (message.type === "engineUp") {
-      const { engineId, uuid } = message.engine;
-      this.#engines.set(engineId, message.engine);
-      this.#events.emit("engineUp", { engineId, uuid });
-    } else if (message.type === "engineDown") {
-      const { engineId, uuid, reason } = message;
-      this.#engines.delete(engineId);
-      this.#events.emit("engineDown", { engineId, uuid, reason });
-    } else if (message.type === "engineSetStopped") {
-      const { engineSet, reason } = message;
-      this.#events.emit("engineSetStopped", { engineSet, reason });
-      return;
-    } else return;
+    if (message.type === "engineUp") this.#up(message.engine);
+    else if (message.type === "engineDown") this.#down(message);
+    else if (message.type === "engineSetStopped") {
+      this.#events.emit("engineSetStopped", { engineSet: message.engineSet, reason: message.reason });
+    }
+  }
+
+  /** What was there when the client came, or came back; others may come back, too, while the controller recovers. */
+  welcome(engines: readonly EngineInfo[], isRecovering: boolean): void {
+    const isFirst = this.#engines.size === 0;
+    for (const engine of engines) {
+      if (isFirst) this.#engines.set(engine.engineId, engine);
+      else this.#up(engine);
+    }
+    const present = new Set(engines.map(({ uuid }) => uuid));
+    for (const { engineId, uuid } of [...this.#engines.values()]) {
+      if (isRecovering || present.has(uuid)) continue;
+      this.#down({ engineId, uuid, reason: "it did not come back after the controller was restarted" });
+    }
+  }
+
+  #up(engine: EngineInfo): void {
+    if (this.#engines.get(engine.engineId)?.uuid === engine.uuid) return;
+    this.#engines.set(engine.engineId, engine);
+    this.#events.emit("engineUp", { engineId: engine.engineId, uuid: engine.uuid });
+    this.#changed();
+  }
+
+  #down({ engineId, uuid, reason }: Omit<EngineDown, "type">): void {
+    this.#engines.delete(engineId);
+    this.#events.emit("engineDown", { engineId, uuid, reason });
     this.#changed();
   }
 

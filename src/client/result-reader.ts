@@ -83,9 +83,11 @@ export class ResultReader {
     this.#showing.set(taskId, later);
   }
 
-  #show({ type, taskId, payload }: Shown, buffers: readonly Uint8Array[]): void {
+  #show(message: Shown, buffers: readonly Uint8Array[]): void {
+    const { type, taskId, payload } = message;
     const task = this.#tasks.known(taskId);
     if (task === undefined) return;
+    if (type === "displayed" && message.again && (message.at ?? 0) < task.metadata.outputs.length) return;
     const value = this.#serializer.deserialize(payload, buffers);
     if (type === "published") task.metadata.data = value;
     else task.display(value as DisplayedOutput);

@@ -17,6 +17,7 @@ import { TypedEvents } from "./events.ts";
 import { KeptHandles } from "./kept-handles.ts";
 import { ResultCache } from "./result-cache.ts";
 import { ResultReader } from "./result-reader.ts";
+import { askWhatIsKnown, submitUnknown } from "./resuming.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Submission } from "./submission.ts";
 import { type AbortOptions, ClientTask } from "./task.ts";
@@ -66,6 +67,7 @@ export class Session {
       {
         message: (message, buffers) => session.#receive(message, buffers),
         place: (message) => session.#plane?.place(message),
+        back: () => askWhatIsKnown(session, session.#sends.unsent),
         lost: (error) => session.#lost(error),
       },
       timeout,
@@ -144,17 +146,12 @@ export class Session {
     if (ended !== undefined) return tasks;
     const taskIds = tasks.map((task) => task.id);
     const base = { type: "submit", taskIds, engineIds, operation, submitted, label } as const;
-    this.#sends.add(
-      call,
-      (encoded) => {
-        if (this.link.ended !== undefined) return;
-        this.kept.hold(encoded.handles, tasks);
-        const { carrier, inline } = packer.pack(encoded);
-        const more = encoded.inputs === undefined ? carrier : { ...carrier, inputs: encoded.inputs };
-        this.link.send({ ...base, payload: encoded.head, ...more }, inline, onSent);
-      },
-      (error) => this.#fail(tasks, error),
-    );
+    this.#sendReady(call, tasks, (encoded) => {
+      this.kept.hold(encoded.handles, tasks);
+      const { carrier, inline } = packer.pack(encoded);
+      const { head: payload, inputs } = encoded;
+      this.link.send({ ...base, payload, ...carrier, ...(inputs && { inputs }) }, inline, onSent);
+    });
     return tasks;
   }
 
@@ -166,18 +163,10 @@ export class Session {
   /** Sends such a task, when its call is ready. */
   post<T extends object>(task: ClientTask, call: T | Promise<T>, send: (call: T) => void): void {
     const { ended } = this.link;
-    if (ended !== undefined) {
-      task.reject(ended);
-      return;
-    }
-    this.#track(task);
-    this.#sends.add(
-      call,
-      (ready) => {
-        if (this.link.ended === undefined) send(ready);
-      },
-      (error) => this.#settle(task.id, () => task.reject(error)),
-    );
+    if (ended === undefined) {
+      this.#track(task);
+      this.#sendReady(call, [task], send);
+    } else task.reject(ended);
   }
 
   /**
@@ -260,6 +249,14 @@ export class Session {
     settle(task);
   }
 
+  #sendReady<T extends object>(call: T | Promise<T>, tasks: readonly ClientTask[], send: (call: T) => void): void {
+    const unlessEnded = (ready: T): void => {
+      if (this.link.ended === undefined) send(ready);
+    };
+    const taskIds = tasks.map(({ id }) => id);
+    this.#sends.add(call, unlessEnded, (error) => this.#fail(tasks, error), taskIds);
+  }
+
   #fail(tasks: readonly ClientTask[], error: Error): void {
     for (const task of tasks) this.#settle(task.id, () => task.reject(error));
   }
@@ -269,7 +266,10 @@ export class Session {
     switch (message.type) {
       case "welcome":
         this.#dataWay = message.dataWay;
-        this.#directory.welcome(message.engines ?? []);
+        this.#directory.welcome(message.engines ?? [], message.isRecovering ?? false);
+        break;
+      case "resumed":
+        submitUnknown(this, message.unknown, (id, error) => this.#settle(id, (task) => task.reject(error)));
         break;
       case "result":
         this.#results?.result(message, buffers);

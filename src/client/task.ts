@@ -113,9 +113,11 @@ export class ClientTask {
     else this.#onSettled.push(listener);
   }
 
-  /** The task has written something, on an engine that may not have been known before. */
-  write({ stream, text, engineId }: Omit<Output, "type">): void {
+  /** The task has written something, on an engine that may not have been known before; some of it may have come before. */
+  write({ stream, text: told, engineId, at = 0, again = false }: Omit<Output, "type">): void {
     if (engineId !== undefined) this.metadata.engineId = engineId;
+    const text = again ? told.slice(Math.max(0, this.metadata[stream].length - at)) : told;
+    if (text === "") return;
     this.metadata[stream] += text.slice(0, OUTPUT_LIMIT - this.metadata[stream].length);
     for (const listener of this.#onOutput ?? []) {
       listener({ stream, text, engineId: this.metadata.engineId, messageId: this.id });

@@ -28,6 +28,13 @@ export interface ControllerOptions {
   readonly hwm?: number;
   /** Where what is known of tasks, and their results, are kept; in `"memory"` unless given. */
   readonly database?: "memory" | "sqlite" | DatabaseOptions;
+  /**
+   * Whether another controller takes the place of one that dies: how often in what time. `true`: 5 times in a minute.
+   * Unless given, if the database is SQLite: tasks then go on.
+   */
+  readonly restart?: RestartPolicy | boolean;
+  /** How long engines and clients wait for the next controller, in milliseconds; 10,000 unless given. */
+  readonly patience?: number;
 }
 
 /** The options of `Cluster.start`. */
@@ -78,9 +85,7 @@ const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown)
   writeDetection: checkWriteDetection,
   devices: parseDevices,
   engineTimeout: (value) => expectType("engineTimeout", value, "number"),
-  restart: (value) => {
-    if (typeof value !== "boolean") checkAmounts("restart", value, ["times", "within", "delay"]);
-  },
+  restart: (value) => checkRestart("restart", value),
   resources: (value) => checkAmounts("resources", value),
   dataWay: checkDataWay,
   heartbeat: (value) => checkAmounts("heartbeat", value, ["period", "timeout", "stopped"]),
@@ -120,14 +125,19 @@ function checkController(value: unknown): void {
     expectLocal("controller", value);
     return;
   }
-  const { launcher = "local", scheme = "leastload", host, database, ...amounts } = value as ControllerOptions;
+  const { launcher = "local", scheme = "leastload", host, database, restart, ...amounts } = value as ControllerOptions;
   if (host !== undefined) expectType("controller.host", host, "string");
   checkDatabase(database);
+  checkRestart("controller.restart", restart ?? false);
   expectLocal("controller.launcher", launcher);
   if (!schemeNames.includes(scheme)) {
     throw new TypeError(`controller.scheme must be one of ${schemeNames.join(", ")}; given: ${String(scheme)}`);
   }
-  checkAmounts("controller", amounts, ["prefetch", "hwm"]);
+  checkAmounts("controller", amounts, ["prefetch", "hwm", "patience"]);
+}
+
+function checkRestart(option: string, value: unknown): void {
+  if (typeof value !== "boolean") checkAmounts(option, value, ["times", "within", "delay"]);
 }
 
 function checkDatabase(value: unknown): void {

@@ -17,7 +17,13 @@ import { WRITE_DETECTION } from "../engine/configuration.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
 import type { DeviceOrder } from "../protocol/devices.ts";
-import { type DatabaseOptions, DEFAULT_HEARTBEAT, DEFAULT_RESTART, type RestartPolicy } from "../protocol/policies.ts";
+import {
+  type DatabaseOptions,
+  DEFAULT_HEARTBEAT,
+  DEFAULT_PATIENCE,
+  DEFAULT_RESTART,
+  type RestartPolicy,
+} from "../protocol/policies.ts";
 import { type ClusterOptions, type ControllerOptions, checkCount, checkOptions } from "./cluster-options.ts";
 import { parseDevices } from "./device-requests.ts";
 import { type ClusterSummary, checkFree, runningCluster } from "./discovery.ts";
@@ -214,6 +220,7 @@ export class Cluster {
 
   async #stop(): Promise<void> {
     let patience = LEAVE_MS;
+    this.#processes?.leave();
     try {
       await within(
         this.#link.request<"shutdown">({ method: "shutdown" }),
@@ -239,13 +246,18 @@ function restartPolicy(restart: RestartPolicy | boolean | undefined): RestartPol
 }
 
 function processOptions({ controller, heartbeat, dataWay }: ClusterOptions): Parameters<typeof launchLocally>[2] {
-  const { scheme, hwm, prefetch, host, database } = typeof controller === "object" ? controller : {};
+  const given = typeof controller === "object" ? controller : {};
+  const { scheme, hwm, prefetch, host, patience = DEFAULT_PATIENCE } = given;
+  const database = databaseOptions(given.database);
+  const isOnDisk = database?.type === "sqlite" || database?.file !== undefined;
+  const restart = restartPolicy(given.restart ?? isOnDisk);
   return {
     scheduler: { scheme, hwm, prefetch },
     heartbeat: { ...DEFAULT_HEARTBEAT, ...heartbeat },
     dataWay,
     host,
-    database: databaseOptions(database),
+    database,
+    restart: restart && { ...restart, patience },
   };
 }
 

@@ -4,29 +4,21 @@ import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
 import type { Rejections } from "../channel/listener.ts";
 import { MalformedPacket } from "../protocol/codec.ts";
 import type { DataWay } from "../protocol/data-messages.ts";
-import type {
-  ClientHello,
-  ControllerStatus,
-  EngineInfo,
-  Hello,
-  HubRequest,
-  Message,
-  QueueStatus,
-  Request,
-  Welcome,
-} from "../protocol/messages.ts";
+import type { ClientHello, EngineHello, Hello, Message, Request, Welcome } from "../protocol/messages.ts";
 import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { toWireError } from "../protocol/wire-error.ts";
-import { Control, isOrder } from "./control.ts";
+import { Control } from "./control.ts";
 import { DataHub } from "./data-hub.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
-import { HubQuestions, isQuestion } from "./hub-questions.ts";
-import { MemoryDatabase } from "./memory-database.ts";
-import type { OpenDatabase } from "./open-database.ts";
+import { HubQuestions } from "./hub-questions.ts";
+import { engineInfo, HubRequests } from "./hub-requests.ts";
+import { type OpenDatabase, openMemory } from "./open-database.ts";
 import type { Submitter } from "./pending-task.ts";
+import { Receipts } from "./receipts.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
 import { Submissions } from "./submissions.ts";
 import type { TaskDatabase } from "./task-database.ts";
+import { isTaskNews } from "./task-news.ts";
 import { TaskRouter } from "./task-router.ts";
 
 export interface ControllerOptions {
@@ -43,6 +35,10 @@ export interface ControllerOptions {
   readonly heartbeat?: HeartbeatPolicy | undefined;
   /** In memory unless given. */
   readonly database?: OpenDatabase | undefined;
+  /** How long everybody waits for another controller if this one dies, in milliseconds; unless given, not at all. */
+  readonly patience?: number | undefined;
+  /** Another controller was here before, whose clients and engines come back. */
+  readonly isRestart?: boolean | undefined;
 }
 
 /** What handles the messages of one greeted peer. */
@@ -56,7 +52,9 @@ export class Controller {
   readonly #data = new DataHub();
   readonly #database: TaskDatabase;
   readonly #submissions: Submissions;
-  readonly #questions: HubQuestions;
+  readonly #requests: HubRequests;
+  readonly #receipts: Receipts;
+  #isRemembering = false;
   readonly #control: Control;
   #shutdown: Promise<void> | undefined;
   /** The client that asked for the end, once the agents are gone. */
@@ -69,19 +67,40 @@ export class Controller {
         engineUp: (engine) => this.#engineUp(engine),
         engineDown: (engine, reason) => this.#engineDown(engine, reason),
         engineSetStopped: (engineSet, reason) => this.#broadcast({ type: "engineSetStopped", engineSet, reason }),
+        enginesKnown: (engines) => this.#enginesKnown(engines),
         enginesExpected: (count) => this.#router.expect(count),
+        changed: () => this.#remember(),
         engineStopped: ({ engineId }, stopped) => this.#router.engineStopped(engineId, stopped),
       },
       options.heartbeat,
     );
     const { ledger } = this.#data;
-    const open: OpenDatabase = options.database ?? ((onForgotten) => new MemoryDatabase({}, onForgotten));
-    const database = open((outcome) => ledger.drop(outcome));
+    const open = options.database ?? openMemory();
+    const { database, legacy } = open((outcome) => ledger.drop(outcome));
     this.#database = database;
     this.#router = new TaskRouter(this.#registry, database, { ...options.scheduler, ledger });
     this.#submissions = new Submissions(this.#router, database);
     this.#control = new Control(this.#registry, this.#router);
-    this.#questions = new HubQuestions(database);
+    this.#receipts = new Receipts(database);
+    const { clusterId, rejections, isRestart } = options;
+    const [registry, router, clients] = [this.#registry, this.#router, this.#clients];
+    const [submissions, control] = [this.#submissions, this.#control];
+    const questions = new HubQuestions(database);
+    const shutdown = (): Promise<void> => this.shutdown();
+    const parts = {
+      clusterId,
+      registry,
+      router,
+      submissions,
+      questions,
+      control,
+      ledger,
+      clients,
+      rejections,
+      shutdown,
+    };
+    this.#requests = new HubRequests(parts);
+    if (isRestart) this.#router.recovery.begin(legacy);
   }
 
   /** Takes a new connection; its first message must be a hello. */
@@ -100,6 +119,7 @@ export class Controller {
 
   /** Stops engines and agents. */
   shutdown(): Promise<void> {
+    if (this.#shutdown === undefined) this.#broadcast({ type: "goodbye" });
     this.#shutdown ??= this.#registry.stopAgents();
     return this.#shutdown;
   }
@@ -115,10 +135,11 @@ export class Controller {
       case "client":
         return this.#greetClient(hello, connection);
       case "engine":
+        if (hello.back !== undefined || this.#isRecovering) return this.#greetAgain(hello, connection);
         return this.#enginePeer(this.#registry.addEngine(hello, connection));
       case "agent":
+        connection.send(this.#welcome());
         this.#registry.addAgent(hello, connection);
-        connection.send({ type: "welcome", clusterId: this.#options.clusterId });
         return {
           message: (message) => {
             if (message.type === "engineExited") this.#registry.engineExited(message);
@@ -137,10 +158,13 @@ export class Controller {
     this.#clients.set(client.uuid, client);
     const engines = this.#registry.engines.map(engineInfo);
     this.#data.addPeer(client.uuid, connection);
-    connection.send({ ...this.#welcome(), engines });
+    connection.send({ ...this.#welcome(), engines, ...(this.#isRecovering ? { isRecovering: true } : {}) });
     const handle: Peer["message"] = (message, buffers) => {
-      if (message.type === "submit") this.#submissions.submit(message, buffers, client);
-      else if (message.type === "submitBalanced") this.#submissions.submitBalanced(message, buffers, client);
+      if (message.type === "submit" || message.type === "submitBalanced") {
+        if (message.type === "submit") this.#submissions.submit(message, buffers, client);
+        else this.#submissions.submitBalanced(message, buffers, client);
+        this.#receipts.add(connection);
+      } else if (message.type === "resume") void this.#resume(message.taskIds, client);
       else if (message.type === "request") void this.#answer(message, client);
       else this.#data.message(client.uuid, message, buffers);
     };
@@ -156,12 +180,37 @@ export class Controller {
     };
   }
 
+  /** Tells a client that is back how its tasks stand. */
+  async #resume(taskIds: readonly string[], client: Submitter): Promise<void> {
+    const answers = await Promise.all(taskIds.map((taskId) => this.#router.sendResult(taskId, client, true)));
+    client.connection.send({ type: "resumed", unknown: taskIds.filter((_, index) => answers[index] === "unknown") });
+  }
+
+  /** An engine of an earlier controller, or one that was started by it. It tries again when its agent is not back yet. */
+  #greetAgain(hello: EngineHello, connection: Connection): Peer {
+    const back = this.#registry.addAgain(hello, connection);
+    if (back === undefined) {
+      if (!this.#isRecovering) connection.send({ type: "goodbye" });
+      connection.close();
+      return { message: () => undefined, closed: () => undefined };
+    }
+    const { engine, mailbox } = back;
+    this.#data.addPeer(engine.uuid, connection);
+    connection.send({ ...this.#welcome(), engineId: engine.engineId });
+    this.#router.recovery.announced(engine, hello.back?.taskIds ?? [], (unwanted) => {
+      connection.send({ type: "abortTasks", taskIds: unwanted });
+    });
+    mailbox.deliver(connection);
+    this.#router.engineStopped(engine.engineId, false);
+    return this.#enginePeer(engine);
+  }
+
   #enginePeer({ uuid, engineId, connection }: Engine): Peer {
     const handle: Peer["message"] = (message, buffers) => {
-      if (message.type === "result") this.#router.result(message, buffers);
-      else if (message.type === "output") this.#router.output(message);
-      else if (message.type === "published" || message.type === "displayed") this.#router.shown(message, buffers);
-      else if (message.type === "controlDone") this.#control.done(message);
+      if (isTaskNews(message)) {
+        this.#router.hear(message, buffers);
+        this.#receipts.add(connection);
+      } else if (message.type === "controlDone") this.#control.done(message);
       else if (message.type === "recalled") this.#router.recalled(message);
       else if (message.type === "waitingTasks") this.#router.waiting(message, engineId);
       else this.#data.message(uuid, message, buffers);
@@ -176,13 +225,41 @@ export class Controller {
   }
 
   #welcome(): Welcome {
-    const { clusterId, dataWay } = this.#options;
-    return { type: "welcome", clusterId, ...(dataWay === undefined ? {} : { dataWay }) };
+    const { clusterId, dataWay, patience } = this.#options;
+    const { isDurable } = this.#database;
+    const lasting = patience === undefined ? {} : { patience, isDurable };
+    return { type: "welcome", clusterId, ...(dataWay === undefined ? {} : { dataWay }), ...lasting };
+  }
+
+  /** Nobody has said yet which engines there are. */
+  get #isRecovering(): boolean {
+    return this.#options.isRestart === true && !this.#registry.hadAgent;
+  }
+
+  /** These were there when the last controller died, and come back by themselves. */
+  #enginesKnown(engines: readonly Engine[]): void {
+    for (const engine of engines) {
+      this.#data.addPeer(engine.uuid, engine.connection);
+      this.#router.engineUp(engine);
+      this.#router.engineStopped(engine.engineId, true);
+    }
+    this.#router.recovery.expect(engines);
+    this.#broadcast({ ...this.#welcome(), engines: engines.map(engineInfo) });
+  }
+
+  /** Once for all that changes at once. */
+  #remember(): void {
+    if (this.#options.patience === undefined || this.#isRemembering) return;
+    this.#isRemembering = true;
+    queueMicrotask(() => {
+      this.#isRemembering = false;
+      this.#registry.tellAgents({ type: "remember", memory: this.#registry.memory });
+    });
   }
 
   async #answer({ requestId, request }: Request, client: Submitter): Promise<void> {
     try {
-      const value = await this.#perform(request, client);
+      const value = await this.#requests.perform(request, client);
       if (request.method === "shutdown") this.#leave(requestId, client);
       else client.connection.send({ type: "reply", requestId, value });
     } catch (error) {
@@ -198,64 +275,6 @@ export class Controller {
     } else {
       this.#options.onShutdown();
     }
-  }
-
-  #perform(request: HubRequest, client: Submitter): unknown {
-    if (isQuestion(request)) {
-      return this.#questions.answer(request, (taskId, asked) => this.#submissions.resubmit(taskId, asked, client));
-    }
-    if (isOrder(request)) return this.#control.perform(request);
-    switch (request.method) {
-      case "startEngines":
-        return this.#registry.start(request.count, request);
-      case "stopEngines":
-        return this.#registry.stop(request.engineSet);
-      case "restartEngines":
-        return this.#registry.restart(request.engineSet);
-      case "signalEngines":
-        return this.#registry.signal(request.signal, request.engineSet);
-      case "shutdown":
-        return this.shutdown();
-      case "retire":
-        return this.#retire(request.engineIds);
-      case "queueStatus":
-        return this.#queueStatus(request.verbose ?? false);
-      case "status":
-        return this.#status();
-      case "result":
-        return this.#router.sendResult(request.taskId, client);
-    }
-  }
-
-  /** Resolves once the engines have ended. */
-  #retire(engineIds: readonly number[]): Promise<void> {
-    for (const engineId of engineIds) this.#router.retire(engineId);
-    return this.#registry.gone(engineIds);
-  }
-
-  async #queueStatus(verbose: boolean): Promise<QueueStatus> {
-    const completedIds = verbose ? await this.#questions.completed() : undefined;
-    const engines = this.#router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
-      engineId,
-      queued: [...dispatched.slice(1), ...waiting],
-      running: dispatched.slice(0, 1),
-      completed,
-      completedIds: completedIds && (completedIds.get(engineId) ?? []),
-    }));
-    return { engines, unassigned: this.#router.scheduler.unassigned() };
-  }
-
-  #status(): ControllerStatus {
-    return {
-      clusterId: this.#options.clusterId,
-      pid: process.pid,
-      agents: this.#registry.agents.map(({ uuid, pid, host }) => ({ uuid, pid, host })),
-      engines: this.#registry.engines.map(engineInfo),
-      engineSets: this.#registry.engineSets,
-      clients: this.#clients.size,
-      buffers: this.#data.ledger.size,
-      rejected: { ...this.#options.rejections() },
-    };
   }
 
   #engineUp(engine: Engine): void {
@@ -276,8 +295,4 @@ export class Controller {
   #broadcast(message: Message): void {
     for (const { connection } of this.#clients.values()) connection.send(message);
   }
-}
-
-function engineInfo({ engineId, uuid, pid, engineSet, host, device }: Engine): EngineInfo {
-  return { engineId, uuid, pid, engineSet, host, device };
 }

@@ -3,43 +3,41 @@
  * its process are both gone, so that results that were on their way still count.
  */
 
-import { randomUUID } from "node:crypto";
 import type { Connection } from "../channel/connection.ts";
 import { EngineError } from "../errors.ts";
 import type { AgentHello, ControllerStatus, EngineExited, EngineHello, Message } from "../protocol/messages.ts";
 import { DEFAULT_HEARTBEAT, type HeartbeatPolicy } from "../protocol/policies.ts";
-import { type EngineSet, makeSet, offered, type SetOptions, spawnOrder } from "./engine-set.ts";
+import type { RegistryMemory } from "../protocol/reconnection.ts";
+import { Agents } from "./agents.ts";
+import { type EndSign, EndSigns } from "./end-signs.ts";
+import {
+  type EngineSet,
+  expectedOf,
+  makeSet,
+  named,
+  offered,
+  type SetOptions,
+  spawnOrder,
+  successorOf,
+} from "./engine-set.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { Mailbox } from "./mailbox.ts";
 import type { Agent, Engine, RegistryListener } from "./members.ts";
+import { memoryOf, recall } from "./registry-memory.ts";
 import { Waiters } from "./waiters.ts";
-
-/** How long after one sign of an engine's end the other is waited for, in milliseconds. */
-const SECOND_SIGN_MS = 250;
-
-const AGENT_DIED = "its host agent died";
-/** How long an order to start engines waits for a host agent, in milliseconds. */
-const AGENT_WAIT_MS = 5_000;
-
-/** How long an agent that was sent away may take to end its engines and itself, in milliseconds. */
-const AGENT_STOP_MS = 4_000;
-
-interface Ending {
-  reason: string | undefined;
-  disconnected: boolean;
-  timer: NodeJS.Timeout | undefined;
-}
 
 export type { Engine, RegistryListener } from "./members.ts";
 
 export class EngineRegistry {
   readonly #listener: RegistryListener;
-  readonly #agents = new Map<string, Agent>();
   readonly #engines = new Map<number, Engine>();
   readonly #idByUuid = new Map<string, number>();
-  readonly #endings = new Map<string, Ending>();
+  readonly #signs = new EndSigns((uuid, reason) => {
+    this.#ended(uuid, reason, this.#sets.get(this.#byUuid(uuid)?.engineSet ?? ""));
+  });
   readonly #sets = new Map<string, EngineSet>();
   readonly #waiters = new Waiters();
-  #hadAgent = false;
+  readonly #agents = new Agents(this.#waiters);
   #nextEngineId = 0;
   #nextSet = 1;
   #expected = 0;
@@ -61,7 +59,7 @@ export class EngineRegistry {
   }
 
   get agents(): readonly Omit<Agent, "connection">[] {
-    return [...this.#agents.values()];
+    return this.#agents.all;
   }
 
   get engineSets(): ControllerStatus["engineSets"] {
@@ -69,10 +67,44 @@ export class EngineRegistry {
   }
 
   addAgent(hello: AgentHello, connection: Connection): void {
-    this.#hadAgent = true;
-    this.#agents.set(hello.uuid, { uuid: hello.uuid, pid: hello.pid, host: hello.host, connection });
+    const isFirst = !this.#agents.hadAny;
+    this.#agents.add({ uuid: hello.uuid, pid: hello.pid, host: hello.host, connection });
     this.#heartbeats.heard(hello.uuid);
+    if (isFirst) this.#takeUp(hello);
     this.#changed();
+  }
+
+  /** What the next controller must know. */
+  get memory(): RegistryMemory {
+    return memoryOf(this.#sets.values(), this.engines, this.#nextEngineId, this.#nextSet);
+  }
+
+  /** What an earlier controller knew: its engines are there, though they are not back yet. */
+  #takeUp(hello: AgentHello): void {
+    if (hello.back === undefined) return;
+    ({ nextEngineId: this.#nextEngineId, nextSet: this.#nextSet } = hello.back.memory);
+    const { sets, engines, dead, unknown } = recall(hello, hello.back);
+    for (const set of sets) this.#sets.set(set.name, set);
+    for (const engine of engines) {
+      this.#engines.set(engine.engineId, engine);
+      this.#idByUuid.set(engine.uuid, engine.engineId);
+    }
+    this.#listener.enginesKnown(engines);
+    for (const [uuid, set] of dead) this.#ended(uuid, "its process ended while the controller was away", set);
+    this.#agents.get(hello.uuid)?.connection.send({ type: "killEngines", uuids: unknown });
+  }
+
+  /** An engine of an earlier controller is back. `undefined` if it is not known: its agent may not be back yet. */
+  addAgain({ uuid }: EngineHello, connection: Connection): { engine: Engine; mailbox: Mailbox } | undefined {
+    const known = this.#byUuid(uuid);
+    if (known === undefined || !(known.connection instanceof Mailbox)) return undefined;
+    const engine: Engine = { ...known, connection };
+    this.#engines.set(engine.engineId, engine);
+    return { engine, mailbox: known.connection };
+  }
+
+  get hadAgent(): boolean {
+    return this.#agents.hadAny;
   }
 
   heartbeat(uuid: string): void {
@@ -80,7 +112,7 @@ export class EngineRegistry {
   }
 
   /** The agent is gone, and its engines end with it. */
-  removeAgent(uuid: string, reason: string = AGENT_DIED): void {
+  removeAgent(uuid: string, reason = "its host agent died"): void {
     if (!this.#agents.delete(uuid)) return;
     this.#heartbeats.forget(uuid);
     for (const set of this.#sets.values()) {
@@ -104,6 +136,11 @@ export class EngineRegistry {
     if (engine === undefined) return;
     this.#sets.get(engine.engineSet)?.unwanted.add(engine.uuid);
     this.#agents.get(engine.agentUuid)?.connection.send({ type: "killEngines", uuids: [engine.uuid] });
+    this.#changed();
+  }
+
+  tellAgents(message: Message): void {
+    this.#agents.tell(message);
   }
 
   /** Tells the host agent of an engine something about it. */
@@ -151,7 +188,7 @@ export class EngineRegistry {
    * @throws EngineError when no agent comes.
    */
   async start(count: number, options: SetOptions, name: string = `set-${this.#nextSet++}`): Promise<string> {
-    const agent = await this.#anAgent();
+    const agent = await this.#agents.any();
     const set = makeSet(name, agent.uuid, count, options);
     this.#sets.set(name, set);
     agent.connection.send(spawnOrder(set, [...set.alive]));
@@ -161,17 +198,18 @@ export class EngineRegistry {
 
   /** Stops the engines of a set, or of all; done when their processes have ended. */
   async stop(name?: string): Promise<void> {
-    const sets = this.#named(name);
+    const sets = named(this.#sets, name);
     for (const set of sets) {
       for (const uuid of set.alive) set.unwanted.add(uuid);
       this.#agents.get(set.agentUuid)?.connection.send({ type: "killEngines", uuids: [...set.alive] });
     }
+    this.#changed();
     await this.#waiters.until(() => sets.every((set) => set.alive.size === 0));
   }
 
   /** Stops the engines of a set, or of all, and starts as many; done when the new ones have registered. */
   async restart(name?: string): Promise<void> {
-    const sets = this.#named(name).filter((set) => set.alive.size > 0 || name !== undefined);
+    const sets = named(this.#sets, name).filter((set) => set.alive.size > 0 || name !== undefined);
     for (const set of sets) set.restarting = true;
     await Promise.all(sets.map((set) => this.stop(set.name)));
     await this.started(await Promise.all(sets.map((set) => this.start(set.count, set, set.name))));
@@ -186,7 +224,7 @@ export class EngineRegistry {
   }
 
   signal(signal: string | number, name?: string): void {
-    for (const set of this.#named(name)) {
+    for (const set of named(this.#sets, name)) {
       this.#agents.get(set.agentUuid)?.connection.send({ type: "signalEngines", uuids: [...set.alive], signal });
     }
   }
@@ -194,46 +232,19 @@ export class EngineRegistry {
   /** Sends every agent away; done when they are gone, or do not answer for too long. */
   async stopAgents(): Promise<void> {
     for (const set of this.#sets.values()) set.restarts = undefined;
-    for (const agent of this.#agents.values()) agent.connection.send({ type: "stopAgent" });
-    await this.#waiters.untilLimited(() => this.#agents.size === 0, AGENT_STOP_MS);
+    await this.#agents.stop();
   }
 
-  /** The first agent, which may still be on its way when the cluster has just been started. */
-  async #anAgent(): Promise<Agent> {
-    if (!this.#hadAgent) await this.#waiters.untilLimited(() => this.#agents.size > 0, AGENT_WAIT_MS);
-    const [agent] = this.#agents.values();
-    if (agent === undefined) throw new EngineError("no host agent is connected: engines cannot be started");
-    return agent;
-  }
-
-  #named(name: string | undefined): EngineSet[] {
-    if (name === undefined) return [...this.#sets.values()];
-    const set = this.#sets.get(name);
-    if (set === undefined) {
-      const known = [...this.#sets.keys()].map((id) => `"${id}"`).join(", ") || "none";
-      throw new RangeError(`there is no engine set "${name}"; there are: ${known}`);
-    }
-    return [set];
-  }
-
-  /** One of the two signs that an engine has ended; the other is waited for, but not for long. */
-  #sign(uuid: string, sign: { readonly reason?: string; readonly disconnected?: boolean }): void {
+  #sign(uuid: string, sign: EndSign): void {
     const engine = this.#byUuid(uuid);
     if (engine === undefined) return;
-    const ending: Ending = this.#endings.get(uuid) ?? { reason: undefined, disconnected: false, timer: undefined };
-    this.#endings.set(uuid, ending);
-    ending.reason ??= sign.reason;
-    ending.disconnected ||= sign.disconnected ?? false;
-    const finish = (): void => {
-      this.#ended(uuid, ending.reason ?? "its connection was lost", this.#sets.get(engine.engineSet));
-    };
-    if ((ending.disconnected && ending.reason !== undefined) || !this.#agents.has(engine.agentUuid)) finish();
-    else ending.timer ??= setTimeout(finish, SECOND_SIGN_MS);
+    // Of an engine that is not back after a restart there is no connection to lose.
+    const isLast = !this.#agents.has(engine.agentUuid) || engine.connection instanceof Mailbox;
+    this.#signs.sign(uuid, sign, isLast);
   }
 
   #ended(uuid: string, reason: string, set: EngineSet | undefined): void {
-    clearTimeout(this.#endings.get(uuid)?.timer);
-    this.#endings.delete(uuid);
+    this.#signs.forget(uuid);
     const engine = this.#byUuid(uuid);
     const wasStarting = set?.starting.delete(uuid) ?? false;
     const wasAlive = set?.alive.delete(uuid) ?? false;
@@ -254,23 +265,15 @@ export class EngineRegistry {
 
   /** Whether another engine is started in place of one that ended unasked. */
   #replace(uuid: string, reason: string, set: EngineSet): boolean {
-    const isWanted = !set.unwanted.delete(uuid) && !set.restarting && set.givenUp === undefined;
     const agent = this.#agents.get(set.agentUuid);
-    if (!isWanted || set.restarts === undefined || agent === undefined) return false;
-    const pause = set.restarts.next(performance.now());
-    if (pause === undefined) {
-      set.givenUp = set.restarts.describe(reason);
-      set.failed = set.givenUp;
-      return false;
-    }
-    const next = randomUUID();
-    set.alive.add(next);
-    set.starting.add(next);
+    const successor = agent && successorOf(set, uuid, reason);
+    if (agent === undefined || successor === undefined) return false;
     this.#changed();
     setTimeout(() => {
+      const { next } = successor;
       if (set.unwanted.has(next)) this.#ended(next, "it was stopped before it was started", set);
       else agent.connection.send(spawnOrder(set, [next]));
-    }, pause).unref();
+    }, successor.pause).unref();
     return true;
   }
 
@@ -286,14 +289,12 @@ export class EngineRegistry {
   }
 
   #changed(): void {
-    const each = [...this.#sets.values()].map(({ restarting, count, starting }) =>
-      restarting ? count : starting.size,
-    );
-    const expected = each.reduce((sum, count) => sum + count, 0);
+    const expected = expectedOf(this.#sets.values());
     if (expected !== this.#expected) {
       this.#expected = expected;
       this.#listener.enginesExpected(expected);
     }
+    this.#listener.changed();
     this.#waiters.changed();
   }
 }

@@ -68,3 +68,39 @@ export function offered(set: EngineSet | undefined, device: DeviceInfo | undefin
   const gpu = device === undefined || device.gpu === 0 ? {} : { gpu: device.gpu };
   return { ...gpu, ...set?.resources };
 }
+
+/** One set, or all. @throws RangeError for an unknown one. */
+export function named(sets: ReadonlyMap<string, EngineSet>, name: string | undefined): EngineSet[] {
+  if (name === undefined) return [...sets.values()];
+  const set = sets.get(name);
+  if (set !== undefined) return [set];
+  const known = [...sets.keys()].map((id) => `"${id}"`).join(", ") || "none";
+  throw new RangeError(`there is no engine set "${name}"; there are: ${known}`);
+}
+
+/** How many engines are on their way. */
+export function expectedOf(sets: Iterable<EngineSet>): number {
+  let expected = 0;
+  for (const { restarting, count, starting } of sets) expected += restarting ? count : starting.size;
+  return expected;
+}
+
+/** The engine to be started in place of one that ended unasked, after a pause in milliseconds; none if it is not wanted. */
+export function successorOf(
+  set: EngineSet,
+  uuid: string,
+  reason: string,
+): { readonly next: string; readonly pause: number } | undefined {
+  const isWanted = !set.unwanted.delete(uuid) && !set.restarting && set.givenUp === undefined;
+  if (!isWanted || set.restarts === undefined) return undefined;
+  const pause = set.restarts.next(performance.now());
+  if (pause === undefined) {
+    set.givenUp = set.restarts.describe(reason);
+    set.failed = set.givenUp;
+    return undefined;
+  }
+  const next = randomUUID();
+  set.alive.add(next);
+  set.starting.add(next);
+  return { next, pause };
+}

@@ -22,6 +22,10 @@ export interface ControllerConfiguration {
   readonly heartbeat?: HeartbeatPolicy | undefined;
   readonly dataWay?: DataWay | undefined;
   readonly database?: DatabaseOptions | undefined;
+  /** How long everybody waits for another controller if this one dies, in milliseconds; unless given, not at all. */
+  readonly patience?: number | undefined;
+  /** The port of the controller in whose place this one is; absent if it is the first. */
+  readonly port?: number | undefined;
 }
 
 /** What the parent hears when connections are accepted, or cannot be. */
@@ -38,13 +42,14 @@ process.once("message", (configuration: ControllerConfiguration) => {
 });
 
 async function run(configuration: ControllerConfiguration): Promise<void> {
-  const { clusterId, connectionFile, dataWay, scheduler, heartbeat } = configuration;
+  const { clusterId, connectionFile, dataWay, scheduler, heartbeat, patience, port } = configuration;
+  const isRestart = port !== undefined;
   const exit = async (): Promise<void> => {
     await controller.close();
     removeClusterFiles(connectionFile);
     process.exit(0);
   };
-  const database = await openDatabase(configuration.database ?? {}, connectionFile, (error) => {
+  const database = await openDatabase(configuration.database ?? {}, { connectionFile, isRestart }, (error) => {
     process.stderr.write(`the task database cannot be written, and the controller ends: ${error.message}\n`);
     process.exit(1);
   });
@@ -56,6 +61,8 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
     scheduler,
     heartbeat,
     database,
+    patience,
+    isRestart,
   });
   const stop = (): void => void controller.shutdown().then(exit);
   process.once("disconnect", stop);
@@ -64,6 +71,7 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
   const listener = await listen({
     host: configuration.host,
     key: configuration.key,
+    port,
     accept: (connection) => controller.accept(connection),
   });
   process.send?.({ port: listener.port } satisfies ControllerNews);

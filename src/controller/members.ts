@@ -23,7 +23,11 @@ export interface RegistryListener {
   engineUp(engine: Engine): void;
   engineDown(engine: Engine, reason: string): void;
   engineSetStopped(engineSet: string, reason: string): void;
+  /** These engines are there, though they are not back yet since the controller was restarted. */
+  enginesKnown(engines: readonly Engine[]): void;
   enginesExpected(count: number): void;
+  /** Something has changed that the next controller must know. */
+  changed(): void;
   /** The engine's process was stopped, or goes on. */
   engineStopped(engine: Engine, stopped: boolean): void;
 }

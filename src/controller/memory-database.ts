@@ -54,6 +54,14 @@ export class MemoryDatabase implements TaskDatabase {
     record.engineUuid = engineUuid;
   }
 
+  fail(): void {}
+
+  readonly isDurable = false;
+
+  recorded(): Promise<void> {
+    return Promise.resolve();
+  }
+
   addOutput(taskId: string, stream: "stdout" | "stderr", text: string): void {
     this.#change(taskId, (record) => appendOutput(record, stream, text));
   }

@@ -7,34 +7,49 @@ import { MemoryDatabase } from "./memory-database.ts";
 import { openStore } from "./sqlite/open.ts";
 import { SQLITE_LIMITS, SqliteDatabase } from "./sqlite/sqlite-database.ts";
 import type { TaskDatabase } from "./task-database.ts";
+import type { Legacy } from "./task-recovery.ts";
 
-/** Makes a database; what is given to it hears of the outcome of each record that goes. */
-export type OpenDatabase = (onForgotten: (outcome: Outcome) => void) => TaskDatabase;
+/** A database, and what an earlier controller has left in it. */
+export interface OpenedDatabase {
+  readonly database: TaskDatabase;
+  readonly legacy: Legacy;
+}
 
+/** Opens a database; what is given to it hears of the outcome of each record that goes. */
+export type OpenDatabase = (onForgotten: (outcome: Outcome) => void) => OpenedDatabase;
+
+const NO_LEGACY: Legacy = { tasks: [], endings: [] };
 const ABANDONED: Outcome = {
   status: "error",
   error: { kind: "connection", name: "ConnectionError", message: "its cluster ended before the task did" },
 };
 
+export function openMemory(limits: Pick<DatabaseOptions, "records" | "bytes"> = {}): OpenDatabase {
+  const { records, bytes } = limits;
+  const given = { ...(records === undefined ? {} : { records }), ...(bytes === undefined ? {} : { bytes }) };
+  return (onForgotten) => ({ database: new MemoryDatabase(given, onForgotten), legacy: NO_LEGACY });
+}
+
 /**
- * `onFailure` is called when nothing can be written any more.
+ * `onFailure` is called when nothing can be written any more. Tasks that had not ended are part of the legacy of a
+ * controller that is restarted; of an earlier cluster they are lost.
  * @throws Error when the file cannot be used, or what is needed for it is not installed.
  */
 export async function openDatabase(
-  { type, file, records, bytes }: DatabaseOptions,
-  connectionFile: string,
+  options: DatabaseOptions,
+  place: { readonly connectionFile: string; readonly isRestart: boolean },
   onFailure: (error: Error) => void,
 ): Promise<OpenDatabase> {
-  const given = { ...(records === undefined ? {} : { records }), ...(bytes === undefined ? {} : { bytes }) };
-  if ((type ?? (file === undefined ? "memory" : "sqlite")) === "memory") {
-    return (onForgotten) => new MemoryDatabase(given, onForgotten);
-  }
-  const limits = { ...SQLITE_LIMITS, ...given };
-  const store = await openStore({ file: file ?? databaseFile(connectionFile), limits });
-  const unfinished = await store.unfinished();
+  const { type, file, records, bytes } = options;
+  if ((type ?? (file === undefined ? "memory" : "sqlite")) === "memory") return openMemory(options);
+  const limits = { records: records ?? SQLITE_LIMITS.records, bytes: bytes ?? SQLITE_LIMITS.bytes };
+  const store = await openStore({ file: file ?? databaseFile(place.connectionFile), limits });
+  const [unfinished, endings] = [await store.unfinished(), place.isRestart ? await store.endings() : []];
   return (onForgotten) => {
     const database = new SqliteDatabase(store, onForgotten, onFailure);
-    for (const { record } of database.takeUp(unfinished)) database.finish(record.taskId, ABANDONED, []);
-    return database;
+    const tasks = database.takeUp(unfinished);
+    if (place.isRestart) return { database, legacy: { tasks, endings } };
+    for (const { record } of tasks) database.finish(record.taskId, ABANDONED, []);
+    return { database, legacy: NO_LEGACY };
   };
 }

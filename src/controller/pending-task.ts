@@ -14,7 +14,8 @@ export interface Submitter {
 }
 
 export interface PendingTask extends CarriesBuffers {
-  readonly submitter: Submitter;
+  /** Nobody, for a task that an earlier controller had; its submitter is an asker then. */
+  readonly submitter: Submitter | undefined;
   /** Other clients that have asked for the task since. */
   askers: Set<Submitter> | undefined;
   engineUuid: string;
@@ -38,12 +39,12 @@ export const NO_BUFFERS: readonly Uint8Array[] = [];
 export function newTask(
   { payload, places }: CarriesBuffers & { readonly payload: Uint8Array },
   buffers: readonly Uint8Array[],
-  submitter: Submitter,
+  submitter: Submitter | Pick<Submitter, "isNested">,
   { engineUuid, inputs }: { readonly engineUuid?: string; readonly inputs?: readonly string[] | undefined } = {},
 ): PendingTask {
   const isBalanced = engineUuid === undefined;
   return {
-    submitter,
+    submitter: "uuid" in submitter ? submitter : undefined,
     askers: undefined,
     engineUuid: engineUuid ?? "",
     payload,

@@ -9,7 +9,7 @@
 import { BalancedTasks } from "./scheduling/balanced-tasks.ts";
 import { directWaiting, fillDirect } from "./scheduling/direct-queues.ts";
 import { type BoardOptions, EngineBoard } from "./scheduling/engine-board.ts";
-import type { EngineQueue, Instruction, SchedulerEvent } from "./scheduling/events.ts";
+import type { EngineQueue, Failures, Instruction, SchedulerEvent } from "./scheduling/events.ts";
 import { TaskBook } from "./scheduling/task-book.ts";
 import {
   activeTasks,
@@ -78,6 +78,13 @@ export class Scheduler {
     return tasks.filter((task) => isBalanced(task) && task.status !== "dispatched").map((task) => task.taskId);
   }
 
+  /** How often a task has been run in vain; `undefined` if never. */
+  failures(taskId: string): Failures | undefined {
+    const task = this.#book.tasks.get(taskId);
+    if (task === undefined || !isBalanced(task) || task.errors + task.deaths === 0) return undefined;
+    return { errors: task.errors, deaths: task.deaths };
+  }
+
   /** The tasks that have not ended, at or for these engines, or all. */
   unfinished(engineIds?: readonly number[]): string[] {
     const wanted = engineIds === undefined ? undefined : new Set(engineIds);
@@ -117,6 +124,16 @@ export class Scheduler {
         break;
       case "submitBalanced":
         this.#balanced.submit(event);
+        break;
+      case "restore":
+        this.#restore(event);
+        break;
+      case "adopt":
+      case "release":
+        this.#goOn(event);
+        break;
+      case "ended":
+        this.#book.endings.note(event.taskId, event);
         break;
       case "finish":
         this.#finish(event);
@@ -178,6 +195,26 @@ export class Scheduler {
     tasks.set(taskId, task);
     engine.waiting.push(task);
     this.#fillDirect(engine);
+  }
+
+  #restore(event: Event<"restore">): void {
+    const { taskId, engineId, request } = event;
+    if (request !== undefined) this.#balanced.restore({ ...event, request });
+    else this.#book.tasks.set(taskId, { taskId, request, engineId, status: "held" });
+  }
+
+  #goOn(event: Event<"adopt" | "release">): void {
+    const task = this.#book.tasks.get(event.taskId);
+    if (task?.status !== "held") return;
+    const engine = this.#board.engines.get(event.type === "adopt" ? event.engineId : task.engineId);
+    if (event.type === "adopt" && engine !== undefined) this.#board.send(engine, task, this.#book.now);
+    else if (isBalanced(task)) this.#balanced.release(task);
+    else if (engine === undefined) this.#book.fail(task, "engine", "it is not registered");
+    else {
+      task.status = "waiting";
+      engine.waiting.push(task);
+      this.#fillDirect(engine);
+    }
   }
 
   #dispatch(task: TaskState, engine: EngineState): void {

@@ -3,13 +3,16 @@
 import type { Connection } from "../channel/connection.ts";
 import type { TaskRecord } from "./task-record.ts";
 
-export function sendShown(record: TaskRecord, connection: Connection): void {
+/** `again`: the client may have some of it. */
+export function sendShown(record: TaskRecord, connection: Connection, again: boolean): void {
   const { taskId, engineId } = record;
   for (const stream of ["stdout", "stderr"] as const) {
-    if (record[stream] !== "") connection.send({ type: "output", taskId, stream, text: record[stream], engineId });
+    const text = record[stream];
+    const since = again ? { at: 0, again } : {};
+    if (text !== "") connection.send({ type: "output", taskId, stream, text, engineId, ...since });
   }
-  for (const { payload, buffers } of record.displayed ?? []) {
-    connection.send({ type: "displayed", taskId, payload }, buffers);
+  for (const [at, { payload, buffers }] of (record.displayed ?? []).entries()) {
+    connection.send({ type: "displayed", taskId, payload, ...(again ? { at, again } : {}) }, buffers);
   }
   if (record.published !== undefined) {
     const { payload, buffers } = record.published;

@@ -15,14 +15,22 @@ export class Submissions {
     this.#database = database;
   }
 
-  submit(message: Submit, buffers: readonly Uint8Array[], client: Submitter): void {
+  submit({ isSettled, ...message }: Submit, buffers: readonly Uint8Array[], client: Submitter): void {
+    if (isSettled) {
+      this.#router.recovery.claim(message.taskIds[0], () => this.submit(message, buffers, client));
+      return;
+    }
     this.#router.submit(message, buffers, client);
-    this.#database.keep(message, buffers);
+    this.#database.keep(message, buffers, client.isNested);
   }
 
-  submitBalanced(message: SubmitBalanced, buffers: readonly Uint8Array[], client: Submitter): void {
+  submitBalanced({ isSettled, ...message }: SubmitBalanced, buffers: readonly Uint8Array[], client: Submitter): void {
+    if (isSettled) {
+      this.#router.recovery.claim(message.taskId, () => this.submitBalanced(message, buffers, client));
+      return;
+    }
     this.#router.submitBalanced(message, buffers, client);
-    this.#database.keep(message, buffers);
+    this.#database.keep(message, buffers, client.isNested);
   }
 
   /** Runs what an earlier task was sent with as a new task. */

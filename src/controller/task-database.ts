@@ -2,6 +2,7 @@
 
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
+import type { Failures } from "./scheduling/events.ts";
 import type { TaskQuery } from "./task-query.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
 
@@ -19,16 +20,23 @@ export interface TaskDatabaseLimits {
 export interface TaskDatabase {
   add(record: TaskRecord): void;
   /** Keeps what a submission of one or several tasks asks, so that they can run again. */
-  keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void;
+  keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[], isNested?: boolean): void;
   /** A task that has not ended, and perhaps one that has. */
   get(taskId: string): TaskRecord | undefined;
   /** The task goes to an engine. */
   assign(taskId: string, engineId: number, engineUuid: string): void;
+  /** It has been run in vain so often. */
+  fail(taskId: string, failures: Failures): void;
   addOutput(taskId: string, stream: "stdout" | "stderr", text: string): void;
   /** Keeps what a task published or showed, unless it is too much. */
   addShown(taskId: string, type: "published" | "displayed", value: StoredValue): void;
   /** Keeps the result of a task. Its payload is copied, because it lies in the packet it came with. */
   finish(taskId: string, outcome: Outcome, buffers: readonly Uint8Array[]): void;
+
+  /** Whether what is written outlives the controller. */
+  readonly isDurable: boolean;
+  /** Resolves once everything is written that was told so far. */
+  recorded(): Promise<void>;
 
   /** The whole record of a task. */
   fetch(taskId: string): Promise<TaskRecord | undefined>;

@@ -3,11 +3,14 @@
 import type { Operation } from "../protocol/calls.ts";
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
+import type { Failures } from "./scheduling/events.ts";
 
 /** One task's submission. */
 export interface StoredRequest {
   readonly message: Submit | SubmitBalanced;
   readonly buffers: readonly Uint8Array[];
+  /** See `Submitter.isNested`. */
+  readonly isNested?: boolean | undefined;
 }
 
 export interface TaskRecord {
@@ -31,6 +34,7 @@ export interface TaskRecord {
   /** When its result came here, in milliseconds since the epoch. */
   received?: number | undefined;
   buffers: readonly Uint8Array[];
+  failures?: Failures | undefined;
   /** Those of its arguments, if they were asked for. */
   readonly argumentBuffers?: readonly Uint8Array[] | undefined;
 }
@@ -38,7 +42,7 @@ export interface TaskRecord {
 const NO_BUFFERS: readonly Uint8Array[] = [];
 const NOTHING: Partial<TaskRecord> = {};
 
-/** The record of a task that has just come. */
+/** The record of a task that has just come; without an engine as long as it has none. */
 export function newRecord(
   {
     taskId,
@@ -66,6 +70,7 @@ export function newRecord(
     displayed: undefined,
     outcome: undefined,
     received: undefined,
+    failures: undefined,
     buffers: NO_BUFFERS,
   };
 }

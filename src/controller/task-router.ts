@@ -2,11 +2,8 @@
 
 import type { CarriesBuffers } from "../protocol/data-messages.ts";
 import type {
-  Displayed,
   Message,
   Outcome,
-  Output,
-  Published,
   Recalled,
   Result,
   Submit,
@@ -22,7 +19,9 @@ import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions
 import { sendShown } from "./send-shown.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import { balancedForms, TaskInputs, unknownInput } from "./task-inputs.ts";
+import { type TaskNews, writeDown } from "./task-news.ts";
 import { newRecord } from "./task-record.ts";
+import { TaskRecovery } from "./task-recovery.ts";
 
 export interface TaskRouterOptions extends SchedulerOptions {
   /** Who needs which large buffers. */
@@ -37,6 +36,8 @@ export class TaskRouter {
   readonly #inputs: TaskInputs;
   readonly #pending = new Map<string, PendingTask>();
   readonly #alarm = new Alarm(() => this.#step({ type: "tick" }));
+  /** For tasks that an earlier controller had. */
+  readonly recovery: TaskRecovery;
 
   constructor(registry: EngineRegistry, database: TaskDatabase, { ledger, ...options }: TaskRouterOptions) {
     this.#scheduler = new Scheduler(options);
@@ -44,6 +45,13 @@ export class TaskRouter {
     this.#database = database;
     this.#ledger = ledger;
     this.#inputs = new TaskInputs(ledger);
+    this.recovery = new TaskRecovery({
+      pending: this.#pending,
+      database,
+      step: (event) => this.#step(event),
+      sent: (task) => void (task.isBalanced || this.#letGo(task)),
+      withInputs: (taskId, inputs, go) => this.#withInputs(taskId, inputs, go),
+    });
   }
 
   get scheduler(): Scheduler {
@@ -63,7 +71,7 @@ export class TaskRouter {
       this.#pending.set(taskId, newTask(message, buffers, submitter, { engineUuid }));
       this.#ledger.hold(message);
       this.#database.add(newRecord({ ...message, taskId }, submitter.uuid, { engineId, engineUuid }));
-      this.#step({ type: "submit", taskId, engineId });
+      if (!this.recovery.takes(taskId, engineId)) this.#step({ type: "submit", taskId, engineId });
     });
   }
 
@@ -75,7 +83,13 @@ export class TaskRouter {
     this.#ledger.hold(message);
     this.#database.add(newRecord(message, submitter.uuid, { after: after?.taskIds, follow: follow?.taskIds }));
     const request = submitter.isNested ? { ...message.request, nested: true } : message.request;
-    const go = (): void => this.#step({ type: "submitBalanced", taskId, request });
+    this.#withInputs(taskId, inputs, () => {
+      if (!this.recovery.takes(taskId, -1, request)) this.#step({ type: "submitBalanced", taskId, request });
+    });
+  }
+
+  /** Goes on once the results are here that the task takes. */
+  #withInputs(taskId: string, inputs: readonly string[] | undefined, go: () => void): void {
     const fetching = inputs && this.#inputs.want(inputs, this.#database, (id) => this.#pending.has(id));
     if (fetching === undefined) go();
     else {
@@ -91,6 +105,7 @@ export class TaskRouter {
   }
 
   engineDown(engine: Engine, reason: string): void {
+    this.recovery.lost(engine);
     this.#step({ type: "engineDown", engineId: engine.engineId, reason });
   }
 
@@ -109,7 +124,19 @@ export class TaskRouter {
     this.#step({ type: stopped ? "suspend" : "resume", engineId });
   }
 
-  result(message: Result, buffers: readonly Uint8Array[]): void {
+  /** Takes what an engine says of a task. */
+  hear(message: TaskNews, buffers: readonly Uint8Array[]): void {
+    const { type, taskId } = message;
+    if (!this.#pending.has(taskId) && this.recovery.keeps(taskId, () => this.hear(message, buffers))) return;
+    if (type === "result") {
+      this.#result(message, buffers);
+      return;
+    }
+    writeDown(this.#database, message, buffers);
+    this.#tell(taskId, message, buffers, type === "output" ? {} : message);
+  }
+
+  #result(message: Result, buffers: readonly Uint8Array[]): void {
     const { taskId, engineUuid, outcome } = message;
     const task = this.#pending.get(taskId);
     // An engine that was given up has nothing to say any more.
@@ -118,6 +145,7 @@ export class TaskRouter {
     task.outcomeBuffers = buffers;
     const status = outcome.error?.kind === "unmet" ? "unmet" : outcome.status;
     this.#step({ type: "finish", taskId, status, duration: outcome.duration });
+    if (this.#database.isDurable && status !== "ok") this.#noteFailures(taskId);
   }
 
   recalled({ taskIds, kept }: Recalled): void {
@@ -128,30 +156,16 @@ export class TaskRouter {
     this.#step({ type: "waiting", engineId, taskIds });
   }
 
-  output(message: Output): void {
-    this.#database.addOutput(message.taskId, message.stream, message.text);
-    this.#tell(message.taskId, message);
-  }
-
-  /** A task has published or shown something. */
-  shown(message: Published | Displayed, buffers: readonly Uint8Array[]): void {
-    // What lies elsewhere is too much to be kept.
-    if (message.places === undefined) {
-      this.#database.addShown(message.taskId, message.type, { payload: message.payload, buffers });
-    }
-    this.#tell(message.taskId, message, buffers, message);
-  }
-
   /**
    * Sends what a task has written, and its result, to a client that asks: at once if the task has ended ("sent"),
-   * or when it does ("pending").
+   * or when it does ("pending"). `again`: the client may have some of it.
    */
-  async sendResult(taskId: string, client: Submitter): Promise<"sent" | "pending" | "unknown"> {
+  async sendResult(taskId: string, client: Submitter, again = false): Promise<"sent" | "pending" | "unknown"> {
     const task = this.#pending.get(taskId);
     if (task?.submitter === client || task?.askers?.has(client)) return "pending";
     const record = task === undefined ? await this.#database.fetch(taskId) : this.#database.get(taskId);
     if (record === undefined) return "unknown";
-    sendShown(record, client.connection);
+    sendShown(record, client.connection, again);
     if (task !== undefined) {
       task.askers ??= new Set();
       task.askers.add(client);
@@ -239,7 +253,14 @@ export class TaskRouter {
     engine.connection.send(places === undefined ? order : { ...order, places }, buffers);
     task.engineUuid = engine.uuid;
     this.#database.assign(taskId, engineId, engine.uuid);
+    if (this.#database.isDurable) this.#noteFailures(taskId);
     if (!task.isBalanced) this.#letGo(task);
+  }
+
+  /** So that a task is not run more often than its policy allows, whatever becomes of this controller. */
+  #noteFailures(taskId: string): void {
+    const failures = this.#scheduler.failures(taskId);
+    if (failures !== undefined) this.#database.fail(taskId, failures);
   }
 
   #letGo(task: PendingTask): void {
@@ -270,7 +291,7 @@ export class TaskRouter {
       if (carrier.places !== undefined) this.#ledger.deliver(uuid, carrier);
       connection.send(message, buffers);
     };
-    tell(task.submitter);
+    if (task.submitter !== undefined) tell(task.submitter);
     for (const client of task.askers ?? []) tell(client);
   }
 }

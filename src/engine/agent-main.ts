@@ -8,8 +8,10 @@ import { hostname } from "node:os";
 import { inspect } from "node:util";
 import { removeClusterFiles } from "../channel/cluster-files.ts";
 import type { Connection } from "../channel/connection.ts";
-import { connect } from "../channel/connector.ts";
+import { connectLasting } from "../channel/reconnecting.ts";
 import { ConnectionError } from "../errors.ts";
+import type { AgentHello } from "../protocol/messages.ts";
+import type { RegistryMemory } from "../protocol/reconnection.ts";
 import { Agent } from "./agent.ts";
 import type { AgentConfiguration } from "./configuration.ts";
 
@@ -26,6 +28,7 @@ process.once("message", (configuration: AgentConfiguration) => {
 async function run(configuration: AgentConfiguration): Promise<void> {
   const uuid = randomUUID();
   let stopping = false;
+  let memory: RegistryMemory | undefined;
   let connection: Connection | undefined;
   const agent: Agent = new Agent(uuid, configuration, (message) => connection?.send(message), configuration.heartbeat);
   const stop = async (): Promise<void> => {
@@ -37,12 +40,15 @@ async function run(configuration: AgentConfiguration): Promise<void> {
   process.once("disconnect", stop);
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
-  connection = await connect({
+  const hello: AgentHello = { type: "hello", role: "agent", uuid, pid: process.pid, host: hostname() };
+  connection = await connectLasting({
     ...configuration,
     timeout: CONNECT_TIMEOUT_MS,
+    hello: () => (memory === undefined ? hello : { ...hello, back: { memory, alive: agent.alive } }),
     handlers: {
       message: (message) => {
         if (message.type === "stopAgent") void stop();
+        else if (message.type === "remember") memory = message.memory;
         else agent.message(message);
       },
       closed: () => {
@@ -53,5 +59,4 @@ async function run(configuration: AgentConfiguration): Promise<void> {
     },
   });
   connection.hold();
-  connection.send({ type: "hello", role: "agent", uuid, pid: process.pid, host: hostname() });
 }

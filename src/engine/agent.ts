@@ -51,7 +51,8 @@ export class Agent {
   ) {
     this.#uuid = uuid;
     // Not more than that: all of it goes to the engines.
-    this.#address = { host: address.host, port: address.port, key: address.key };
+    const { host, port, key, patience } = address;
+    this.#address = { host, port, key, patience };
     this.#send = send;
     this.#stoppedLimit = limit;
     this.#watch = new ProcessWatch(period, limit, {
@@ -79,6 +80,11 @@ export class Agent {
       default:
         break;
     }
+  }
+
+  /** The engines that live, or will. */
+  get alive(): string[] {
+    return [...this.#engines.keys(), ...this.#waiting.keys()];
   }
 
   /** Ends every engine; done when all have ended. */

@@ -8,6 +8,8 @@ export interface ControllerAddress {
   readonly host: string;
   readonly port: number;
   readonly key: string;
+  /** How long to wait for it when it is away, in milliseconds; unless given, not at all. */
+  readonly patience?: number | undefined;
 }
 
 /** The environment variable that carries an {@link EngineConfiguration} from the agent to its engine. */

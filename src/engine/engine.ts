@@ -9,7 +9,7 @@ import type { Packed } from "../channel/data/packing.ts";
 import type { InterruptOrder } from "../protocol/agent-messages.ts";
 import type { Message, Outcome, Task } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
-import { runTask, systemFailure, type TaskInput, type TaskOutcome, type TaskRunner } from "./run-task.ts";
+import { interrupted, runTask, systemFailure, type TaskInput, type TaskOutcome, type TaskRunner } from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -76,6 +76,11 @@ export class Engine {
     } else if (message.type === "recallTasks") {
       this.#giveBack(message.taskIds);
     }
+  }
+
+  /** The tasks that it has and has not answered for, those that run first. */
+  get taskIds(): string[] {
+    return [...this.#begun.keys(), ...this.#queue.ids()];
   }
 
   /** Ends the connection once the tasks that have begun are answered; takes no others. */
@@ -151,7 +156,7 @@ export class Engine {
         break;
       }
     }
-    this.#report();
+    this.report();
   }
 
   #run(context: TaskContext, { task, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
@@ -186,7 +191,7 @@ export class Engine {
     if (serving === undefined) return false;
     this.#isScheduled = true;
     this.#parts.connection.flush();
-    this.#report();
+    this.report();
     void serving.then(() => this.#turn());
     return true;
   }
@@ -222,11 +227,11 @@ export class Engine {
     return this.#waitedFor > 0 ? this.#queue.takeFree() : undefined;
   }
 
-  /** Tells the controller which tasks wait, if that has changed. */
-  #report(): void {
+  /** Tells the controller which tasks wait, if that has changed, or again. */
+  report(again = false): void {
     const taskIds = this.#waitedFor > 0 ? [...this.#begun.keys()] : [];
     const report = taskIds.join(" ");
-    if (report === this.#reported) return;
+    if (report === this.#reported && !again) return;
     this.#reported = report;
     this.#parts.connection.send({ type: "waitingTasks", taskIds });
   }
@@ -279,21 +284,4 @@ function inputOf({ payload, inputs }: Task, buffers: readonly Uint8Array[]): Omi
     return { payload: input.payload, buffers: buffers.slice(start, end) };
   });
   return { payload, buffers: own, inputs: received };
-}
-
-function interrupted(signal: string | undefined): TaskOutcome {
-  const completed = Date.now();
-  const outcome: Outcome =
-    signal === undefined
-      ? {
-          status: "aborted",
-          completed,
-          error: { kind: "aborted", name: "TaskAborted", message: "the task was interrupted while it ran" },
-        }
-      : {
-          status: "error",
-          completed,
-          error: { kind: "remote", name: "InterruptedError", message: `the task was interrupted by ${signal}` },
-        };
-  return { outcome, buffers: [] };
 }

@@ -53,12 +53,20 @@ export class KeptExchange {
     }
   }
 
+  /** The controller was restarted: what it was asked, the next one is asked again. */
+  askAgain(): void {
+    for (const [requestId, { piece }] of this.#open) this.#ask(requestId, piece);
+  }
+
+  #ask(requestId: number, { owner, id, start, stop }: KeptPiece): void {
+    this.#parts.send({ type: "fetchKept", requestId, owner, id, start, stop });
+  }
+
   #fetch(piece: KeptPiece): Promise<() => unknown> {
     const requestId = this.#nextRequest++;
-    const { owner, id, start, stop } = piece;
     return new Promise((resolve, reject) => {
       this.#open.set(requestId, { piece, resolve, reject });
-      this.#parts.send({ type: "fetchKept", requestId, owner, id, start, stop });
+      this.#ask(requestId, piece);
     });
   }
 

@@ -6,14 +6,14 @@
 import { format } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { Connection } from "../channel/connection.ts";
-import { connect } from "../channel/connector.ts";
 import { DataPlane } from "../channel/data/data-plane.ts";
+import { connectLasting, type ReconnectingConnection } from "../channel/reconnecting.ts";
 import { importModule } from "../functions/import-module.ts";
 import { explainReferenceError } from "../functions/revive.ts";
 import { acceptImmutableSources } from "../ndarray-transport/segments/immutable.ts";
 import { type WriteDetection, WriteGuard, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
 import type { DeviceInfo } from "../protocol/devices.ts";
-import type { Message, Welcome } from "../protocol/messages.ts";
+import type { EngineHello, Message, Welcome } from "../protocol/messages.ts";
 import { setSurroundingEngine } from "../protocol/within-engine.ts";
 import { onDeviceLost } from "../tensors/gpu.ts";
 import { createTensorSerializer } from "../tensors/serializer.ts";
@@ -25,6 +25,7 @@ import { KeptValues } from "./kept-values.ts";
 import { Namespace } from "./namespace.ts";
 import { NativeOutput } from "./native-output.ts";
 import { makeOperations } from "./operations.ts";
+import { OutputPlaces } from "./output-places.ts";
 import { resultHandler } from "./result-arguments.ts";
 import { currentTask, provideRunningTask } from "./task-context.ts";
 import { TaskMarks } from "./task-marks.ts";
@@ -58,20 +59,36 @@ await run();
 async function run(): Promise<void> {
   const device = await deviceOf(configuration);
   let engine: Engine | undefined;
+  let engineId = -1;
   let exchange: KeptExchange | undefined;
   let plane: DataPlane | undefined;
-  const connection: Connection = await connect({
+  const connection: ReconnectingConnection = await connectLasting({
     host: configuration.host,
     port: configuration.port,
     key: configuration.key,
     timeout: configuration.connectTimeoutMs,
+    patience: configuration.patience,
+    hello: () => {
+      if (engine === undefined) return helloOf(device);
+      return { ...helloOf(device), back: { engineId, taskIds: tasksOf(engine, connection) } };
+    },
+    isKept,
+    onBack: () => {
+      for (const { message, buffers } of connection.unrecorded.all) {
+        connection.sendAgain({ message: { ...message, again: true } as Message, buffers });
+      }
+      exchange?.askAgain();
+      plane?.askAgain();
+      engine?.report(true);
+    },
     handlers: {
       message: (message, buffers) => {
-        if (message.type === "welcome") {
+        if (message.type === "welcome" && engine === undefined) {
+          engineId = message.engineId ?? -1;
           plane = makePlane(message, connection);
-          ({ engine, exchange } = makeEngine(message.engineId ?? -1, connection, plane));
+          ({ engine, exchange } = makeEngine(message, connection, plane));
           leaveWithDevice(engine);
-          offerToClients(engine, message.engineId ?? -1, message.clusterId);
+          offerToClients(engine, engineId, message.clusterId);
           watchAgent(engine);
         } else if (plane?.message(message, buffers) !== true && exchange?.message(message, buffers) !== true) {
           engine?.message(message, buffers);
@@ -83,15 +100,22 @@ async function run(): Promise<void> {
     },
   });
   connection.hold();
-  connection.send({
-    type: "hello",
-    role: "engine",
-    uuid: configuration.uuid,
-    pid: process.pid,
-    agentUuid: configuration.agentUuid,
-    engineSet: configuration.engineSet,
-    device,
-  } satisfies Message);
+}
+
+function helloOf(device: DeviceInfo | undefined): EngineHello {
+  const { uuid, agentUuid, engineSet } = configuration;
+  return { type: "hello", role: "engine", uuid, pid: process.pid, agentUuid, engineSet, device };
+}
+
+/** What an engine that is back has: first the tasks whose answers may not have come. */
+function tasksOf(engine: Engine, { unrecorded }: ReconnectingConnection): string[] {
+  const answered = unrecorded.all.flatMap(({ message }) => (message.type === "result" ? message.taskId : []));
+  return [...new Set([...answered, ...engine.taskIds])];
+}
+
+/** What clients and the hub must get. */
+function isKept({ type }: Message): boolean {
+  return type === "result" || type === "output" || type === "displayed" || type === "published";
 }
 
 /** An engine whose device is lost is of no more use; what becomes of it is for the restart policy to say. */
@@ -130,7 +154,11 @@ interface EngineWithValues {
   readonly exchange: KeptExchange;
 }
 
-function makeEngine(engineId: number, connection: Connection, plane: DataPlane): EngineWithValues {
+function makeEngine(
+  { engineId = -1, isDurable = false }: Welcome,
+  connection: ReconnectingConnection,
+  plane: DataPlane,
+): EngineWithValues {
   const name = `engine ${engineId}`;
   const namespace = new Namespace(() => name);
   const { uuid } = configuration;
@@ -149,9 +177,11 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
       }
     },
   });
+  const places = isDurable ? new OutputPlaces() : undefined;
   const output = new TaskOutput({
     send: (taskId, stream, text) => {
-      connection.send({ type: "output", taskId, stream, text, engineId });
+      const at = places && { at: places.next(taskId, stream, text.length) };
+      connection.send({ type: "output", taskId, stream, text, engineId, ...at });
       connection.flush();
     },
     native,
@@ -161,7 +191,9 @@ function makeEngine(engineId: number, connection: Connection, plane: DataPlane):
     // The hub keeps a little of it, so that late askers see it too; more stays here.
     const isMuch = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0) > SHOWN_INLINE_BYTES;
     const { carrier, inline } = isMuch ? plane.packer().pack({ buffers }) : { carrier: {}, inline: buffers };
-    connection.send({ ...message, ...carrier }, inline);
+    const isPlaced = places !== undefined && message.type === "displayed";
+    const at = isPlaced ? { at: places.next(message.taskId, "displayed", 1) } : {};
+    connection.send({ ...message, ...carrier, ...at }, inline);
     connection.flush();
   };
   provideRunningTask(serializer, (message, buffers) => marks.shield(() => show(message, buffers)));

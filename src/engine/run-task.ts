@@ -103,6 +103,24 @@ export function systemFailure(error: unknown): TaskOutcome {
   return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS };
 }
 
+/** The outcome of a task that was cut short, by a signal or by an order to abort it. */
+export function interrupted(signal: string | undefined): TaskOutcome {
+  const completed = Date.now();
+  const outcome: Outcome =
+    signal === undefined
+      ? {
+          status: "aborted",
+          completed,
+          error: { kind: "aborted", name: "TaskAborted", message: "the task was interrupted while it ran" },
+        }
+      : {
+          status: "error",
+          completed,
+          error: { kind: "remote", name: "InterruptedError", message: `the task was interrupted by ${signal}` },
+        };
+  return { outcome, buffers: NO_BUFFERS };
+}
+
 function perform(call: CallValue, { operations }: TaskRunner, watch: TaskWatch): unknown {
   if (!Object.hasOwn(operations, call.operation)) throw new TypeError(`unknown operation "${String(call.operation)}"`);
   watch.begin({ call, keeps: call.operation === "push" ? Object.keys(call.record) : [], text: () => textOf(call) });

@@ -70,6 +70,11 @@ export class TaskQueue {
     return this.#takeAt(this.#tasks.findIndex((queued) => queued?.task.free === true && isReady(queued)));
   }
 
+  /** Of all that have not begun, in order. */
+  ids(): string[] {
+    return this.#tasks.flatMap((queued) => queued?.task.taskId ?? []);
+  }
+
   /** Whether the task was there; it is no more. */
   remove(taskId: string): boolean {
     const removed = this.#takeAt(this.#tasks.findIndex((queued) => queued?.task.taskId === taskId));

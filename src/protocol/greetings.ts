@@ -2,6 +2,7 @@
 
 import type { DataWay } from "./data-messages.ts";
 import type { DeviceInfo } from "./devices.ts";
+import type { RegistryMemory } from "./reconnection.ts";
 
 /** One engine, as the controller knows it. */
 export interface EngineInfo {
@@ -29,6 +30,8 @@ export interface EngineHello {
   readonly agentUuid: string;
   readonly engineSet: string;
   readonly device?: DeviceInfo | undefined;
+  /** Of an engine that is back: its id, and the tasks it has, those that run first. */
+  readonly back?: { readonly engineId: number; readonly taskIds: readonly string[] } | undefined;
 }
 export interface AgentHello {
   readonly type: "hello";
@@ -36,6 +39,8 @@ export interface AgentHello {
   readonly uuid: string;
   readonly pid: number;
   readonly host: string;
+  /** Of an agent that is back: what it keeps for the controller, and which of its engines live. */
+  readonly back?: { readonly memory: RegistryMemory; readonly alive: readonly string[] } | undefined;
 }
 export type Hello = ClientHello | EngineHello | AgentHello;
 
@@ -48,4 +53,10 @@ export interface Welcome {
   readonly engines?: readonly EngineInfo[] | undefined;
   /** How large buffers travel in this cluster; unless given, as works best. */
   readonly dataWay?: DataWay | undefined;
+  /** How long to wait for the controller if it goes without a {@link Goodbye}, in milliseconds; unless given, not at all. */
+  readonly patience?: number | undefined;
+  /** Tasks and results are written down, and told to be so. */
+  readonly isDurable?: boolean | undefined;
+  /** The engines may not all be known yet. */
+  readonly isRecovering?: boolean | undefined;
 }

@@ -9,6 +9,10 @@ export interface Output {
   readonly stream: "stdout" | "stderr";
   readonly text: string;
   readonly engineId?: number | undefined;
+  /** How much of the stream came before, in characters; told where messages may be sent again. */
+  readonly at?: number | undefined;
+  /** It may have come before. */
+  readonly again?: boolean | undefined;
 }
 
 /** Data that a running task published. */
@@ -23,4 +27,8 @@ export interface Displayed extends CarriesBuffers {
   readonly type: "displayed";
   readonly taskId: string;
   readonly payload: Uint8Array;
+  /** How many came before; told where messages may be sent again. */
+  readonly at?: number | undefined;
+  /** It may have come before. */
+  readonly again?: boolean | undefined;
 }

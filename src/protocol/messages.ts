@@ -25,6 +25,7 @@ import type { EngineInfo, Hello, Welcome } from "./greetings.ts";
 import type { KeptMessage } from "./kept.ts";
 import type { Displayed, Output, Published } from "./live-messages.ts";
 import type { RestartPolicy } from "./policies.ts";
+import type { ReconnectionMessage, SentAgain } from "./reconnection.ts";
 import type { WireError } from "./wire-error.ts";
 
 export type {
@@ -55,7 +56,7 @@ export interface Outcome extends CarriesBuffers {
 // Client to controller.
 
 /** One payload for one or several engines: `taskIds[i]` runs on `engineIds[i]`. */
-export interface Submit extends CarriesBuffers {
+export interface Submit extends CarriesBuffers, SentAgain {
   readonly type: "submit";
   readonly taskIds: readonly string[];
   readonly engineIds: readonly number[];
@@ -69,7 +70,7 @@ export interface Submit extends CarriesBuffers {
 }
 
 /** A task for whichever engine fits. */
-export interface SubmitBalanced extends CarriesBuffers {
+export interface SubmitBalanced extends CarriesBuffers, SentAgain {
   readonly type: "submitBalanced";
   readonly taskId: string;
   readonly operation: Operation;
@@ -285,5 +286,6 @@ export type Message =
   | EngineExited
   | EngineStopped
   | Heartbeat
+  | ReconnectionMessage
   | DataMessage
   | KeptMessage;

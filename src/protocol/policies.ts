@@ -32,5 +32,14 @@ export interface DatabaseOptions {
   readonly bytes?: number | undefined;
 }
 
+/** What becomes of a cluster whose controller dies. */
+export interface ControllerRestart extends RestartPolicy {
+  /** How long engines and clients wait for it, in milliseconds. */
+  readonly patience: number;
+}
+
+/** How long they wait unless told otherwise, in milliseconds. */
+export const DEFAULT_PATIENCE = 10_000;
+
 export const DEFAULT_HEARTBEAT: HeartbeatPolicy = { period: 1_000, timeout: 10_000, stopped: 5_000 };
 export const DEFAULT_RESTART: RestartPolicy = { times: 5, within: 60_000 };

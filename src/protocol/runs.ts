@@ -51,11 +51,11 @@ type OutcomeFields = Fields<
 >;
 type SubmitFields = Fields<
   Submit,
-  "type" | "taskIds" | "engineIds" | "operation" | "submitted" | "label" | "payload" | "places" | "inputs"
+  "type" | "taskIds" | "engineIds" | "operation" | "submitted" | "label" | "payload" | "places" | "inputs" | "isSettled"
 >;
 type BalancedFields = Fields<
   SubmitBalanced,
-  "type" | "taskId" | "operation" | "submitted" | "label" | "request" | "payload" | "places"
+  "type" | "taskId" | "operation" | "submitted" | "label" | "request" | "payload" | "places" | "isSettled"
 >;
 
 const task: Shape<Pick<Task, TaskFields>> = {
@@ -105,7 +105,7 @@ const result: Shape<Pick<Result, ResultFields>> = {
 };
 
 const submitBalanced: Shape<Pick<SubmitBalanced, BalancedFields>> = {
-  fits: ({ places }) => places === undefined,
+  fits: ({ places, isSettled }) => places === undefined && isSettled === undefined,
   idOf: ({ taskId }) => taskId,
   payloadOf: ({ payload }) => payload,
   common: ({ operation, label, request }) => ({ operation, label, request }),
@@ -125,8 +125,12 @@ const submitBalanced: Shape<Pick<SubmitBalanced, BalancedFields>> = {
 };
 
 const submit: Shape<Pick<Submit, SubmitFields>> = {
-  fits: ({ places, inputs, taskIds, engineIds }) =>
-    places === undefined && inputs === undefined && taskIds.length === 1 && engineIds.length === 1,
+  fits: ({ places, inputs, isSettled, taskIds, engineIds }) =>
+    places === undefined &&
+    inputs === undefined &&
+    isSettled === undefined &&
+    taskIds.length === 1 &&
+    engineIds.length === 1,
   idOf: ({ taskIds }) => taskIds[0] as string,
   payloadOf: ({ payload }) => payload,
   common: ({ operation, label }) => ({ operation, label }),

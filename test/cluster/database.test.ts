@@ -67,7 +67,7 @@ describe("a file that was named", () => {
 
   test("says of tasks that had not ended that their cluster did", async () => {
     await using gate = await Gate.make();
-    const options: ClusterOptions = { engines: 1, controller: { database: { file: file() } } };
+    const options: ClusterOptions = { engines: 1, controller: { database: { file: file() }, restart: false } };
     let id = "";
     {
       await using cluster = await Cluster.start(options);

@@ -24,7 +24,7 @@ export function inProcess(store: SqliteStore): StoreThread {
         return unpack(pack(answer));
       });
     };
-  const methods = ["write", "find", "history", "drop", "unfinished", "close"] as const;
+  const methods = ["write", "find", "history", "drop", "unfinished", "endings", "close"] as const;
   return Object.fromEntries(methods.map((method) => [method, call(method)])) as unknown as StoreThread;
 }
 

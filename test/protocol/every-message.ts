@@ -32,6 +32,23 @@ const PLACES: BufferPlaces = [
 
 /** At least one example of each type; the compiler sees to it that none is missing. */
 export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Message, { type: T }>[] } = {
+  goodbye: [{ type: "goodbye" }],
+  recorded: [{ type: "recorded", count: 3 }],
+  remember: [
+    {
+      type: "remember",
+      memory: {
+        nextEngineId: 3,
+        nextSet: 2,
+        sets: [
+          { name: "set-1", count: 2, env: { A: "b" }, alive: ["u"], starting: [], unwanted: ["u"], failed: "why" },
+        ],
+        engines: [{ engineId: 2, uuid: "u", pid: 7, engineSet: "set-1" }],
+      },
+    },
+  ],
+  resume: [{ type: "resume", taskIds: ["a-1", "a-2"] }],
+  resumed: [{ type: "resumed", unknown: ["a-2"] }],
   hello: [
     { type: "hello", role: "client", uuid: "c-1" },
     { type: "hello", role: "engine", uuid: "e-1", pid: 1, agentUuid: "a-1", engineSet: "set-1" },

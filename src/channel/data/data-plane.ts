@@ -41,6 +41,7 @@ export class DataPlane {
   readonly #endpoint: DataEndpoint;
   readonly #shared: SharedWay | undefined;
   readonly #direct: DirectWay | undefined;
+  readonly #relay: RelayWay | undefined;
   readonly #ways: readonly Way[];
   readonly #receiver: Receiver;
   /** The processes that have ended and whose buffers are still used here. */
@@ -57,10 +58,11 @@ export class DataPlane {
       this.#shared = new SharedWay((descriptor) => this.#receiver.release(descriptor));
     }
     if (takes("direct")) this.#direct = new DirectWay({ key, requests: this.#requests, send });
+    if (takes("relay")) this.#relay = new RelayWay(this.#requests, send);
     this.#ways = [
       ...(this.#shared === undefined ? [] : [this.#shared]),
       ...(this.#direct === undefined ? [] : [this.#direct]),
-      ...(takes("relay") ? [new RelayWay(this.#requests, send)] : []),
+      ...(this.#relay === undefined ? [] : [this.#relay]),
     ];
     this.#receiver = new Receiver({
       uuid,
@@ -148,6 +150,12 @@ export class DataPlane {
   /** Where the bytes that follow a message from the controller go. */
   place(message: Message): Uint8Array | undefined {
     return message.type === "piece" ? this.#requests.place(message) : undefined;
+  }
+
+  /** The controller was restarted: what was asked by way of it is asked again. */
+  askAgain(): void {
+    this.#relay?.askAgain();
+    this.#direct?.routes.askAgain();
   }
 
   /** The connection to the controller has ended. */

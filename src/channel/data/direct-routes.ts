@@ -56,6 +56,11 @@ export class DirectRoutes {
     this.#questions.delete(message.requestId);
   }
 
+  /** Where are the owners? */
+  askAgain(): void {
+    for (const [requestId, { owner }] of this.#questions) this.#options.send({ type: "locate", requestId, owner });
+  }
+
   /** The owner has gone, and does not come back. */
   gone(owner: string, error: Error): void {
     for (const [id, question] of this.#questions) {

@@ -3,7 +3,7 @@
  * which bounds what waits in any queue on the way.
  */
 
-import type { BufferDescriptor, Piece, PieceRefused } from "../../protocol/data-messages.ts";
+import type { BufferDescriptor, FetchPiece, Piece, PieceRefused } from "../../protocol/data-messages.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { fromWireError } from "../../protocol/wire-error.ts";
 
@@ -80,7 +80,7 @@ export class PieceRoute {
   readonly #send: (message: Message) => void;
   readonly #credit: Credit;
   #waiting: Transfer[] = [];
-  readonly #underWay = new Map<number, Transfer>();
+  readonly #underWay = new Map<number, { readonly transfer: Transfer; readonly question: FetchPiece }>();
 
   constructor(requests: PieceRequests, send: (message: Message) => void, credit: Credit) {
     this.#requests = requests;
@@ -115,11 +115,16 @@ export class PieceRoute {
 
   /** The route leads nowhere any more. */
   fail(error: Error): void {
-    const transfers = new Set([...this.#waiting, ...this.#underWay.values()]);
+    const transfers = new Set([...this.#waiting, ...[...this.#underWay.values()].map(({ transfer }) => transfer)]);
     for (const id of this.#underWay.keys()) this.#requests.remove(id);
     this.#underWay.clear();
     this.#waiting = [];
     for (const transfer of transfers) transfer.settle(error);
+  }
+
+  /** Asks once more for what has not come. */
+  askAgain(): void {
+    for (const { question } of this.#underWay.values()) this.#send(question);
   }
 
   /** Asks for pieces while there is credit. */
@@ -151,7 +156,9 @@ export class PieceRoute {
         this.#ask();
       },
     });
-    this.#underWay.set(requestId, transfer);
-    this.#send({ type: "fetchPiece", requestId, owner, id, offset: descriptor.offset + next, byteLength });
+    const offset = descriptor.offset + next;
+    const question: FetchPiece = { type: "fetchPiece", requestId, owner, id, offset, byteLength };
+    this.#underWay.set(requestId, { transfer, question });
+    this.#send(question);
   }
 }

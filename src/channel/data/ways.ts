@@ -87,6 +87,10 @@ export class RelayWay implements Way {
     return fetchOver(route, descriptor, signal);
   }
 
+  askAgain(): void {
+    for (const route of this.#routes.values()) route.askAgain();
+  }
+
   gone(owner: string, error: Error): void {
     this.#routes.get(owner)?.fail(error);
     this.#routes.delete(owner);

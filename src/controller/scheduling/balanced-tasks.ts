@@ -47,11 +47,18 @@ export class BalancedTasks {
   }
 
   submit({ taskId, request }: Event<"submitBalanced">): void {
-    const { tasks, endings, now } = this.#book;
-    if (tasks.has(taskId)) return;
-    const task = newBalancedTask(taskId, request, this.#sequence++, now);
-    tasks.set(taskId, task);
-    this.#timers.set(task, task.deadline);
+    if (!this.#book.tasks.has(taskId)) this.release(this.#add(taskId, request));
+  }
+
+  /** A task of an earlier controller: it is known, but does nothing yet. */
+  restore({ taskId, request, failures }: Event<"restore"> & Pick<BalancedTask, "request">): void {
+    Object.assign(this.#add(taskId, request), failures);
+  }
+
+  /** The task begins its way. */
+  release(task: BalancedTask): void {
+    const { tasks, endings } = this.#book;
+    const { request } = task;
     const { after, follow, inputs } = request;
     task.preferred = request.near;
     if (after === undefined && follow === undefined && inputs === undefined) {
@@ -146,6 +153,13 @@ export class BalancedTasks {
     for (const task of tasks) task.recalled = true;
     const taskIds = tasks.map(({ taskId }) => taskId);
     this.#book.instruct({ type: "takeBack", taskIds, engineId: engine.engineId });
+  }
+
+  #add(taskId: string, request: BalancedTask["request"]): BalancedTask {
+    const task = newBalancedTask(taskId, request, this.#sequence++, this.#book.now);
+    this.#book.tasks.set(taskId, task);
+    this.#timers.set(task, task.deadline);
+    return task;
   }
 
   #forget(task: TaskState): void {

@@ -15,6 +15,20 @@ export type SchedulerEvent =
   | { readonly type: "submit"; readonly taskId: string; readonly engineId: number }
   /** A task for whichever engine fits. */
   | { readonly type: "submitBalanced"; readonly taskId: string; readonly request: BalancedRequest }
+  /** A task that an earlier controller had: it is known, and waits to be adopted or released. */
+  | {
+      readonly type: "restore";
+      readonly taskId: string;
+      readonly engineId: number;
+      readonly request?: BalancedRequest | undefined;
+      readonly failures?: Failures | undefined;
+    }
+  /** It is at that engine. */
+  | { readonly type: "adopt"; readonly taskId: string; readonly engineId: number }
+  /** It is nowhere, and goes its way from the beginning. */
+  | { readonly type: "release"; readonly taskId: string }
+  /** A task that an earlier controller had has ended: others may depend on it. */
+  | { readonly type: "ended"; readonly taskId: string; readonly succeeded: boolean; readonly engineId: number }
   | {
       readonly type: "finish";
       readonly taskId: string;
@@ -30,6 +44,12 @@ export type SchedulerEvent =
   | { readonly type: "abort"; readonly taskId: string }
   /** Time has passed: see `Scheduler.wakeAt`. */
   | { readonly type: "tick" };
+
+/** How often a task has been run in vain. */
+export interface Failures {
+  readonly errors: number;
+  readonly deaths: number;
+}
 
 /** Why a task will not run. `own`: it did, and failed; what it failed with counts. */
 export type Failure = "engine" | "impossible" | "invalid" | "timeout" | "own";

@@ -8,6 +8,7 @@ import type { Outcome, Submit, SubmitBalanced } from "../../protocol/messages.ts
 import type { StoredValue } from "../../protocol/task-rows.ts";
 import { TASK_KEYS } from "../../protocol/task-rows.ts";
 import { appendOutput, appendShown, bytesOf, end } from "../record-changes.ts";
+import type { Failures } from "../scheduling/events.ts";
 import type { TaskDatabase, TaskDatabaseLimits } from "../task-database.ts";
 import { compileQuery, type TaskQuery } from "../task-query.ts";
 import type { StoredRequest, TaskRecord } from "../task-record.ts";
@@ -21,7 +22,7 @@ const GATHER_MS = 20;
 
 /** {@link SqliteStore} behind a thread. */
 export type StoreThread = {
-  readonly [M in "write" | "find" | "history" | "drop" | "unfinished" | "close"]: (
+  readonly [M in "write" | "find" | "history" | "drop" | "unfinished" | "endings" | "close"]: (
     ...args: Parameters<SqliteStore[M]>
   ) => Promise<ReturnType<SqliteStore[M]>>;
 };
@@ -45,6 +46,8 @@ export class SqliteDatabase implements TaskDatabase {
   readonly #entries = new Map<string, Entry>();
   #changed = new Set<Entry>();
   #timer: NodeJS.Timeout | undefined;
+  readonly isDurable = true;
+  #lastWrite: Promise<void> = Promise.resolve();
   /** How many transactions are on their way. */
   #writing = 0;
   /** Output that came after its task had been written. */
@@ -61,14 +64,15 @@ export class SqliteDatabase implements TaskDatabase {
     this.#enter(record, true, "record");
   }
 
-  keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
+  keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[], isNested = false): void {
+    const nested = isNested ? { isNested } : {};
     if (message.type === "submitBalanced") {
-      this.#keep(message.taskId, { message, buffers });
+      this.#keep(message.taskId, { message, buffers, ...nested });
       return;
     }
     message.taskIds.forEach((taskId, index) => {
       const one = { ...message, taskIds: [taskId], engineIds: [message.engineIds[index] as number] };
-      this.#keep(taskId, { message: one, buffers });
+      this.#keep(taskId, { message: one, buffers, ...nested });
     });
   }
 
@@ -82,6 +86,19 @@ export class SqliteDatabase implements TaskDatabase {
     entry.record.engineId = engineId;
     entry.record.engineUuid = engineUuid;
     this.#touch(entry, "record");
+  }
+
+  fail(taskId: string, failures: Failures): void {
+    const entry = this.#entries.get(taskId);
+    if (entry === undefined) return;
+    entry.record.failures = failures;
+    this.#touch(entry, "record");
+  }
+
+  async recorded(): Promise<void> {
+    await this.#late;
+    this.#write();
+    await this.#lastWrite;
   }
 
   addOutput(taskId: string, stream: "stdout" | "stderr", text: string): void {
@@ -202,7 +219,7 @@ export class SqliteDatabase implements TaskDatabase {
     const entries = this.#changed;
     this.#changed = new Set();
     this.#writing++;
-    this.#store
+    this.#lastWrite = this.#store
       .write([...entries].map(takeChange))
       .then((outcomes) => this.#written(entries, outcomes))
       .catch(this.#onFailure);

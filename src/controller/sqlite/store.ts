@@ -9,6 +9,8 @@ import { type Change, type Part, partsFor, recordOf, type StoredRow, unpack } fr
 
 /** Rows that are looked at together. */
 const PAGE = 4_096;
+/** Endings that are told, for tasks that depend on them. */
+const ENDINGS = 16_384;
 /** The version of the table. */
 const VERSION = 1;
 
@@ -88,6 +90,13 @@ export class SqliteStore {
     });
   }
 
+  /** How the last tasks ended, and where, oldest first. */
+  endings(): [taskId: string, status: string, engineId: number][] {
+    const sql = `SELECT id, status, engine FROM tasks WHERE ended NOT NULL ORDER BY ended DESC LIMIT ${ENDINGS}`;
+    const rows = this.#sqlite.all(sql).reverse();
+    return rows.map(({ id, status, engine }) => [String(id), String(status), Number(engine)]);
+  }
+
   /** Everything of the tasks that have not ended, in the order in which they came. */
   unfinished(): StoredRow[] {
     const sql = "SELECT record, output, shown, request FROM tasks WHERE ended IS NULL ORDER BY sequence";
@@ -108,7 +117,10 @@ export class SqliteStore {
     const set = names.map((name) => `${name} = ?`).join(", ");
     const marks = ["?", ...names.map(() => "?")].join(", ");
     const changed = isNew
-      ? this.#sqlite.run(`INSERT INTO tasks (${["id", ...names].join(", ")}) VALUES (${marks})`, [id, ...values])
+      ? this.#sqlite.run(`INSERT OR IGNORE INTO tasks (${["id", ...names].join(", ")}) VALUES (${marks})`, [
+          id,
+          ...values,
+        ])
       : this.#sqlite.run(`UPDATE tasks SET ${set} WHERE id = ?`, [...values, id]);
     // What was forgotten meanwhile stays so.
     if (changed === 0) return;

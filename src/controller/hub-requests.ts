@@ -1,0 +1,96 @@
+/** What clients ask of the hub, but for their tasks: each request goes to the part that knows. */
+
+import type { Rejections } from "../channel/listener.ts";
+import type { ControllerStatus, EngineInfo, HubRequest, QueueStatus } from "../protocol/messages.ts";
+import type { BufferLedger } from "./buffer-ledger.ts";
+import { type Control, isOrder } from "./control.ts";
+import type { Engine, EngineRegistry } from "./engine-registry.ts";
+import { type HubQuestions, isQuestion } from "./hub-questions.ts";
+import type { Submitter } from "./pending-task.ts";
+import type { Submissions } from "./submissions.ts";
+import type { TaskRouter } from "./task-router.ts";
+
+export interface HubParts {
+  readonly clusterId: string;
+  readonly registry: EngineRegistry;
+  readonly router: TaskRouter;
+  readonly submissions: Submissions;
+  readonly questions: HubQuestions;
+  readonly control: Control;
+  readonly ledger: BufferLedger;
+  readonly clients: ReadonlyMap<string, Submitter>;
+  readonly rejections: () => Readonly<Rejections>;
+  readonly shutdown: () => Promise<void>;
+}
+
+export class HubRequests {
+  readonly #parts: HubParts;
+
+  constructor(parts: HubParts) {
+    this.#parts = parts;
+  }
+
+  /** The answer, or a promise of it. */
+  perform(request: HubRequest, client: Submitter): unknown {
+    const { questions, submissions, control } = this.#parts;
+    if (isQuestion(request)) {
+      return questions.answer(request, (taskId, asked) => submissions.resubmit(taskId, asked, client));
+    }
+    if (isOrder(request)) return control.perform(request);
+    switch (request.method) {
+      case "startEngines":
+        return this.#parts.registry.start(request.count, request);
+      case "stopEngines":
+        return this.#parts.registry.stop(request.engineSet);
+      case "restartEngines":
+        return this.#parts.registry.restart(request.engineSet);
+      case "signalEngines":
+        return this.#parts.registry.signal(request.signal, request.engineSet);
+      case "shutdown":
+        return this.#parts.shutdown();
+      case "retire":
+        return this.#retire(request.engineIds);
+      case "queueStatus":
+        return this.#queueStatus(request.verbose ?? false);
+      case "status":
+        return this.#status();
+      case "result":
+        return this.#parts.router.sendResult(request.taskId, client);
+    }
+  }
+
+  /** Resolves once the engines have ended. */
+  #retire(engineIds: readonly number[]): Promise<void> {
+    for (const engineId of engineIds) this.#parts.router.retire(engineId);
+    return this.#parts.registry.gone(engineIds);
+  }
+
+  async #queueStatus(verbose: boolean): Promise<QueueStatus> {
+    const completedIds = verbose ? await this.#parts.questions.completed() : undefined;
+    const engines = this.#parts.router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
+      engineId,
+      queued: [...dispatched.slice(1), ...waiting],
+      running: dispatched.slice(0, 1),
+      completed,
+      completedIds: completedIds && (completedIds.get(engineId) ?? []),
+    }));
+    return { engines, unassigned: this.#parts.router.scheduler.unassigned() };
+  }
+
+  #status(): ControllerStatus {
+    return {
+      clusterId: this.#parts.clusterId,
+      pid: process.pid,
+      agents: this.#parts.registry.agents.map(({ uuid, pid, host }) => ({ uuid, pid, host })),
+      engines: this.#parts.registry.engines.map(engineInfo),
+      engineSets: this.#parts.registry.engineSets,
+      clients: this.#parts.clients.size,
+      buffers: this.#parts.ledger.size,
+      rejected: { ...this.#parts.rejections() },
+    };
+  }
+}
+
+export function engineInfo({ engineId, uuid, pid, engineSet, host, device }: Engine): EngineInfo {
+  return { engineId, uuid, pid, engineSet, host, device };
+}
