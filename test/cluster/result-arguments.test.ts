@@ -1,9 +1,9 @@
 /** Results of tasks as arguments of others, at any depth: the bytes go from engine to engine, a failure goes on. */
 
-import type { AsyncResult, LoadBalancedView } from "ndparallel";
+import { type AsyncResult, Cluster, type LoadBalancedView } from "ndparallel";
 import { describe, expect, it } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
-import { failureWithin, useSandbox } from "./processes.ts";
+import { failureWithin, pidsOf, until, useSandbox } from "./processes.ts";
 import { shareCluster } from "./shared-cluster.ts";
 
 useSandbox("file");
@@ -140,4 +140,19 @@ it("an abort of what is waited for ends what waits", async () => {
   await failureWithin(5_000, dependent, "ImpossibleDependency");
   gate.open();
   expect(await running).toBe(1);
+});
+
+it("arrays that are gone with their engine fail what needs them at once; what came inline outlasts it", async () => {
+  await using cluster = await Cluster.start({ engines: 2 });
+  await using rc = await cluster.connect();
+  const [first] = rc.ids as [number, number];
+  const large = rc.view(first).apply(makeArray, 1_000_000);
+  const small = rc.view(first).apply(makeArray, 10);
+  await Promise.all([large, small]);
+  process.kill((await pidsOf(rc)).engines[0] as number, "SIGKILL");
+  await until(() => !rc.ids.includes(first), "the client heard that the engine is gone");
+  const view = rc.loadBalancedView();
+  const error = await failureWithin(5_000, view.apply(sum, later(large)), "ConnectionError");
+  expect(error.message).toMatch(/is gone/);
+  expect(await view.apply(sum, later(small))).toBe(45);
 });
