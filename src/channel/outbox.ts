@@ -29,16 +29,21 @@ export class Outbox {
     if (!this.#turnBegun) {
       this.#turnBegun = true;
       queueMicrotask(() => {
-        this.#turnBegun = false;
         this.flush();
       });
-      this.flush();
+      this.#leave();
     } else if (this.#envelopes.length >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
-      this.flush();
+      this.#leave();
     }
   }
 
+  /** What has been gathered leaves, and the turn is over: also where its end was cut off. */
   flush(): void {
+    this.#turnBegun = false;
+    this.#leave();
+  }
+
+  #leave(): void {
     if (this.#envelopes.length === 0) return;
     const envelopes = this.#envelopes;
     const onSent = this.#onSent;

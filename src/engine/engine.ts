@@ -9,6 +9,7 @@ import type { Packed } from "../channel/data/packing.ts";
 import type { InterruptOrder } from "../protocol/agent-messages.ts";
 import type { Message, Outcome, Task } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
+import { provideLateCut } from "./late-cut.ts";
 import { interrupted, runTask, systemFailure, type TaskInput, type TaskOutcome, type TaskRunner } from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
@@ -57,6 +58,11 @@ export class Engine {
     this.#parts = parts;
     this.#turns.port2.on("message", () => (this.#apart.shift() ?? (() => this.#turn()))());
     this.#turns.port2.unref();
+    provideLateCut((taskId, taskIds) => {
+      // A cut loses what else was about to go on.
+      const areMeant = taskIds === null || [...this.#begun.keys()].every((begun) => taskIds.includes(begun));
+      return this.#begun.has(taskId) && areMeant && !parts.marks.isShielded;
+    });
     parts.output.owner = () => this.#computing ?? [...this.#begun.values()].at(-1);
     this.#queue = new TaskQueue({
       receive: (task, inline) => plane.receive(task, inline),

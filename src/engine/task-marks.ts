@@ -2,9 +2,9 @@
  * Which task an engine's main thread is in, in memory that the engine's watchdog thread sees, so that the task can be
  * cut short while the main thread computes: the two agree on who was first, the task's end or the cut.
  *
- * Only the run of a task up to its first pause can be cut: it is a callback of its own. What a task does after an
- * `await` runs in callbacks of Node itself, which does not survive that these are cut. Nor is anything cut while the
- * task writes or publishes: half of a packet would end the connection.
+ * These marks are about the run of a task up to its first pause, which is a callback of its own. What a task does after
+ * an `await` runs in callbacks of Node itself: late-cut.ts. Nothing is cut while a task writes or publishes: half of a
+ * packet would end the connection.
  */
 
 const STATE = 0;
@@ -28,6 +28,8 @@ export class TaskMarks {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #bytes: Buffer;
+  /** How many writes, of whatever task, this thread is in. */
+  #shields = 0;
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE)) {
     this.memory = memory;
@@ -48,13 +50,19 @@ export class TaskMarks {
   shield<T>(run: () => T): T {
     const before = Atomics.compareExchange(this.#words, STATE, RUNNING, SHIELDED);
     if (before === CUTTING) this.#awaitCut(() => true);
-    if (before !== RUNNING) return run();
+    this.#shields++;
     try {
       return run();
     } finally {
-      Atomics.store(this.#words, STATE, RUNNING);
-      if (Atomics.load(this.#words, WANTED) !== 0) this.#awaitCut(() => Atomics.load(this.#words, WANTED) !== 0);
+      this.#shields--;
+      if (before === RUNNING) Atomics.store(this.#words, STATE, RUNNING);
+      if (before === RUNNING && Atomics.load(this.#words, WANTED) !== 0)
+        this.#awaitCut(() => Atomics.load(this.#words, WANTED) !== 0);
     }
+  }
+
+  get isShielded(): boolean {
+    return this.#shields > 0;
   }
 
   /** It has ended, or goes on by itself. Does not return when the cut came first: then this thread is cut here. */
@@ -66,6 +74,7 @@ export class TaskMarks {
 
   /** The thread has been cut, and goes on with something else. */
   reset(): void {
+    this.#shields = 0;
     Atomics.store(this.#words, STATE, IDLE);
   }
 
@@ -93,6 +102,11 @@ export class TaskMarks {
     const isMeant = (state === RUNNING || state === SHIELDED) && (taskIds?.includes(taskId) ?? true);
     Atomics.store(this.#words, WANTED, isMeant ? 1 : 0);
     return isMeant && Atomics.compareExchange(this.#words, STATE, RUNNING, CUTTING) === RUNNING;
+  }
+
+  /** Whether the main thread is in no task that is marked: in none, or in one after its first pause. */
+  get isIdle(): boolean {
+    return Atomics.load(this.#words, STATE) === IDLE;
   }
 
   /** A cut is wanted no more. */

@@ -11,11 +11,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { InterruptOrder } from "../protocol/agent-messages.ts";
 import { Descriptor } from "./engine-pipes.ts";
+import { lateCutExpressions } from "./late-cut.ts";
 import { NativeRelief } from "./native-output.ts";
 import { TaskMarks } from "./task-marks.ts";
 
 /** How long the main thread may take to hear of an interrupt by itself, in milliseconds. */
 const PATIENCE_MS = 25;
+/** How long a thread that is in no marked task may take to hear of an interrupt, in milliseconds. */
+const LATE_PATIENCE_MS = 100;
 /** How often a thread that must not be cut yet is tried, in milliseconds. */
 const RETRY_MS = 1;
 /** How long a main thread that hears nothing is tried, in milliseconds. */
@@ -59,13 +62,43 @@ if (data.native !== undefined) {
 async function interrupt(order: InterruptOrder): Promise<void> {
   const interrupt: Interrupt = { ...order, sequence: ++sequence };
   parentPort?.postMessage(interrupt);
-  const limit = performance.now() + LIMIT_MS;
+  const began = performance.now();
+  const limit = began + LIMIT_MS;
   do {
     await delay(marks.isWanted ? RETRY_MS : PATIENCE_MS);
     if (marks.isAcknowledged(interrupt.sequence)) break;
     if (marks.mayCut(order.taskIds)) cut();
+    else if (marks.isIdle && performance.now() - began > LATE_PATIENCE_MS) cutLate(order.taskIds);
   } while (performance.now() < limit);
   marks.giveUp();
+}
+
+/** The main thread has been asked, and has not answered, or has been cut and not heard of it yet. */
+let isAsking = false;
+/** The interrupt for which it was cut: once is enough. */
+let cutFor = 0;
+
+/** The same for a task that computes after a pause, if the main thread says that it is one of these. */
+function cutLate(taskIds: readonly string[] | undefined): void {
+  // In a call that is not JavaScript the main thread does not answer.
+  if (isAsking || cutFor === sequence) return;
+  isAsking = true;
+  const session = new Session();
+  session.connectToMainThread();
+  const end = (): void => {
+    isAsking = false;
+    session.disconnect();
+  };
+  session.post("Runtime.evaluate", { expression: lateCutExpressions.mayCut(taskIds) }, (_, answer) => {
+    if (answer?.result?.value !== true) {
+      end();
+      return;
+    }
+    cutFor = sequence;
+    // In one go: the main thread does both before it goes on.
+    session.post("Runtime.evaluate", { expression: lateCutExpressions.prepare });
+    session.post("Runtime.terminateExecution", end);
+  });
 }
 
 /** Ends what the main thread runs; no `catch` and no `finally` of it is reached. Its event loop goes on. */

@@ -151,6 +151,78 @@ describe("interrupting", () => {
   });
 });
 
+describe("interrupting a loop after an await", () => {
+  /** What it has awaited decides in which of Node's callbacks it runs. */
+  const awaits: readonly [string, () => Promise<unknown>][] = [
+    ["nothing", () => Promise.resolve()],
+    ["a timer", () => new Promise((resolve) => setTimeout(resolve, 1))],
+    ["an immediate", () => new Promise((resolve) => setImmediate(resolve))],
+    ["a tick", () => new Promise((resolve) => process.nextTick(resolve))],
+    ["a file", async () => (await import("node:fs/promises")).readFile("/etc/hostname")],
+    ["a child process", async () => (await import("node:child_process")).execFileSync("true")],
+    ["an import", () => import("node:zlib")],
+    ["a digest", () => crypto.subtle.digest("SHA-256", new Uint8Array(8))],
+  ];
+
+  test.each(awaits)("for %s works, and the engine goes on with its namespace", async (_, pause) => {
+    const [before] = shared.rc.ids;
+    const engine = shared.rc.at(0);
+    await engine.push({ marker: "still here" });
+    for (let time = 0; time < 3; time++) {
+      const result = engine.apply(async (wait: () => Promise<unknown>) => {
+        await wait();
+        process.stdout.write("running");
+        for (;;);
+      }, pause);
+      const waiting = engine.apply(() => "next");
+      await running(result);
+      const { error, after } = await failsAfterAbort(result);
+      expect(error).toBeInstanceOf(TaskAborted);
+      expect(after).toBeLessThan(2_500);
+      expect(await waiting).toBe("next");
+    }
+    expect(shared.rc.ids[0]).toBe(before);
+    expect(await engine.pull("marker")).toBe("still here");
+    // Timers, contexts and output are as they were.
+    const later = engine.apply(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      console.log("whose");
+      return 1;
+    });
+    expect(await later).toBe(1);
+    expect(later.stdout).toBe("whose\n");
+  });
+
+  test("that goes on awaiting without ever leaving the turn", async () => {
+    const result = shared.rc.at(0).apply(async () => {
+      process.stdout.write("running");
+      for (;;) await null;
+    });
+    await running(result);
+    expect((await failsAfterAbort(result)).error).toBeInstanceOf(TaskAborted);
+    expect(await shared.rc.at(0).apply(() => 2)).toBe(2);
+  });
+
+  test("by a signal, too", async () => {
+    const result = shared.rc.at(1).apply(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      process.stdout.write("running");
+      for (;;);
+    });
+    await running(result);
+    await shared.rc.sendSignal("SIGINT", { targets: 1 });
+    expect(await failure(() => result)).toMatchObject({ remoteName: "InterruptedError" });
+    expect(await shared.rc.at(1).apply(() => 2)).toBe(2);
+  });
+});
+
+/** What a result fails with, and how soon after an abort that interrupts. */
+async function failsAfterAbort(result: AsyncResult<unknown>): Promise<{ error: Error; after: number }> {
+  const began = performance.now();
+  await result.abort({ running: true });
+  return { error: await failure(() => result), after: performance.now() - began };
+}
+
 /** In the namespace of the engines. */
 declare const writeSync: (descriptor: number, text: string) => number;
 
@@ -271,21 +343,6 @@ describe("the end of engines", () => {
     await rc.shutdown({ hub: true });
     await ended;
     await gone(again.all, 3_000);
-  });
-
-  test("an engine in a loop after an await cannot be interrupted: it is killed, and another takes its place", async () => {
-    await using cluster = await Cluster.start({ engines: 1 });
-    await using rc = await cluster.connect();
-    const result = rc.at(0).apply(async () => {
-      await null;
-      process.stdout.write("running");
-      for (;;);
-    });
-    await running(result);
-    await rc.abort(result, { running: true });
-    expect(await failure(() => result)).toBeInstanceOf(EngineError);
-    await expect.poll(() => rc.ids, { timeout: 10_000 }).toEqual([1]);
-    expect(await rc.at(0).apply(() => 2)).toBe(2);
   });
 
   test("an engine in a call that is not JavaScript cannot be interrupted, and is killed", async () => {

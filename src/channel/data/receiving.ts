@@ -30,6 +30,9 @@ export interface ReceiverOptions {
 
 const nothingToCancel = (): void => undefined;
 
+/** After so many buffers of one owner their release is sent, if it was not yet. */
+const RELEASED = 64;
+
 export class Receiver {
   readonly #options: ReceiverOptions;
   #released = new Map<string, number[]>();
@@ -119,13 +122,15 @@ export class Receiver {
 
   /** Tells the controller that a buffer is no longer needed, together with what else is released in this turn. */
   release({ owner, id }: BufferDescriptor): void {
-    if (this.#released.size === 0) queueMicrotask(() => this.#sendReleased());
-    const ids = this.#released.get(owner);
-    if (ids === undefined) this.#released.set(owner, [id]);
-    else ids.push(id);
+    const ids = this.#released.get(owner) ?? [];
+    ids.push(id);
+    this.#released.set(owner, ids);
+    // Again now and then: a task that is cut short takes with it what was to follow in its turn.
+    if (ids.length % RELEASED === 1) queueMicrotask(() => this.#sendReleased());
   }
 
   #sendReleased(): void {
+    if (this.#released.size === 0) return;
     const released = [...this.#released].map(([owner, ids]) => ({ owner, ids }));
     this.#released = new Map();
     this.#options.send({ type: "releaseBuffers", released });
