@@ -27,8 +27,8 @@ export class ControlClient extends HubClient {
    * Tasks that have not started fail with TaskAborted: those of `jobs`, those of the engines of `targets`, or all
    * outstanding ones. With `{ running: true }` those that run are interrupted and do, too, also in a loop without a
    * break; the namespace stays as it is. Resolves when they have ended. An engine that cannot be interrupted for three
-   * seconds, since it is in a call that is not JavaScript, or in a loop after an `await`, is killed and replaced by
-   * another, and its task fails with EngineError.
+   * seconds, since it is in a call that is not JavaScript, is killed and replaced by another, and its task fails with
+   * EngineError.
    */
   async abort(jobs?: TaskName | readonly TaskName[] | null, options: ControlAbortOptions = {}): Promise<void> {
     const { targets, running = false } = options;

@@ -63,13 +63,17 @@ export class NativeOutput {
   /** `handedOver`: where the watchdog puts what it took. */
   constructor(handedOver: MessagePort) {
     this.#handedOver = handedOver;
-    // Only `take` receives.
-    handedOver.unref();
     this.#noticeWrites();
   }
 
   /** Calls `listener` for what arrives while the event loop is free. */
   listen(listener: (text: NativeText) => void): void {
+    // What nothing else makes this thread look for.
+    this.#handedOver.on("message", (text: NativeText) => {
+      Atomics.sub(this.#words, TAKEN, 1);
+      listener(text);
+    });
+    this.#handedOver.unref();
     for (const stream of STREAMS) {
       // Whoever writes waits while the pipe is full, instead of failing.
       (process[stream] as { _handle?: { setBlocking?(value: boolean): void } })._handle?.setBlocking?.(true);

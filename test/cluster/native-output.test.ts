@@ -83,6 +83,23 @@ describe.runIf(isAvailable)("native output", () => {
     expect(result.stdout).toBe("early\nlate\n");
   });
 
+  test("arrives while the task waits, also what came while it computed", async () => {
+    await using gate = await Gate.make();
+    const result = shared.rc.at(0).apply(async (url: string) => {
+      const { spawn } = await import("node:child_process");
+      const child = spawn("echo", ["early"], { stdio: "inherit" });
+      // Long enough for the thread that reads meanwhile.
+      for (const end = performance.now() + 400; performance.now() < end; );
+      await fetch(url);
+      return child.pid;
+    }, gate.url);
+    for await (const { text } of result.streamOutput()) {
+      expect(text).toBe("early\n");
+      gate.open();
+    }
+    expect(await result).toBeGreaterThan(0);
+  });
+
   test("much of it, while the engine waits for the writer, comes complete and in order", async () => {
     const lines = 300_000;
     const result = shared.rc.at(0).apply(async (count: number) => {
