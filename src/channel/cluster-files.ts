@@ -8,11 +8,13 @@ export function databaseFile(connectionFile: string): string {
   return `${connectionFile.replace(/\.json$/, "")}.sqlite`;
 }
 
-/** Removes them, and their directory when that is empty; none of them needs to exist. */
-export function removeClusterFiles(connectionFile: string): void {
+/** Removes them, none of which needs to exist, and unless told otherwise their directory when that is empty. */
+export function removeClusterFiles(connectionFile: string, directory = true): void {
   const database = databaseFile(connectionFile);
   const files = [connectionFile, database, `${database}-wal`, `${database}-shm`];
-  for (const remove of [...files.map((file) => () => unlinkSync(file)), () => rmdirSync(dirname(connectionFile))]) {
+  const removals = files.map((file) => () => unlinkSync(file));
+  if (directory) removals.push(() => rmdirSync(dirname(connectionFile)));
+  for (const remove of removals) {
     try {
       remove();
     } catch {

@@ -40,6 +40,7 @@ export async function launchLocally(
   file: string,
   { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay, database, host = LOOPBACK, restart }: ProcessOptions = {},
 ): Promise<LocalProcesses> {
+  const isNewDirectory = mkdirSync(dirname(file), { recursive: true, mode: 0o700 }) !== undefined;
   // Both at once: the agent loads while the controller does, and hears later where it is.
   const child = startController();
   const agent = start("../engine/agent-main.js");
@@ -47,7 +48,6 @@ export async function launchLocally(
     const patience = restart?.patience;
     const key = newKey();
     const place = { clusterId, host, key, connectionFile: file };
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     let info: ConnectionInfo | undefined;
     const listener: ControllerListener = {
       restarted: (controllerPid) => {
@@ -75,7 +75,7 @@ export async function launchLocally(
     };
   } catch (error) {
     for (const process of [child, agent]) process.kill("SIGKILL");
-    removeClusterFiles(file);
+    removeClusterFiles(file, isNewDirectory);
     throw error;
   }
 }
