@@ -4,7 +4,8 @@
  * 100,000 tasks with results of 1 KB, half of them load-balanced, half direct, 1,000 at once. Every 1,000 tasks the sum of
  * what `queueStatus` says waits, runs and has been completed is compared with what was sent. At the end every task must
  * have one record in the database (SQLite, which keeps them all), and each client's result must be its own.
- * Seen: see README.md.
+ * Seen: 100,000 tasks in 39 s on a machine busy with other things (2 cores, load 14): right at each of 100 looks, 100,000
+ * records, all different, none missing, no wrong result.
  */
 
 import { parseArgs } from "node:util";
