@@ -3,7 +3,7 @@
 import { EngineError } from "../errors.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
-import { copyInPlace } from "../parallel-map/join.ts";
+import { copyInPlace, stayingPart } from "../parallel-map/join.ts";
 import type { Calls, CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
@@ -62,6 +62,7 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
   const watch = runner.guard.watch();
   let keeps = false;
   let range: Calls["apply"]["range"];
+  let isMap = false;
   let isRead = false;
   return doWork({
     prepare: () => prepare(task, runner.serializer),
@@ -71,6 +72,7 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
       isRead = true;
       keeps = call.keep === true;
       if (call.operation === "apply") range = call.range;
+      isMap = call.operation === "map";
       return perform(call, runner, watch);
     },
     end: (value) => {
@@ -78,6 +80,7 @@ export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): T
       if (violation !== undefined) return fail(violation, start);
       const sent = (): unknown => (range === undefined ? value : copyInPlace(value, range));
       if (!keeps) return succeed(sent, start, runner.serializer);
+      if (isMap) stayingPart(value);
       const kept = runner.kept.keep(value, task.client);
       return { ...(succeed(() => kept, start, runner.serializer) as TaskOutcome), kept };
     },

@@ -11,6 +11,7 @@ import {
 } from "../ndarray-transport/ndarrays.ts";
 import { allocateOutput, copyPart, joinedArray } from "../ndarray-transport/output-memory.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
+import { withdrawShared } from "../ndarray-transport/segments/slices.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
 import type { PartitionOptions } from "./partition.ts";
@@ -68,6 +69,12 @@ export function copyInPlace(value: unknown, { start, stop }: Range): unknown {
   if (!isNdArray(value) || value.shape.length === 0 || !isTypedArray(value.data) || !isRowMajor(value)) return value;
   const data = rowMajorData(value) as TypedArray;
   return makeNdArray(copyPart(data, Math.floor((start * data.length) / (stop - start))), value.shape);
+}
+
+/** A part that stays where it was computed, where tasks may write to it: what is sent of it will be a copy. */
+export function stayingPart(value: unknown): void {
+  if (isTypedArray(value)) withdrawShared(value.buffer);
+  else if (isNdArray(value) && isTypedArray(value.data)) withdrawShared(value.data.buffer);
 }
 
 /** The parts, arrays of one kind in C order, joined along axis 0 without a copy; `undefined` where that cannot be. */

@@ -342,3 +342,14 @@ describe("an engine that ends", () => {
     expect(() => shared.rc.at(0).apply((x: Float64Array) => x.length, ref)).toThrow(EngineError);
   });
 });
+
+test("what was got of the results of a map stays as it was, whatever tasks write to them later", async () => {
+  const all = shared.rc.view();
+  const numbers = Float64Array.from({ length: 400_000 }, (_, i) => i);
+  using ref = await all.with({ keep: true }).map((x: number) => x + 1, numbers);
+  const before = await ref.get();
+  // Each engine is given what it keeps itself.
+  await all.applyParts((kept: Float64Array) => [kept.fill(-1).length], [ref]);
+  expect(((await ref.get()) as Float64Array).every((x) => x === -1)).toBe(true);
+  expect((before as Float64Array).every((x, i) => x === i + 1)).toBe(true);
+});

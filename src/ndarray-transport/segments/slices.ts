@@ -54,6 +54,11 @@ export function allocateShared(byteLength: number, { zero = true, lead = 0 }: Sh
   return buffer;
 }
 
+/** From now on memory of this process counts as ordinary: sent to others it is copied, so that it may be written to. */
+export function withdrawShared(buffer: ArrayBufferLike): void {
+  owned.delete(buffer);
+}
+
 /**
  * Memory for one big array that this process alone uses, from the pool: its pages have mostly been touched before, which
  * fresh memory's have not. What is in it is left from the use before. Sent to others it is copied, like other memory.
