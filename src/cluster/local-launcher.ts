@@ -40,14 +40,16 @@ export async function launchLocally(
   file: string,
   { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay, database, host = LOOPBACK, restart }: ProcessOptions = {},
 ): Promise<LocalProcesses> {
-  const isNewDirectory = mkdirSync(dirname(file), { recursive: true, mode: 0o700 }) !== undefined;
   // Both at once: the agent loads while the controller does, and hears later where it is.
   const child = startController();
   const agent = start("../engine/agent-main.js");
+  let isNewDirectory = false;
   try {
     const patience = restart?.patience;
     const key = newKey();
     const place = { clusterId, host, key, connectionFile: file };
+    // Not earlier: who removes it when this process is killed is told of it in the next moment.
+    isNewDirectory = mkdirSync(dirname(file), { recursive: true, mode: 0o700 }) !== undefined;
     let info: ConnectionInfo | undefined;
     const listener: ControllerListener = {
       restarted: (controllerPid) => {

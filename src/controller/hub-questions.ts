@@ -61,7 +61,9 @@ export class HubQuestions {
   async completed(): Promise<Map<number, string[]>> {
     const byEngine = new Map<number, string[]>();
     for (const { engineId, taskId } of await this.#database.find({ completed: { $exists: true } }, ["completed"])) {
-      byEngine.set(engineId, [...(byEngine.get(engineId) ?? []), taskId]);
+      const ids = byEngine.get(engineId);
+      if (ids === undefined) byEngine.set(engineId, [taskId]);
+      else ids.push(taskId);
     }
     return byEngine;
   }
