@@ -1,9 +1,9 @@
 /** Engines that are killed or stopped in the middle of a transfer, on every way: what fails says so, what remains is right. */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { type Client, Cluster, type DataWay, isParallelError } from "ndparallel";
+import { type AsyncResult, type Client, Cluster, type DataWay, isParallelError } from "ndparallel";
 import { describe, expect, test } from "vitest";
-import { failureWithin, freeze, pidsOf, rejectionWithin, until, useSandbox } from "./processes.ts";
+import { freeze, pidsOf, rejectionWithin, until, useSandbox } from "./processes.ts";
 
 useSandbox("file");
 
@@ -41,6 +41,17 @@ async function nothingHeld(client: Client): Promise<void> {
   await until(async () => (await client.status()).buffers === 0, "no large buffer was held any more", 10_000);
 }
 
+/** A result whose owner is stopped when it has begun to come; what was under way then has arrived, or never will. */
+async function fetchFrozen(client: Client, owner: number): Promise<{ made: AsyncResult<Float64Array> }> {
+  const made = client.at(0).apply(counting, LENGTH);
+  await until(() => made.ready || residentBytes(owner) > LENGTH * 8, "the result was made", 10_000);
+  const before = residentBytes(process.pid);
+  await until(() => made.ready || residentBytes(process.pid) > before + UNDER_WAY, "it was fetched", 10_000);
+  await freeze(owner);
+  await made.wait({ timeout: 500 });
+  return { made };
+}
+
 /** How many files of shared memory this process has open. */
 function openSegments(): number {
   const isSegment = (fd: string): boolean => {
@@ -73,7 +84,7 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     // What the killed engine had is used again: nothing more is opened.
     const segments = openSegments();
     expect(await survivor.apply(wrong, numbers)).toBe(0);
-    expect(openSegments()).toBe(segments);
+    expect(openSegments()).toBeLessThanOrEqual(segments);
   });
 
   test("an owner is killed while its result is fetched: a typed error, or the right bytes", async () => {
@@ -120,14 +131,16 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     await using cluster = await Cluster.start({ engines: 2, dataWay, heartbeat: { stopped: 60_000 } });
     await using client = await cluster.connect();
     const [owner] = (await pidsOf(client)).engines as [number, number];
-    const made = client.at(0).apply(counting, LENGTH);
-    await until(() => made.ready || residentBytes(owner) > LENGTH * 8, "the result was made", 10_000);
-    const before = residentBytes(process.pid);
-    await until(() => made.ready || residentBytes(process.pid) > before + UNDER_WAY, "it was fetched", 10_000);
-    await freeze(owner);
+    let { made } = await fetchFrozen(client, owner);
+    // It may have been so quick that all bytes had come.
+    for (let again = 0; dataWay !== "shared" && made.ready && again < 5; again++) {
+      process.kill(owner, "SIGCONT");
+      expect(wrong(await made)).toBe(0);
+      ({ made } = await fetchFrozen(client, owner));
+    }
     expect(await client.at(1).apply(wrong, counting(LENGTH / 8))).toBe(0);
     expect(wrong(await client.at(1).apply(counting, LENGTH / 8))).toBe(0);
-    if (dataWay !== "shared") await failureWithin(2_000, made.get({ timeout: 100 }), "TimeoutError");
+    if (dataWay !== "shared") expect(made.ready).toBe(false);
     process.kill(owner, "SIGCONT");
     expect(wrong(await made)).toBe(0);
   });
