@@ -9,9 +9,14 @@ import { letGo, start } from "./children.ts";
 
 /**
  * For V8 in the controller. What it holds is bounded, but V8 lets garbage grow to several times of that, over hours,
- * before it collects it, and its space for new objects from 1 to 48 MB. So: collect when the heap has grown by a fifth.
+ * before it collects it, and its space for new objects from 1 to 48 MB. So:
+ * one size of that space, and a collection when the heap has grown by a fifth.
  */
-const CONTROLLER_FLAGS: readonly string[] = ["--min-semi-space-size=8", "--max-semi-space-size=8", "--heap-growing-percent=20"];
+const CONTROLLER_FLAGS: readonly string[] = [
+  "--min-semi-space-size=8",
+  "--max-semi-space-size=8",
+  "--heap-growing-percent=20",
+];
 
 export function startController(): ChildProcess {
   return start("../controller/main.js", CONTROLLER_FLAGS);
