@@ -11,7 +11,9 @@ import { runInNewContext } from "node:vm";
 const DUE_BYTES = 192 << 20;
 /** Time for the work at hand to be answered first; not given once so many were. */
 const DUE_MS = 2;
-const OVERDUE_BYTES = 256 << 20;
+const OVERDUE_FACTOR = 4 / 3;
+/** For each large array V8 collects by itself: then as many of them, so that it is not done twice. */
+const DUE_ARRAYS = 4;
 /** When nothing was handed out for that long, a collection is due after fewer. */
 const QUIET_MS = 100;
 const QUIET_BYTES = 1 << 20;
@@ -49,11 +51,12 @@ export function whenCollected(buffer: ArrayBufferLike, collected: () => void): v
   handedOut += byteLength;
   sinceCollection += byteLength;
   held += byteLength;
-  if (sinceCollection >= DUE_BYTES && scheduled === undefined && isWorthwhile(sinceCollection, DUE_HEAP_FACTOR)) {
+  const due = Math.max(DUE_BYTES, DUE_ARRAYS * byteLength);
+  if (sinceCollection >= due && scheduled === undefined && isWorthwhile(sinceCollection, DUE_HEAP_FACTOR)) {
     scheduled = "soon";
     setTimeout(collectDue, DUE_MS).unref();
   }
-  if (sinceCollection >= OVERDUE_BYTES && scheduled === "soon") {
+  if (sinceCollection >= OVERDUE_FACTOR * due && scheduled === "soon") {
     scheduled = "now";
     setImmediate(collectDue);
   }
