@@ -13,8 +13,8 @@ import { letGo, start } from "./children.ts";
  * one size of that space, and a collection when the heap has grown by a fifth.
  */
 const CONTROLLER_FLAGS: readonly string[] = [
-  "--min-semi-space-size=8",
-  "--max-semi-space-size=8",
+  "--min-semi-space-size=16",
+  "--max-semi-space-size=16",
   "--heap-growing-percent=20",
 ];
 
