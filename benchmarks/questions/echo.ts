@@ -1,8 +1,9 @@
 /**
  * Asked: how fast does one float64 array go to an engine and come back? Bytes out and back count.
  * Expected: faster than ipyparallel at every size; no more than a few copies behind preallocated MPI buffers.
- * Seen: on two cores of an AMD EPYC, quiet: 4.2 GB/s at 64 MB and 6.9 at 256 MB, 38 and 59 times piscina, whose fresh
- * memory is slow there; at 8 MB 1.0 GB/s, a quarter of piscina. The table is in benchmarks/README.md.
+ * Seen: on two cores of an Intel Xeon, nearly idle: 4.6 GB/s at 64 MB and 11.0 at 256 MB, 8.5 and 18.9 times ipyparallel, 6.2
+ * and 15.7 times piscina; at 1 MB 0.33 GB/s, 0.4 of piscina, because the way there and back itself takes most of the time.
+ * The tables are in benchmarks/README.md.
  */
 
 import { gigabytesPerSecond, MEBIBYTE, type Question } from "../lib/question.ts";

@@ -3,7 +3,9 @@
  * load-balanced over two?
  * Expected: at least a hundred times as many as ipyparallel, seventy times as many as dask; twice as many as piscina,
  * tinypool and workerpool, and as many as poolifier.
- * Seen: 32 times as many as ipyparallel, with 1,000 cold calls; not yet with 10,000. The table is in benchmarks/README.md.
+ * Seen: over one engine 63 times as many as ipyparallel, 2.1 times ProcessPoolExecutor, 0.74 times piscina and 0.44 times
+ * poolifier, whose calls cross one boundary between threads and not three between processes. Load-balanced calls were not
+ * measured on a quiet machine. The numbers are in benchmarks/README.md.
  */
 
 import { type Question, tasksPerSecond } from "../lib/question.ts";
