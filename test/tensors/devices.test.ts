@@ -98,7 +98,7 @@ describe("CUDA", () => {
     ).rejects.toThrow(/gpu/);
   });
 
-  test("tasks that need half a GPU run two at a time on an engine with a whole one", async () => {
+  test("tasks that need half a GPU run on an engine with a whole one", async () => {
     const rc = await start(1, { devices: ["cuda:0"], env: nvidia(twoGpus) });
     const half = rc.loadBalancedView().with({ resources: { gpu: 0.5 } });
     const results = Array.from({ length: 4 }, (_, i) => half.apply((n: number) => n, i));
