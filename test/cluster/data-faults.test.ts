@@ -18,6 +18,11 @@ function residentBytes(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
 }
 
+/** Bytes that a process has written, to sockets too. */
+function writtenBytes(pid: number): number {
+  return Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
+}
+
 /** Resolves once bytes have begun to arrive in that process. */
 async function receiving(pid: number, before: number): Promise<void> {
   await until(() => residentBytes(pid) > before + UNDER_WAY, `process ${pid} began to receive`, 10_000);
@@ -43,10 +48,9 @@ async function nothingHeld(client: Client): Promise<void> {
 
 /** A result whose owner is stopped when it has begun to come; what was under way then has arrived, or never will. */
 async function fetchFrozen(client: Client, owner: number): Promise<{ made: AsyncResult<Float64Array> }> {
+  const before = writtenBytes(owner);
   const made = client.at(0).apply(counting, LENGTH);
-  await until(() => made.ready || residentBytes(owner) > LENGTH * 8, "the result was made", 10_000);
-  const before = residentBytes(process.pid);
-  await until(() => made.ready || residentBytes(process.pid) > before + UNDER_WAY, "it was fetched", 10_000);
+  await until(() => made.ready || writtenBytes(owner) > before + UNDER_WAY, "it was being fetched", 10_000);
   await freeze(owner);
   await made.wait({ timeout: 500 });
   return { made };

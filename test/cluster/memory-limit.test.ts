@@ -1,4 +1,4 @@
-/** A cluster in a control group with little memory: what does not fit is told, nothing hangs, and the rest goes on. */
+/** A cluster in a control group with little memory: shared memory that does not fit is not taken, and the rest goes on. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -27,8 +27,10 @@ function makeGroup(bytes: number): string | Error {
   }
 }
 
-test("what does not fit into memory is a typed error, or done otherwise", { timeout: 90_000 }, async (context) => {
-  const group = makeGroup(640 * MEBIBYTE);
+test("more shared memory than there may be is refused or replaced, and no process is killed", {
+  timeout: 90_000,
+}, async (context) => {
+  const group = makeGroup(900 * MEBIBYTE);
   if (group instanceof Error) {
     context.skip(group.message);
     return;
@@ -38,9 +40,9 @@ test("what does not fit into memory is a typed error, or done otherwise", { time
   const script = spawn("sh", ["-c", start, process.execPath, program], { stdio: ["ignore", "pipe", "pipe"] });
   const [said, [code], errors] = await Promise.all([text(script.stdout), once(script, "exit"), text(script.stderr)]);
   expect({ code, errors }).toEqual({ code: 0, errors: "" });
-  const { allocated, sent, made, small } = JSON.parse(said) as Record<string, unknown> & { made: string[] };
-  expect(["right", "RangeError", "SerializationError"]).toContain(allocated);
-  for (const outcome of [sent, ...made]) expect(["right", "CompositeError", "EngineError"]).toContain(outcome);
-  expect(small).toBe("right");
+  const outcomes = JSON.parse(said) as Record<string, unknown>;
+  // 2 GiB are there as ordinary memory, of which the system gives no page before it is used; or they are refused.
+  expect(["right", "RangeError"]).toContain(outcomes["allocated"]);
+  expect(outcomes).toMatchObject({ sent: "right", returned: "right" });
   await until(() => readFileSync(`${group}/cgroup.procs`, "utf8") === "", "all processes of the group ended");
 });
