@@ -3,9 +3,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** Starts a module of this package. */
-export function start(entry: string, flags: readonly string[] = []): ChildProcess {
-  const child = fork(fileURLToPath(new URL(entry, import.meta.url)), {
+/** Starts a module of this package, with parameters, and flags for Node. */
+export function start(entry: string, parameters: readonly string[] = [], flags: readonly string[] = []): ChildProcess {
+  const child = fork(fileURLToPath(new URL(entry, import.meta.url)), parameters, {
     // A group of its own: Ctrl-C in a terminal reaches the script, which then decides.
     detached: true,
     execArgv: [...flags],

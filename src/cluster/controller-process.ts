@@ -18,8 +18,9 @@ const CONTROLLER_FLAGS: readonly string[] = [
   "--heap-growing-percent=20",
 ];
 
-export function startController(): ChildProcess {
-  return start("../controller/main.js", CONTROLLER_FLAGS);
+/** @param connectionFile so that it is removed even if this process ends before it has sent the configuration */
+export function startController(connectionFile: string): ChildProcess {
+  return start("../controller/main.js", [connectionFile], CONTROLLER_FLAGS);
 }
 
 export interface ControllerListener {
@@ -84,7 +85,7 @@ export class ControllerProcess {
       this.#listener.ended();
       return;
     }
-    this.#child = startController();
+    this.#child = startController(this.#configuration.connectionFile);
     this.#watch();
     try {
       await configure(this.#child, this.#configuration);

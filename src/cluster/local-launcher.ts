@@ -41,7 +41,7 @@ export async function launchLocally(
   { scheduler, heartbeat = DEFAULT_HEARTBEAT, dataWay, database, host = LOOPBACK, restart }: ProcessOptions = {},
 ): Promise<LocalProcesses> {
   // Both at once: the agent loads while the controller does, and hears later where it is.
-  const child = startController();
+  const child = startController(file);
   const agent = start("../engine/agent-main.js");
   let isNewDirectory = false;
   try {

@@ -1,6 +1,6 @@
 /**
- * The controller's process. Its parent sends the configuration over the process channel and hears the port; when the
- * parent goes away, or asks, the cluster ends.
+ * The controller's process, `main.js <connection file>`. Its parent sends the configuration over the process channel and
+ * hears the port; when the parent goes away, or asks, the cluster ends.
  */
 
 import { removeClusterFiles } from "../channel/cluster-files.ts";
@@ -34,6 +34,9 @@ export type ControllerNews = { readonly port: number } | { readonly error: strin
 // What is known of tasks is nobody else's business.
 process.umask(0o077);
 
+// The parent has gone while this process was loading: nobody hears what it sent last.
+if (!process.connected) leave(process.argv[2]);
+
 process.once("message", (configuration: ControllerConfiguration) => {
   run(configuration).catch((error: unknown) => {
     const news: ControllerNews = { error: (error as Error).message };
@@ -41,13 +44,19 @@ process.once("message", (configuration: ControllerConfiguration) => {
   });
 });
 
+function leave(connectionFile: string | undefined): never {
+  if (connectionFile !== undefined) removeClusterFiles(connectionFile);
+  process.exit(0);
+}
+
 async function run(configuration: ControllerConfiguration): Promise<void> {
   const { clusterId, connectionFile, dataWay, scheduler, heartbeat, patience, port } = configuration;
   const isRestart = port !== undefined;
+  // At once: the parent may have gone right after it sent the configuration.
+  const parentGone = new Promise((resolve) => process.once("disconnect", resolve));
   const exit = async (): Promise<void> => {
     await controller.close();
-    removeClusterFiles(connectionFile);
-    process.exit(0);
+    leave(connectionFile);
   };
   const database = await openDatabase(configuration.database ?? {}, { connectionFile, isRestart }, (error) => {
     process.stderr.write(`the task database cannot be written, and the controller ends: ${error.message}\n`);
@@ -65,7 +74,7 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
     isRestart,
   });
   const stop = (): void => void controller.shutdown().then(exit);
-  process.once("disconnect", stop);
+  void parentGone.then(stop);
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
   const listener = await listen({
@@ -74,5 +83,5 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
     port,
     accept: (connection) => controller.accept(connection),
   });
-  process.send?.({ port: listener.port } satisfies ControllerNews);
+  if (process.connected) process.send?.({ port: listener.port } satisfies ControllerNews);
 }
