@@ -1,11 +1,28 @@
 /** The files of a cluster on its own machine: the connection file, and a task database that nobody asked to keep. */
 
-import { rmdirSync, unlinkSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmdirSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Where the task database lies whose place was not given. */
-export function databaseFile(connectionFile: string): string {
+function databaseFile(connectionFile: string): string {
   return `${connectionFile.replace(/\.json$/, "")}.sqlite`;
+}
+
+/**
+ * Makes the empty file of a task database whose place was not given. From then on the directory is not empty: until then
+ * another cluster that ends may take it away.
+ */
+export function makeDatabaseFile(connectionFile: string): string {
+  const file = databaseFile(connectionFile);
+  for (let attempt = 0; ; attempt++) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    try {
+      closeSync(openSync(file, "a", 0o600));
+      return file;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === 5) throw error;
+    }
+  }
 }
 
 /** Removes them, none of which needs to exist, and unless told otherwise their directory when that is empty. */

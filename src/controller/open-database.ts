@@ -1,6 +1,6 @@
 /** Makes the task database that a cluster was started with. */
 
-import { databaseFile } from "../channel/cluster-files.ts";
+import { makeDatabaseFile } from "../channel/cluster-files.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import type { DatabaseOptions } from "../protocol/policies.ts";
 import { MemoryDatabase } from "./memory-database.ts";
@@ -43,7 +43,7 @@ export async function openDatabase(
   const { type, file, records, bytes } = options;
   if ((type ?? (file === undefined ? "memory" : "sqlite")) === "memory") return openMemory(options);
   const limits = { records: records ?? SQLITE_LIMITS.records, bytes: bytes ?? SQLITE_LIMITS.bytes };
-  const store = await openStore({ file: file ?? databaseFile(place.connectionFile), limits });
+  const store = await openStore({ file: file ?? makeDatabaseFile(place.connectionFile), limits });
   const [unfinished, endings] = [await store.unfinished(), place.isRestart ? await store.endings() : []];
   return (onForgotten) => {
     const database = new SqliteDatabase(store, onForgotten, onFailure);
