@@ -277,8 +277,9 @@ describe("with the database in SQLite", () => {
     const other = await Client.connect({ file: cluster.file });
     const result = rc.at(0).apply(waitAt<number>, gate.url, 9);
     const [id] = result.messageIds as [string];
-    const followed = other.getResult(id);
+    // Not before: over another connection the question could come before the task.
     await gate.arrived();
+    const followed = other.getResult(id);
     const killed = await killController(rc);
     expect((await other.status()).pid).not.toBe(killed);
     gate.open();
