@@ -6,11 +6,12 @@ import { asTheyArrive, checkReturnWhen, inOrder, type ReturnWhen, untilReturn } 
 import { type Assembly, bareValue, errorsIn, itemsWithErrors, valueList, valueWithErrors } from "./assembly.ts";
 import { CallDescription } from "./call-description.ts";
 import type { Growth } from "./growth.ts";
-import { type InteractiveOptions, showProgress } from "./progress.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
+import { checkInteractive, type InteractiveOptions, showProgress } from "./progress.ts";
 import { SENT, type SendTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import type { AbortOptions, ClientTask } from "./task.ts";
-import { checkWait, type Wait, within } from "./waiting.ts";
+import { checkWait, WAIT_KINDS, type Wait, within } from "./waiting.ts";
 
 export type { Assembly } from "./assembly.ts";
 
@@ -41,6 +42,9 @@ export interface AsyncResultParts<T> {
   /** Whether the client forgets the result once it has been had from here. */
   readonly owner?: boolean | undefined;
 }
+
+const RETURN_KINDS: OptionKinds<Wait & { returnWhen?: ReturnWhen }> = { ...WAIT_KINDS, returnWhen: "any" };
+const GET_KINDS: OptionKinds<GetOptions> = { ...RETURN_KINDS, returnExceptions: "boolean" };
 
 /** The items that iteration over a result of type `T` yields. */
 export type ItemOf<T> = T extends readonly (infer E)[] ? E : T extends Iterable<infer E> ? E : unknown;
@@ -110,7 +114,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
    * when time runs out; the call itself goes on then.
    */
   async get(options: GetOptions = {}): Promise<T> {
-    checkWait(options);
+    checkWait(options, "get", GET_KINDS);
     const { returnExceptions = this.#returnExceptions, returnWhen = "allCompleted" } = options;
     const when = checkReturnWhen(returnWhen);
     if (when === "firstCompleted")
@@ -133,7 +137,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
   async wait(wait: Wait & { readonly returnWhen: ReturnWhen }): Promise<WaitOutcome>;
   async wait(wait?: Wait): Promise<boolean>;
   async wait(wait: Wait & { readonly returnWhen?: ReturnWhen } = {}): Promise<boolean | WaitOutcome> {
-    checkWait(wait);
+    checkWait(wait, "wait", RETURN_KINDS);
     const when = wait.returnWhen === undefined ? undefined : checkReturnWhen(wait.returnWhen);
     try {
       if (when === undefined) await this.untilSettled(wait);
@@ -149,7 +153,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
 
   /** {@link wait} with a bar on a terminal, or lines elsewhere, on stderr. */
   async waitInteractive(options: InteractiveOptions = {}): Promise<boolean> {
-    checkWait(options);
+    checkInteractive(options);
     const { timeout, signal, returnWhen = "allCompleted" } = options;
     const counted = { total: this.size, done: () => this.progress, unit: this.assembly.counts ? "items" : "tasks" };
     await showProgress(counted, this.wait({ timeout, signal, returnWhen }), options);
@@ -239,6 +243,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
    * @throws Error when all have ended already.
    */
   async abort(options: AbortOptions = {}): Promise<void> {
+    checkOptions("abort", options, { running: "boolean" });
     if (this.ready) throw new Error("the result is there already: nothing is left to abort");
     this.growth?.stop();
     await this.#session.abort(this.tasks, options);

@@ -104,8 +104,8 @@ export const defaultBalancedFlags: ResolvedBalancedFlags = {
 const checks: FlagChecks<ResolvedBalancedFlags> = {
   ...commonChecks,
   targets: (value, session) => (value === undefined || value === null ? "all" : checkTargets(value, session)),
-  after: (value) => dependencyRequest(value as DependencyInput | undefined),
-  follow: (value) => dependencyRequest(value as DependencyInput | undefined),
+  after: (value) => dependencyRequest(value as DependencyInput | undefined, "flag after"),
+  follow: (value) => dependencyRequest(value as DependencyInput | undefined, "flag follow"),
   timeout: (value) => (value === undefined ? value : expectAmount("timeout", value)),
   retries: checkRetries,
   priority: (value) => expectType("priority", value, "number"),

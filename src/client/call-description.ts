@@ -5,13 +5,22 @@ import { type Assembly, itemCount } from "./assembly.ts";
 import { checkGroupBy, type DisplayOptions, displayOutputs } from "./display-outputs.ts";
 import type { Growth } from "./growth.ts";
 import type { DisplayedOutput, Metadata } from "./metadata.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
 import { OutputStream, type StreamOptions } from "./output-stream.ts";
 import type { ClientTask } from "./task.ts";
 import { type DateChoice, elapsedTime, serialTime, type TimeStamp, timeBetween } from "./timing.ts";
-import { checkWait, type Wait, within } from "./waiting.ts";
+import { checkLimits, checkWait, WAIT_KINDS, type Wait, within } from "./waiting.ts";
 
 /** What describes a call: bare for a single target, an array in target order for several. */
 export type PerTarget<T> = T | T[];
+
+const DISPLAY_KINDS: OptionKinds<DisplayOptions & Wait> = {
+  ...WAIT_KINDS,
+  groupBy: "any",
+  resultOnly: "boolean",
+  stdout: "stream",
+  stderr: "stream",
+};
 
 export class CallDescription {
   protected readonly tasks: readonly ClientTask[];
@@ -90,11 +99,13 @@ export class CallDescription {
    * the tasks, or when the stream is disposed of.
    */
   streamOutput(options: StreamOptions = {}): OutputStream {
+    checkOptions("streamOutput", options, { stdout: "stream", stderr: "stream" });
     return new OutputStream(this.tasks, { single: this.assembly.single, growth: this.growth, ...options });
   }
 
   /** Waits for the result, and prints what the tasks wrote, showed and gave, also when some failed. */
   async displayOutputs(options: DisplayOptions & Wait = {}): Promise<void> {
+    checkWait(options, "displayOutputs", DISPLAY_KINDS);
     checkGroupBy(options.groupBy ?? "type");
     await this.untilSettled(options);
     displayOutputs(this.tasks, this.assembly.single, options);
@@ -141,14 +152,16 @@ export class CallDescription {
   timedelta(
     start: TimeStamp | Date | readonly Date[],
     end: TimeStamp | Date | readonly Date[],
-    { startKey = Math.min, endKey = Math.max }: { readonly startKey?: DateChoice; readonly endKey?: DateChoice } = {},
+    options: { readonly startKey?: DateChoice; readonly endKey?: DateChoice } = {},
   ): number {
+    checkOptions("timedelta", options, { startKey: "function", endKey: "function" });
+    const { startKey = Math.min, endKey = Math.max } = options;
     return timeBetween(this.tasks, start, end, { from: startKey, to: endKey });
   }
 
   /** Resolves once every task has ended. @throws TimeoutError, or the reason of the signal. */
   protected async untilSettled(wait: Wait): Promise<void> {
-    checkWait(wait);
+    checkLimits(wait);
     if (this.ready) return;
     this.#settled ??= new Promise((resolve) => {
       if (this.#single === undefined) this.#onSettled = resolve;

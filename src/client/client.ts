@@ -19,7 +19,7 @@ import { Session } from "./session.ts";
 import { checkTargets, idAt, idsInSlice, type ShapeOf, type Targets } from "./targets.ts";
 import type { TaskQuery } from "./task-records.ts";
 import { spansOf, TIMELINE_KEYS, Timeline } from "./timeline.ts";
-import { type Wait, within } from "./waiting.ts";
+import { checkWait, type Wait, within } from "./waiting.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -125,6 +125,7 @@ export class Client extends ControlClient {
     if (!Number.isInteger(count) || count < 0) {
       throw new TypeError(`count must be a number of engines; given: ${String(count)}`);
     }
+    checkWait(wait, "waitForEngines");
     await this.session.waitForEngines(count, wait);
   }
 

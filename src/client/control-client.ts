@@ -2,6 +2,7 @@
 
 import { HubClient } from "./hub-client.ts";
 import { messageIdsOf, type TaskName } from "./jobs.ts";
+import { checkOptions } from "./options.ts";
 import { checkSignal } from "./signals.ts";
 import { checkTargets, type Targets } from "./targets.ts";
 
@@ -31,6 +32,7 @@ export class ControlClient extends HubClient {
    * EngineError.
    */
   async abort(jobs?: TaskName | readonly TaskName[] | null, options: ControlAbortOptions = {}): Promise<void> {
+    checkOptions("abort", options, { targets: "any", running: "boolean" });
     const { targets, running = false } = options;
     const engineIds = targets === undefined ? undefined : this.#engineIds(targets);
     const named = jobs ?? undefined;
@@ -42,7 +44,8 @@ export class ControlClient extends HubClient {
   }
 
   /** Empties the namespaces of engines, past what waits in their queues. */
-  async clear({ targets = "all" }: ControlOptions = {}): Promise<void> {
+  async clear(options: ControlOptions = {}): Promise<void> {
+    const { targets = "all" } = checkOptions("clear", options, { targets: "any" });
     await this.session.link.request<"clear">({ method: "clear", engineIds: this.#engineIds(targets) });
   }
 
@@ -51,6 +54,7 @@ export class ControlClient extends HubClient {
    * ids, take their places. Resolves when that is done.
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    checkOptions("shutdown", options, { targets: "any", hub: "boolean", restart: "boolean" });
     const { targets = "all", hub = false, restart = false } = options;
     if (hub) {
       await this.session.link.request<"shutdown">({ method: "shutdown" });
@@ -67,8 +71,9 @@ export class ControlClient extends HubClient {
    * Sends a signal, by name or number, to the processes of engines. SIGINT interrupts the task that runs, which fails
    * with a RemoteError whose `remoteName` is "InterruptedError"; the engine goes on.
    */
-  async sendSignal(signal: NodeJS.Signals | number, { targets = "all" }: ControlOptions = {}): Promise<void> {
+  async sendSignal(signal: NodeJS.Signals | number, options: ControlOptions = {}): Promise<void> {
     checkSignal(signal);
+    const { targets = "all" } = checkOptions("sendSignal", options, { targets: "any" });
     await this.session.link.request<"signal">({ method: "signal", signal, engineIds: this.#engineIds(targets) });
   }
 

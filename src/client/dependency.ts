@@ -2,6 +2,7 @@
 
 import type { DependencyRequest } from "../protocol/balancing.ts";
 import { AsyncResult } from "./async-result.ts";
+import { checkOptions } from "./options.ts";
 
 /** A task: its message id, or the result of a call, which stands for all its tasks. */
 export type DependencyJob = string | AsyncResult<unknown>;
@@ -37,14 +38,12 @@ export class Dependency {
    * meet that.
    */
   constructor(jobs: DependencyJob | readonly DependencyJob[] | Dependency, options: DependencyOptions = {}) {
+    checkOptions("a Dependency", options, { all: "boolean", success: "boolean", failure: "boolean" });
     const { all = true, success = true, failure = false } = options;
-    for (const [name, value] of Object.entries({ all, success, failure })) {
-      if (typeof value !== "boolean") throw new TypeError(`${name} must be a boolean; given: ${String(value)}`);
-    }
     if (!success && !failure) {
       throw new RangeError("a dependency needs success, failure or both: neither could never be met");
     }
-    this.taskIds = [...new Set(taskIdsOf(jobs))];
+    this.taskIds = [...new Set(taskIdsOf(jobs, "a dependency"))];
     this.all = all;
     this.success = success;
     this.failure = failure;
@@ -73,18 +72,19 @@ export class Dependency {
 export type DependencyInput = Dependency | DependencyJob | readonly DependencyJob[];
 
 /** @throws TypeError for what is no task or dependency. */
-export function dependencyRequest(input: DependencyInput | undefined): DependencyRequest | undefined {
+export function dependencyRequest(input: DependencyInput | undefined, name: string): DependencyRequest | undefined {
   if (input === undefined) return undefined;
-  const { taskIds, all, success, failure } = input instanceof Dependency ? input : new Dependency(input);
+  const { taskIds, all, success, failure } =
+    input instanceof Dependency ? input : new Dependency(taskIdsOf(input, name));
   return taskIds.length === 0 ? undefined : { taskIds, all, success, failure };
 }
 
-function taskIdsOf(jobs: unknown): readonly string[] {
+function taskIdsOf(jobs: unknown, name: string): readonly string[] {
   if (jobs instanceof Dependency) return jobs.taskIds;
   const list: readonly unknown[] = Array.isArray(jobs) ? jobs : [jobs];
   return list.flatMap((job) => {
     if (typeof job === "string" && job !== "") return [job];
     if (job instanceof AsyncResult) return job.messageIds;
-    throw new TypeError(`a dependency must name tasks by message ids or AsyncResults; given: ${String(job)}`);
+    throw new TypeError(`${name} must name tasks by message ids or AsyncResults; given: ${String(job)}`);
   });
 }

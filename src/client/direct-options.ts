@@ -1,6 +1,7 @@
 /** The options of a direct view's methods. */
 
 import type { JoinOptions } from "../parallel-map/join.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
 
 /** How a sequence is divided. */
 export interface ScatterOptions extends JoinOptions {
@@ -12,4 +13,21 @@ export interface ScatterOptions extends JoinOptions {
 export interface ExecuteOptions {
   /** Do not report the value of the last expression. */
   readonly silent?: boolean;
+}
+
+const JOIN_KINDS: OptionKinds<JoinOptions> = { dist: "any", axis: "any" };
+
+/** @throws TypeError */
+export function checkScatter(options: ScatterOptions): ScatterOptions {
+  return checkOptions("scatter", options, { ...JOIN_KINDS, flatten: "boolean" });
+}
+
+/** @throws TypeError */
+export function checkGather(options: JoinOptions): JoinOptions {
+  return checkOptions("gather", options, JOIN_KINDS);
+}
+
+/** @throws TypeError */
+export function checkExecute(options: ExecuteOptions): ExecuteOptions {
+  return checkOptions("execute", options, { silent: "boolean" });
 }

@@ -10,7 +10,7 @@ import { decoratorFactories } from "./decorator-factory.ts";
 import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import { type Order, sendCall } from "./direct-call.ts";
 import { directImap } from "./direct-imap.ts";
-import type { ExecuteOptions, ScatterOptions } from "./direct-options.ts";
+import { checkExecute, checkGather, checkScatter, type ExecuteOptions, type ScatterOptions } from "./direct-options.ts";
 import {
   type DirectFlags,
   mergeFlags,
@@ -106,7 +106,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
   scatter(name: string, sequence: SequenceInput, options: ScatterOptions = {}): Returned<B, void> {
     return this.give(() => {
       checkName(name);
-      const { flatten = false, ...how } = options;
+      const { flatten = false, ...how } = checkScatter(options);
       const parts = partition(toSequence(sequence, "sequence"), this.parts, how);
       const values = flatten ? flattened(parts, how.axis) : parts;
       const each = values.map((value) => ({ operation: "push" as const, record: { [name]: value } }));
@@ -119,7 +119,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
     return this.give(() =>
       this.#send<Named>(
         { operation: "pull", names: checkName(name) },
-        { ...this.#shaped<Named>(), join: options, assemble: (values) => joinReceived(values, options) },
+        { ...this.#shaped<Named>(), join: checkGather(options), assemble: (values) => joinReceived(values, options) },
       ),
     );
   }
@@ -195,10 +195,11 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
 
   #execute(
     code: string,
-    { silent = true }: ExecuteOptions,
+    options: ExecuteOptions,
     filename: string | undefined,
   ): AsyncResult<Kept<K, Shaped<S, Named>>> {
     if (typeof code !== "string") throw new TypeError(`code must be a string; given: ${String(code)}`);
+    const { silent = true } = checkExecute(options);
     return this.#send({ operation: "execute", code, silent, file: filename }, this.#shaped());
   }
 

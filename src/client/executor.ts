@@ -1,6 +1,7 @@
 /** Calls in the manner of Python's `concurrent.futures`. */
 
 import type { AsyncResult } from "./async-result.ts";
+import { checkOptions } from "./options.ts";
 import type { Shaped } from "./result-types.ts";
 import type { Shape } from "./targets.ts";
 
@@ -76,7 +77,8 @@ export class Executor<S extends Shape = "one"> implements AsyncDisposable {
   }
 
   /** Takes no more calls; with `wait` (unless it is `false`) resolves when those that were made have ended. */
-  async shutdown({ wait = true }: { readonly wait?: boolean } = {}): Promise<void> {
+  async shutdown(options: { readonly wait?: boolean } = {}): Promise<void> {
+    const { wait = true } = checkOptions("shutdown", options, { wait: "boolean" });
     this.#isShutDown = true;
     if (wait) await this.#view.wait();
   }
@@ -96,7 +98,9 @@ function split(parameters: readonly unknown[]): { sequences: Items<unknown>[]; o
   sequences.forEach((sequence, index) => {
     if (!isItems(sequence)) throw new TypeError(`sequence ${index} of the map is not iterable: ${String(sequence)}`);
   });
-  return { sequences: sequences as Items<unknown>[], options: hasOptions ? (last as ExecutorMapOptions) : {} };
+  const options: ExecutorMapOptions = hasOptions ? last : {};
+  checkOptions("map", options, { maxOutstanding: "any" });
+  return { sequences: sequences as Items<unknown>[], options };
 }
 
 function isItems(value: unknown): boolean {

@@ -11,7 +11,8 @@ import {
   defaultProfileDir,
   readConnectionFile,
 } from "./connection-file.ts";
-import { checkWait, within } from "./waiting.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
+import { checkLimits, WAIT_KINDS, within } from "./waiting.ts";
 
 /** Where to find a cluster: exactly one of `clusterId`, `file` and `info`. */
 export interface ConnectOptions {
@@ -34,6 +35,15 @@ export interface ConnectOptions {
 /** How often a connection file is looked for, in milliseconds. */
 const FILE_POLL_MS = 50;
 
+const CONNECT_KINDS: OptionKinds<ConnectOptions> = {
+  clusterId: "any",
+  file: "any",
+  info: "any",
+  profileDir: "any",
+  ...WAIT_KINDS,
+  dataWay: "any",
+};
+
 /** @throws TypeError */
 export function checkConnectOptions(options: ConnectOptions): void {
   if (typeof options !== "object" || options === null) {
@@ -43,7 +53,8 @@ export function checkConnectOptions(options: ConnectOptions): void {
   if (given.length !== 1) {
     throw new TypeError(`connect needs exactly one of clusterId, file and info; given: ${given.join(", ") || "none"}`);
   }
-  checkWait({ timeout: options.timeout, signal: options.signal });
+  checkOptions("connect", options, CONNECT_KINDS);
+  checkLimits(options);
   if (options.dataWay !== undefined && !DATA_WAYS.includes(options.dataWay)) {
     throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${String(options.dataWay)}`);
   }

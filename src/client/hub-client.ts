@@ -1,6 +1,7 @@
 /** What a client asks the hub: queues, the state of tasks, the task database; and purging. */
 
 import { messageIdsOf, type TaskName } from "./jobs.ts";
+import { checkOptions } from "./options.ts";
 import { checkTargets, type Targets } from "./targets.ts";
 import { TaskClient } from "./task-client.ts";
 import type { RecordKey, TaskQuery, TaskRecord } from "./task-records.ts";
@@ -42,7 +43,9 @@ export class HubClient extends TaskClient {
   /** Tasks by engine: counts, or with `verbose` message ids. */
   async queueStatus(options: QueueStatusOptions & { readonly verbose: true }): Promise<QueueStatusByEngine<string[]>>;
   async queueStatus(options?: QueueStatusOptions & { readonly verbose?: false }): Promise<QueueStatusByEngine>;
-  async queueStatus({ targets = "all", verbose = false }: QueueStatusOptions = {}): Promise<unknown> {
+  async queueStatus(options: QueueStatusOptions = {}): Promise<unknown> {
+    checkOptions("queueStatus", options, { targets: "any", verbose: "boolean" });
+    const { targets = "all", verbose = false } = options;
     const wanted = engineIdsOf(checkTargets(targets, this.session));
     const answer = await this.session.link.request<"queueStatus">({ method: "queueStatus", verbose });
     const show = (ids: readonly string[]): number | string[] => (verbose ? [...ids] : ids.length);
@@ -60,8 +63,9 @@ export class HubClient extends TaskClient {
    */
   async resultStatus(
     names: TaskName | readonly TaskName[],
-    { statusOnly = true }: { readonly statusOnly?: boolean } = {},
+    options: { readonly statusOnly?: boolean } = {},
   ): Promise<ResultStatus> {
+    const { statusOnly = true } = checkOptions("resultStatus", options, { statusOnly: "boolean" });
     const taskIds = messageIdsOf(names, this.sent);
     const status = await this.session.link.request<"resultStatus">({ method: "resultStatus", taskIds });
     if (statusOnly) return status;
@@ -90,6 +94,9 @@ export class HubClient extends TaskClient {
    * ```
    */
   async dbQuery(query: TaskQuery, keys?: readonly RecordKey[]): Promise<TaskRecord[]> {
+    if (keys !== undefined && !(Array.isArray(keys) && keys.every((key) => typeof key === "string"))) {
+      throw new TypeError(`keys must be a list of keys, as ["status", "label"]; given: ${String(keys)}`);
+    }
     const encoded = encodeQuery(query) as Record<string, unknown>;
     const rows = await this.session.link.request<"query">({ method: "query", query: encoded, keys });
     const values = await Promise.all(rows.map((row) => (isElsewhere(row) ? this.#valueOf(row.msgId) : undefined)));
@@ -105,6 +112,7 @@ export class HubClient extends TaskClient {
 
   /** {@link purgeLocalResults} and {@link purgeHubResults}. */
   async purgeResults(names?: TaskName | readonly TaskName[] | "all", options: PurgeOptions = {}): Promise<void> {
+    checkOptions("purgeResults", options, { targets: "any" });
     if (names === undefined) {
       await this.purgeHubResults(undefined, options);
       this.#forget((engineId) => engineIdsOf(this.#targets(options))?.includes(engineId) ?? true);
@@ -132,6 +140,7 @@ export class HubClient extends TaskClient {
    * named.
    */
   async purgeHubResults(names?: TaskName | readonly TaskName[] | "all", options: PurgeOptions = {}): Promise<void> {
+    checkOptions("purgeHubResults", options, { targets: "any" });
     const engineIds = options.targets === undefined ? undefined : engineIdsOf(this.#targets(options));
     if (names === undefined && options.targets === undefined) throw nothingNamed();
     const taskIds = names === undefined ? undefined : this.#named(names);

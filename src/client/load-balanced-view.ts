@@ -68,6 +68,7 @@ export class LoadBalancedView<B extends boolean = boolean, K extends boolean = f
   }
 
   protected mapCall(fn: unknown, sequences: readonly unknown[]): AsyncResult<unknown> {
+    this.#expectConnection();
     return balancedMap(this.sender, fn, sequences, this.size);
   }
 
@@ -83,7 +84,14 @@ export class LoadBalancedView<B extends boolean = boolean, K extends boolean = f
   }
 
   protected sendParts<T>(orders: readonly PartCall[], assembly: Assembly<T>): AsyncResult<T> {
+    if (!assembly.single) this.#expectConnection();
     return sendBalanced(this.sender, orders, assembly);
+  }
+
+  /** @throws ConnectionError as a direct view does, instead of a CompositeError of as many as there are parts. */
+  #expectConnection(): void {
+    const { ended } = this.sender.session.link;
+    if (ended !== undefined) throw ended;
   }
 
   protected withHistory(sent: TaskHistory): LoadBalancedView<B, K> {

@@ -20,8 +20,8 @@ export interface Metadata {
   received: Date | undefined;
   engineId: number;
   engineUuid: string | undefined;
-  /** The device of the engine that ran it; undefined if that engine was given none. */
-  device: DeviceInfo | undefined;
+  /** The device of the engine that ran it; absent if that engine was given none. */
+  device?: DeviceInfo | undefined;
   status: "ok" | "error" | "aborted" | undefined;
   error: Error | undefined;
   /** The value of the last expression of executed code. */
@@ -46,7 +46,6 @@ export function newMetadata(msgId: string, engineId: number, label: string | und
     received: undefined,
     engineId,
     engineUuid: undefined,
-    device: undefined,
     status: undefined,
     error: undefined,
     executeResult: undefined,

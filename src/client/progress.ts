@@ -1,7 +1,7 @@
 /** Shows how a wait goes on: a bar on a terminal, plain lines elsewhere. */
 
 import type { ReturnWhen } from "./arrivals.ts";
-import type { Wait } from "./waiting.ts";
+import { checkWait, WAIT_KINDS, type Wait } from "./waiting.ts";
 
 /** How a wait is shown. */
 export interface InteractiveOptions extends Wait {
@@ -11,6 +11,11 @@ export interface InteractiveOptions extends Wait {
   readonly returnWhen?: ReturnWhen | undefined;
   /** Where to; stderr unless given. */
   readonly stream?: (NodeJS.WritableStream & { readonly isTTY?: boolean }) | undefined;
+}
+
+/** @throws TypeError */
+export function checkInteractive(options: InteractiveOptions): void {
+  checkWait(options, "waitInteractive", { ...WAIT_KINDS, interval: "any", returnWhen: "any", stream: "stream" });
 }
 
 /** What is counted. */

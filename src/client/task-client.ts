@@ -5,7 +5,8 @@ import { AsyncHubResult } from "./async-hub-result.ts";
 import { AsyncResult } from "./async-result.ts";
 import { endOf, type Job, messageIdsOf, type TaskName } from "./jobs.ts";
 import type { Metadata } from "./metadata.ts";
-import { type InteractiveOptions, showProgress } from "./progress.ts";
+import { checkOptions } from "./options.ts";
+import { checkInteractive, type InteractiveOptions, showProgress } from "./progress.ts";
 import type { Session } from "./session.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
@@ -64,7 +65,7 @@ export class TaskClient {
 
   /** {@link wait} with a bar on a terminal, or lines elsewhere, on stderr. */
   async waitInteractive(jobs?: Job | readonly Job[], options: InteractiveOptions = {}): Promise<boolean> {
-    checkWait(options);
+    checkInteractive(options);
     let done = 0;
     const ends = this.#jobs(jobs).map(async (job) => {
       await endOf(job, this.session, this.sent);
@@ -94,8 +95,9 @@ export class TaskClient {
   getResult(name?: ResultName, options?: { readonly owner?: boolean }): AsyncResult<unknown>;
   getResult(
     names: ResultName | readonly TaskName[] = -1,
-    { owner = true }: { readonly owner?: boolean } = {},
+    options: { readonly owner?: boolean } = {},
   ): AsyncResult<unknown> {
+    const { owner = true } = checkOptions("getResult", options, { owner: "boolean" });
     const ids = messageIdsOf(names ?? -1, this.sent);
     const tasks = ids.map((id) => this.session.fetch(id, owner));
     const Result = owner && ids.every((id) => this.session.isOwn(id)) ? AsyncResult : AsyncHubResult;

@@ -159,7 +159,7 @@ export class ClientTask {
     const { engineId, engineUuid, device, started, completed } = this.#run;
     metadata.engineId = engineId;
     metadata.engineUuid = engineUuid;
-    metadata.device = device;
+    if (device !== undefined) metadata.device = device;
     metadata.started = dateOf(started);
     metadata.completed = dateOf(completed);
   }

@@ -12,6 +12,7 @@ import type { QueueStatusByEngine } from "./hub-client.ts";
 import type { Job, TaskName } from "./jobs.ts";
 import { type PartitionPlan, planParts } from "./map-call.ts";
 import type { ElementOf, ElementsOf, ImapInput, MapResult, SequenceInput } from "./map-types.ts";
+import { checkOptions } from "./options.ts";
 import { checkFunction } from "./parameters.ts";
 import type { InteractiveOptions } from "./progress.ts";
 import { reduceAssembly } from "./reduce-call.ts";
@@ -222,14 +223,16 @@ export abstract class View<S extends Shape = Shape, B extends boolean = boolean,
    * Tasks that have not started fail with TaskAborted, with `{ running: true }` also those that run: those of `jobs`, or
    * all that this client has outstanding at the engines of a direct view, or has sent through a load-balanced view.
    */
-  async abort(jobs?: TaskName | readonly TaskName[] | null, { running = false }: AbortOptions = {}): Promise<void> {
-    await this.#control.abort(jobs ?? this.abortable(), { running });
+  async abort(jobs?: TaskName | readonly TaskName[] | null, options: AbortOptions = {}): Promise<void> {
+    checkOptions("abort", options, { running: "boolean" });
+    await this.#control.abort(jobs ?? this.abortable(), options as { readonly running?: boolean });
   }
 
   /** Tasks by engine, of the engines of this view: counts, or with `verbose` message ids. */
   async queueStatus(options: { readonly verbose: true }): Promise<QueueStatusByEngine<string[]>>;
   async queueStatus(options?: { readonly verbose?: false }): Promise<QueueStatusByEngine>;
   async queueStatus(options: { readonly verbose?: boolean } = {}): Promise<unknown> {
+    checkOptions("queueStatus", options, { verbose: "boolean" });
     return await this.#control.queueStatus({ ...(options as { verbose: true }), targets: this.sender.flags.targets });
   }
 
@@ -243,6 +246,7 @@ export abstract class View<S extends Shape = Shape, B extends boolean = boolean,
 
   /** Ends the engines of this view, or the whole cluster, as `client.shutdown` says. */
   async shutdown(options: { readonly hub?: boolean; readonly restart?: boolean } = {}): Promise<void> {
+    checkOptions("shutdown", options, { hub: "boolean", restart: "boolean" });
     await this.#control.shutdown({ ...options, targets: this.sender.flags.targets });
   }
 

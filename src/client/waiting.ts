@@ -1,6 +1,7 @@
 /** Waiting for something with a limit of time and a signal that ends the wait. */
 
 import { TimeoutError } from "../errors.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
 
 /** The options that every wait takes. */
 export interface Wait {
@@ -9,10 +10,16 @@ export interface Wait {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws TypeError when `wait` is not what {@link Wait} says. */
-export function checkWait(wait: Wait): void {
-  if (typeof wait !== "object" || wait === null) throw new TypeError("wait must be an object { timeout?, signal? }");
-  const { timeout, signal } = wait;
+/** The options of {@link Wait}, for methods that have more. */
+export const WAIT_KINDS: OptionKinds<Wait> = { timeout: "any", signal: "any" };
+
+/** @throws TypeError when the options of a wait, or of a method that has more options, are not what they should be. */
+export function checkWait<O extends Wait>(wait: O, method = "a wait", kinds = WAIT_KINDS as OptionKinds<O>): void {
+  checkLimits(checkOptions(method, wait, kinds));
+}
+
+/** @throws TypeError when time or signal are none. */
+export function checkLimits({ timeout, signal }: Wait): void {
   if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) {
     throw new TypeError(`timeout must be a number of milliseconds; given: ${String(timeout)}`);
   }
@@ -24,7 +31,7 @@ export function checkWait(wait: Wait): void {
  * @throws TimeoutError, or the reason of the signal.
  */
 export function within<T>(promise: Promise<T>, wait: Wait, what: string): Promise<T> {
-  checkWait(wait);
+  checkLimits(wait);
   const { timeout, signal } = wait;
   const limited = timeout !== undefined && timeout >= 0 && timeout !== Number.POSITIVE_INFINITY;
   if (!limited && signal === undefined) return promise;

@@ -11,8 +11,9 @@ import {
   readConnectionFile,
 } from "../client/connection-file.ts";
 import { ControllerLink } from "../client/controller-link.ts";
+import { checkOptions as checkNames } from "../client/options.ts";
 import { checkSignal } from "../client/signals.ts";
-import { type Wait, within } from "../client/waiting.ts";
+import { checkWait, type Wait, within } from "../client/waiting.ts";
 import { WRITE_DETECTION } from "../engine/configuration.ts";
 import { ConnectionError, EngineError } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
@@ -130,6 +131,7 @@ export class Cluster {
 
   /** The running clusters whose connection files lie in `profileDir`; files of dead ones are removed. */
   static async list(options: { readonly profileDir?: string } = {}): Promise<ClusterSummary[]> {
+    checkNames("list", options, { profileDir: "any" });
     const files = connectionFiles(options.profileDir ?? defaultProfileDir());
     const found = await Promise.all(files.map(({ path }) => runningCluster(path)));
     return found
@@ -142,7 +144,9 @@ export class Cluster {
    * @throws TimeoutError after `timeout`, or `engineTimeout`, EngineError when engines ended instead, the reason of the
    * signal.
    */
-  async connect({ timeout = this.#engineTimeout, signal }: Wait = {}): Promise<Client> {
+  async connect(wait: Wait = {}): Promise<Client> {
+    checkWait(wait, "connect");
+    const { timeout = this.#engineTimeout, signal } = wait;
     const client = await Client.connect({ info: this.#link.info, signal });
     try {
       const { engineSets } = await this.#link.request<"status">({ method: "status" });
@@ -163,6 +167,7 @@ export class Cluster {
     options: Pick<ClusterOptions, "env" | "resources" | "restart" | "devices"> = {},
   ): Promise<string> {
     checkCount(count, 1);
+    checkNames("startEngines", options, { env: "any", resources: "any", restart: "any", devices: "any" });
     checkOptions(options);
     const env = { ...this.#env, ...options.env };
     const resources = options.resources ?? this.#resources;

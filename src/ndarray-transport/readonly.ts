@@ -45,7 +45,7 @@ function refusal(name: string): Method {
     [name](): never {
       throw new ReadOnlyError(
         `${name}() would write to an array that was received, which is read-only; ` +
-          "use writable(array) to get a copy that may be written",
+          "writable() gives a copy that may be written: writable(array)",
       );
     },
   };
