@@ -48,13 +48,11 @@ export class HubClient extends TaskClient {
     const { targets = "all", verbose = false } = options;
     const wanted = engineIdsOf(checkTargets(targets, this.session));
     const answer = await this.session.link.request<"queueStatus">({ method: "queueStatus", verbose });
-    const show = (ids: readonly string[]): number | string[] => (verbose ? [...ids] : ids.length);
     const status: Record<string, unknown> = {};
-    for (const { engineId, queued, running, completed, completedIds } of answer.engines) {
-      if (wanted?.includes(engineId) === false) continue;
-      status[engineId] = { queue: show(queued), tasks: show(running), completed: verbose ? completedIds : completed };
+    for (const { engineId, queued, running, completed } of answer.engines) {
+      if (wanted?.includes(engineId) !== false) status[engineId] = { queue: queued, tasks: running, completed };
     }
-    return { ...status, unassigned: show(answer.unassigned) };
+    return { ...status, unassigned: answer.unassigned };
   }
 
   /**

@@ -1,7 +1,7 @@
 /** What clients ask of the hub, but for their tasks: each request goes to the part that knows. */
 
 import type { Rejections } from "../channel/listener.ts";
-import type { ControllerStatus, EngineInfo, HubRequest, QueueStatus } from "../protocol/messages.ts";
+import type { ControllerStatus, EngineInfo, HubRequest, QueueStatus, Tasks } from "../protocol/messages.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 import { type Control, isOrder } from "./control.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
@@ -65,16 +65,18 @@ export class HubRequests {
     return this.#parts.registry.gone(engineIds);
   }
 
+  /** Ids only if asked for: there may be very many. */
   async #queueStatus(verbose: boolean): Promise<QueueStatus> {
-    const completedIds = verbose ? await this.#parts.questions.completed() : undefined;
-    const engines = this.#parts.router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
+    const { questions, router } = this.#parts;
+    const completedIds = verbose ? await questions.completed() : undefined;
+    const show = (ids: readonly string[]): Tasks => (verbose ? ids : ids.length);
+    const engines = router.scheduler.queues().map(({ engineId, waiting, dispatched, completed }) => ({
       engineId,
-      queued: [...dispatched.slice(1), ...waiting],
-      running: dispatched.slice(0, 1),
-      completed,
-      completedIds: completedIds && (completedIds.get(engineId) ?? []),
+      queued: show([...dispatched.slice(1), ...waiting]),
+      running: show(dispatched.slice(0, 1)),
+      completed: completedIds === undefined ? completed : (completedIds.get(engineId) ?? []),
     }));
-    return { engines, unassigned: this.#parts.router.scheduler.unassigned() };
+    return { engines, unassigned: show(router.scheduler.unassigned()) };
   }
 
   #status(): ControllerStatus {

@@ -139,17 +139,19 @@ export type HubRequest =
   | { readonly method: "status" }
   | { readonly method: "result"; readonly taskId: string };
 
+/** How many tasks, or, if asked for, which. */
+export type Tasks = number | readonly string[];
+
 export interface QueueStatus {
   readonly engines: readonly {
     readonly engineId: number;
-    readonly queued: readonly string[];
-    readonly running: readonly string[];
-    readonly completed: number;
-    /** If asked for: those that are remembered. */
-    readonly completedIds?: readonly string[] | undefined;
+    readonly queued: Tasks;
+    readonly running: Tasks;
+    /** Of ids those that are remembered. */
+    readonly completed: Tasks;
   }[];
   /** Load-balanced tasks that are at no engine. */
-  readonly unassigned: readonly string[];
+  readonly unassigned: Tasks;
 }
 
 /** What the controller knows of itself and its sets of engines. */

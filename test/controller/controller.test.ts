@@ -1,7 +1,7 @@
 /** Clients and their tasks: who is greeted how, where tasks go, how they end, and what can be asked. */
 
 import { describe, expect, test } from "vitest";
-import type { Message, QueueStatus } from "../../src/protocol/messages.ts";
+import type { Message, QueueStatus, Tasks } from "../../src/protocol/messages.ts";
 import { CLUSTER, Hub, settle } from "./fakes.ts";
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
@@ -207,42 +207,46 @@ describe("questions", () => {
     const hub = new Hub();
     const [client, other] = [await hub.client(), await hub.client()];
     const queues = async () => {
-      const { unassigned, ...value } = (await other.request({ method: "queueStatus" })).value as QueueStatus;
-      expect(unassigned).toEqual([]);
-      return value;
+      const ask = async (verbose: boolean) =>
+        (await other.request({ method: "queueStatus", verbose })).value as QueueStatus;
+      const [counts, ids] = [await ask(false), await ask(true)];
+      // Without ids there is nothing but numbers.
+      const count = (tasks: Tasks): Tasks => (typeof tasks === "number" ? tasks : tasks.length);
+      expect(counts).toEqual({
+        engines: ids.engines.map(({ engineId, queued, running, completed }) => {
+          return { engineId, queued: count(queued), running: count(running), completed: count(completed) };
+        }),
+        unassigned: 0,
+      });
+      expect(ids.unassigned).toEqual([]);
+      return ids.engines;
     };
-    expect(await queues()).toEqual({ engines: [] });
+    const empty = { queued: [], running: [], completed: [] };
+    expect(await queues()).toEqual([]);
     const [first, second] = [await hub.engine(), await hub.engine()];
-    const empty = { queued: [], running: [], completed: 0 };
-    expect(await queues()).toEqual({
-      engines: [
-        { engineId: 0, ...empty },
-        { engineId: 1, ...empty },
-      ],
-    });
+    expect(await queues()).toEqual([
+      { engineId: 0, ...empty },
+      { engineId: 1, ...empty },
+    ]);
 
     await client.submit({ a: 0, b: 0, c: 0, d: 1 });
-    expect(await queues()).toEqual({
-      engines: [
-        { engineId: 0, queued: ["b", "c"], running: ["a"], completed: 0 },
-        { engineId: 1, queued: [], running: ["d"], completed: 0 },
-      ],
-    });
-    await first.answer("a");
-    await second.answer("d", { status: "error" });
-    expect(await queues()).toEqual({
-      engines: [
-        { engineId: 0, queued: ["c"], running: ["b"], completed: 1 },
-        { engineId: 1, queued: [], running: [], completed: 1 },
-      ],
-    });
+    expect(await queues()).toEqual([
+      { engineId: 0, queued: ["b", "c"], running: ["a"], completed: [] },
+      { engineId: 1, queued: [], running: ["d"], completed: [] },
+    ]);
+    await first.answer("a", { status: "ok", completed: 2_000 });
+    await second.answer("d", { status: "error", completed: 2_000 });
+    expect(await queues()).toEqual([
+      { engineId: 0, queued: ["c"], running: ["b"], completed: ["a"] },
+      { engineId: 1, queued: [], running: [], completed: ["d"] },
+    ]);
     await first.die();
-    expect(await queues()).toEqual({ engines: [{ engineId: 1, queued: [], running: [], completed: 1 }] });
+    expect(await queues()).toEqual([{ engineId: 1, queued: [], running: [], completed: ["d"] }]);
 
     await client.submit(Object.fromEntries(upTo(300).map((number) => [`t-${number}`, 1])));
-    const { engines } = await queues();
-    expect(engines[0]?.running).toEqual(["t-0"]);
-    expect(engines[0]?.queued).toEqual(upTo(299).map((number) => `t-${number + 1}`));
+    const [engine] = await queues();
+    expect(engine?.running).toEqual(["t-0"]);
+    expect(engine?.queued).toEqual(upTo(299).map((number) => `t-${number + 1}`));
   });
 
   test("status tells who is there", async () => {
