@@ -1,19 +1,30 @@
 /** Messages that must not be lost, until the other end says that it has written them down. */
 
 import type { Envelope } from "../protocol/codec.ts";
+import type { Message } from "../protocol/messages.ts";
 
 export class Unrecorded {
   #envelopes: Envelope[] = [];
   #first = 0;
+  #output = 0;
+
+  /** How much output is among them, in characters. */
+  get output(): number {
+    return this.#output;
+  }
 
   /** The bytes are copied: their memory may change. */
   add({ message, buffers }: Envelope): void {
+    this.#output += outputOf(message);
     this.#envelopes.push({ message, buffers: buffers.map((bytes) => new Uint8Array(bytes)) });
   }
 
   /** So many of the oldest are written down. */
   recorded(count: number): void {
-    this.#first = Math.min(this.#first + count, this.#envelopes.length);
+    const first = Math.min(this.#first + count, this.#envelopes.length);
+    for (; this.#first < first; this.#first++) {
+      this.#output -= outputOf((this.#envelopes[this.#first] as Envelope).message);
+    }
     if (this.#first * 2 < this.#envelopes.length) return;
     this.#envelopes = this.#envelopes.slice(this.#first);
     this.#first = 0;
@@ -28,6 +39,11 @@ export class Unrecorded {
     const { all } = this;
     this.#envelopes = [];
     this.#first = 0;
+    this.#output = 0;
     return all;
   }
+}
+
+function outputOf(message: Message): number {
+  return message.type === "output" ? message.text.length : 0;
 }

@@ -14,6 +14,7 @@ import type {
 import { Alarm } from "./alarm.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
+import { OutputFlow } from "./output-flow.ts";
 import { abortedOutcome, failureError, newTask, type PendingTask, type Submitter, whenEnded } from "./pending-task.ts";
 import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts";
 import { sendShown } from "./send-shown.ts";
@@ -35,6 +36,7 @@ export class TaskRouter {
   readonly #ledger: BufferLedger;
   readonly #inputs: TaskInputs;
   readonly #pending = new Map<string, PendingTask>();
+  readonly #outputFlow = new OutputFlow();
   readonly #alarm = new Alarm(() => this.#step({ type: "tick" }));
   /** For tasks that an earlier controller had. */
   readonly recovery: TaskRecovery;
@@ -289,7 +291,8 @@ export class TaskRouter {
     if (task === undefined) return;
     const tell = ({ uuid, connection }: Submitter): void => {
       if (carrier.places !== undefined) this.#ledger.deliver(uuid, carrier);
-      connection.send(message, buffers);
+      if (message.type === "output") this.#outputFlow.pass(connection, message);
+      else connection.send(message, buffers);
     };
     if (task.submitter !== undefined) tell(task.submitter);
     for (const client of task.askers ?? []) tell(client);

@@ -30,6 +30,7 @@ import { resultHandler } from "./result-arguments.ts";
 import { currentTask, provideRunningTask } from "./task-context.ts";
 import { TaskMarks } from "./task-marks.ts";
 import { TaskOutput } from "./task-output.ts";
+import { UnderWay } from "./under-way.ts";
 import type { Interrupt, WatchdogData } from "./watchdog.ts";
 
 /** What tasks publish and show travels with its message up to this size, in bytes. */
@@ -54,6 +55,8 @@ const marks = new TaskMarks();
 const handedOver = new MessageChannel();
 const native = configuration.readsOwnOutput ? new NativeOutput(handedOver.port1) : undefined;
 
+const outputUnderWay = new UnderWay();
+
 await run();
 
 async function run(): Promise<void> {
@@ -73,7 +76,9 @@ async function run(): Promise<void> {
       return { ...helloOf(device), back: { engineId, taskIds: tasksOf(engine, connection) } };
     },
     isKept,
+    onLost: () => outputUnderWay.clear(),
     onBack: () => {
+      outputUnderWay.clear();
       for (const { message, buffers } of connection.unrecorded.all) {
         connection.sendAgain({ message: { ...message, again: true } as Message, buffers });
       }
@@ -181,9 +186,12 @@ function makeEngine(
   const output = new TaskOutput({
     send: (taskId, stream, text) => {
       const at = places && { at: places.next(taskId, stream, text.length) };
-      connection.send({ type: "output", taskId, stream, text, engineId, ...at });
+      outputUnderWay.add(text.length, (left) => {
+        connection.send({ type: "output", taskId, stream, text, engineId, ...at }, [], left);
+      });
       connection.flush();
     },
+    underWay: () => Math.max(outputUnderWay.size, connection.unrecorded.output),
     native,
     shield: (run) => marks.shield(run),
   });

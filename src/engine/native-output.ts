@@ -2,7 +2,7 @@
  * What an engine's process writes to its stdout and stderr past Node's streams: native libraries, child processes that
  * inherited them, writes to descriptors 1 and 2. Both are pipes that the process itself reads, on its main thread, when
  * something arrives or at the latest when a task ends. While the main thread computes and does not, the watchdog's thread
- * takes what has come, so that nobody who writes waits for ever, and hands it over in order.
+ * takes what has come, so that nobody who writes waits for ever, and hands it over in order; what is too much, it counts.
  */
 
 import fs, { readSync, writeSync } from "node:fs";
@@ -19,10 +19,17 @@ const CHUNK = 64 * 1024;
 /** Tasks that take less, and write to no descriptor from JavaScript, are not looked at, in milliseconds. */
 const LOOK_MS = 0.1;
 
+/** How much waits for the main thread at most, in bytes. */
+const LIMIT = 16 * 1024 * 1024;
+
 /** Words of the memory that both threads see. */
 const LOCK = 0;
 const TAKEN = 1;
-const SIZE = 8;
+/** Bytes that wait for the main thread. */
+const WAITING = 2;
+/** Where the number of bytes is that were too many, for whoever has the lock. */
+const MISSING = 16;
+const SIZE = 24;
 /** Who has the lock. */
 const FREE = 0;
 const MAIN = 1;
@@ -32,7 +39,11 @@ const WATCHDOG = 2;
 export interface NativeText {
   readonly stream: Stream;
   readonly bytes: Uint8Array;
+  /** How many bytes are missing after it. */
+  readonly missing?: number;
 }
+
+const NOTHING = new Uint8Array();
 
 const isReadable = (): (() => boolean[]) => readiness(STREAMS.map((stream) => Descriptor[stream]));
 
@@ -54,7 +65,8 @@ function read(readable: readonly boolean[]): NativeText[] {
 /** The main thread's part. */
 export class NativeOutput {
   readonly memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE);
-  readonly #words = new Int32Array(this.memory);
+  readonly #words = new Int32Array(this.memory, 0, MISSING / 4);
+  readonly #missing = new Float64Array(this.memory, MISSING);
   readonly #readable = isReadable();
   readonly #handedOver: MessagePort;
   #looked = performance.now();
@@ -70,7 +82,7 @@ export class NativeOutput {
   listen(listener: (text: NativeText) => void): void {
     // What nothing else makes this thread look for.
     this.#handedOver.on("message", (text: NativeText) => {
-      Atomics.sub(this.#words, TAKEN, 1);
+      this.#received(text);
       listener(text);
     });
     this.#handedOver.unref();
@@ -113,15 +125,25 @@ export class NativeOutput {
     }
   }
 
-  /** What the watchdog took. */
+  /** What the watchdog took; for whoever has the lock. */
   #taken(): NativeText[] {
     const texts: NativeText[] = [];
-    for (; Atomics.load(this.#words, TAKEN) > 0; Atomics.sub(this.#words, TAKEN, 1)) {
+    while (Atomics.load(this.#words, TAKEN) > 0) {
       const received = receiveMessageOnPort(this.#handedOver);
       if (received === undefined) break;
-      texts.push(received.message as NativeText);
+      const text = received.message as NativeText;
+      this.#received(text);
+      texts.push(text);
     }
+    const [missing = 0] = this.#missing;
+    if (missing > 0) texts.push({ stream: "stderr", bytes: NOTHING, missing });
+    this.#missing[0] = 0;
     return texts;
+  }
+
+  #received({ bytes }: NativeText): void {
+    Atomics.sub(this.#words, TAKEN, 1);
+    Atomics.sub(this.#words, WAITING, bytes.length);
   }
 
   /** This thread may have been cut while it had the lock: then it has it still. */
@@ -162,9 +184,11 @@ export class NativeRelief {
   readonly #port: MessagePort;
   readonly #readable = isReadable();
   #wasReadable = false;
+  readonly #missing: Float64Array;
 
   constructor(memory: SharedArrayBuffer, port: MessagePort) {
-    this.#words = new Int32Array(memory);
+    this.#words = new Int32Array(memory, 0, MISSING / 4);
+    this.#missing = new Float64Array(memory, MISSING);
     this.#port = port;
   }
 
@@ -177,13 +201,19 @@ export class NativeRelief {
     if (Atomics.compareExchange(this.#words, LOCK, FREE, WATCHDOG) !== FREE) return false;
     try {
       for (const text of read(this.#readable())) {
-        this.#port.postMessage(text);
-        Atomics.add(this.#words, TAKEN, 1);
+        if (Atomics.load(this.#words, WAITING) < LIMIT) this.#handOver(text);
+        else (this.#missing[0] as number) += text.bytes.length;
       }
     } finally {
       Atomics.store(this.#words, LOCK, FREE);
       Atomics.notify(this.#words, LOCK);
     }
     return true;
+  }
+
+  #handOver(text: NativeText): void {
+    Atomics.add(this.#words, WAITING, text.bytes.length);
+    this.#port.postMessage(text);
+    Atomics.add(this.#words, TAKEN, 1);
   }
 }

@@ -1,10 +1,11 @@
 /**
  * What tasks write: taken from the process's streams, told apart by the task whose code writes, gathered for a moment,
- * and sent on. What no task wrote goes where it went.
+ * and sent on. What no task wrote goes where it went. While too much is under way, which is so when a task writes without a
+ * break, the rest is left out, and the task's stderr says how much that is.
  */
 
 import { StringDecoder } from "node:string_decoder";
-import type { NativeOutput, Stream } from "./native-output.ts";
+import type { NativeOutput, NativeText, Stream } from "./native-output.ts";
 import { currentTask, type TaskContext } from "./task-context.ts";
 
 const STREAMS = ["stdout", "stderr"] as const;
@@ -12,6 +13,10 @@ const STREAMS = ["stdout", "stderr"] as const;
 /** Text is held back at most this long, in milliseconds, and at most this much, in characters. */
 const GATHER_MS = 10;
 const GATHER_CHARACTERS = 16 * 1024;
+/** Nothing more is sent while this much output has not left, in characters; it goes on when it is half of that. */
+export const UNDER_WAY: number = 16 * 1024 * 1024;
+/** After that it is looked whether there is room for saying what is missing, in milliseconds. */
+const NOTICE_MS = 100;
 /** How much of a task's last words is kept for the report of the engine's end, in characters. */
 const LAST_WORDS = 2_000;
 
@@ -23,10 +28,14 @@ interface Gathered {
   readonly decoders: Record<Stream, StringDecoder>;
   timer: NodeJS.Timeout | undefined;
   lastFlush: number;
+  /** What is missing, and has not been said, in bytes. */
+  missing: number;
 }
 
 export interface TaskOutputParts {
   readonly send: (taskId: string, stream: Stream, text: string) => void;
+  /** How much of what was sent has not left, in characters. */
+  readonly underWay: () => number;
   /** What comes past Node's streams, where that is known. */
   readonly native: NativeOutput | undefined;
   /** Runs something that must not be cut short. */
@@ -35,6 +44,8 @@ export interface TaskOutputParts {
 
 export class TaskOutput {
   readonly #send: (taskId: string, stream: Stream, text: string) => void;
+  readonly #underWay: () => number;
+  #isFull = false;
   readonly #gathered = new Map<TaskContext, Gathered>();
   readonly #native: NativeOutput | undefined;
   readonly #shield: <T>(run: () => T) => T;
@@ -43,8 +54,9 @@ export class TaskOutput {
   #lastWords: { readonly context: TaskContext; text: string } | undefined;
 
   /** From now on what tasks write goes to `send`. */
-  constructor({ send, native, shield }: TaskOutputParts) {
+  constructor({ send, underWay, native, shield }: TaskOutputParts) {
     this.#send = send;
+    this.#underWay = underWay;
     this.#native = native;
     this.#shield = shield;
     const toStream = process.stderr.write.bind(process.stderr);
@@ -54,7 +66,7 @@ export class TaskOutput {
       if (this.#lastWords !== undefined) write(this.#lastWords.text);
     });
     for (const stream of STREAMS) this.#capture(stream);
-    native?.listen(({ stream, bytes }) => this.#addNative(this.owner(), stream, bytes));
+    native?.listen((text) => this.#addNative(this.owner(), text));
   }
 
   /** The task has ended: sends what is left. What it left behind may write later; that is sent as it comes. */
@@ -65,6 +77,8 @@ export class TaskOutput {
     if (gathered === undefined) return;
     for (const stream of STREAMS) gathered.text[stream] += gathered.decoders[stream].end();
     this.#flush(context, gathered);
+    this.#sayMissing(context, gathered);
+    clearTimeout(gathered.timer);
     this.#gathered.delete(context);
   }
 
@@ -88,25 +102,20 @@ export class TaskOutput {
   }
 
   #takeNative(context: TaskContext | undefined): void {
-    for (const { stream, bytes } of this.#native?.take() ?? []) this.#addNative(context, stream, bytes);
+    for (const text of this.#native?.take() ?? []) this.#addNative(context, text);
   }
 
-  #addNative(context: TaskContext | undefined, stream: Stream, bytes: Uint8Array): void {
-    if (context === undefined) this.#native?.tellAgent(bytes);
-    else this.#add(context, stream, bytes, undefined);
+  #addNative(context: TaskContext | undefined, { stream, bytes, missing = 0 }: NativeText): void {
+    if (context === undefined) {
+      this.#native?.tellAgent(bytes);
+      return;
+    }
+    this.#add(context, stream, bytes, undefined);
+    if (missing > 0) this.#leaveOut(context, this.#gatheredOf(context), missing);
   }
 
   #add(context: TaskContext, stream: Stream, chunk: string | Uint8Array, encoding: unknown): void {
-    let gathered = this.#gathered.get(context);
-    if (gathered === undefined) {
-      gathered = {
-        text: { stdout: "", stderr: "" },
-        decoders: { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") },
-        timer: undefined,
-        lastFlush: 0,
-      };
-      this.#gathered.set(context, gathered);
-    }
+    const gathered = this.#gatheredOf(context);
     const text = textOf(gathered.decoders[stream], chunk, encoding);
     if (stream === "stderr") this.#keepLastWords(context, text);
     // Keep the order of the two streams: what the other one holds goes first.
@@ -118,6 +127,21 @@ export class TaskOutput {
     } else {
       gathered.timer ??= setTimeout(() => this.#flush(context, gathered), GATHER_MS);
     }
+  }
+
+  #gatheredOf(context: TaskContext): Gathered {
+    let gathered = this.#gathered.get(context);
+    if (gathered === undefined) {
+      gathered = {
+        text: { stdout: "", stderr: "" },
+        decoders: { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") },
+        timer: undefined,
+        lastFlush: 0,
+        missing: 0,
+      };
+      this.#gathered.set(context, gathered);
+    }
+    return gathered;
   }
 
   #keepLastWords(context: TaskContext, text: string): void {
@@ -133,8 +157,34 @@ export class TaskOutput {
       if (text === "") continue;
       gathered.text[stream] = "";
       gathered.lastFlush = Date.now();
-      this.#send(context.taskId, stream, text);
+      if (this.#hasRoom()) {
+        this.#sayMissing(context, gathered);
+        this.#send(context.taskId, stream, text);
+      } else this.#leaveOut(context, gathered, Buffer.byteLength(text));
     }
+  }
+
+  #hasRoom(): boolean {
+    this.#isFull = this.#underWay() > (this.#isFull ? UNDER_WAY / 2 : UNDER_WAY);
+    return !this.#isFull;
+  }
+
+  #leaveOut(context: TaskContext, gathered: Gathered, bytes: number): void {
+    gathered.missing += bytes;
+    // If the task has ended, or writes nothing more for now, it is said all the same.
+    gathered.timer ??= setTimeout(() => {
+      this.#flush(context, gathered);
+      if (this.#hasRoom()) this.#sayMissing(context, gathered);
+      else this.#leaveOut(context, gathered, 0);
+    }, NOTICE_MS);
+  }
+
+  #sayMissing({ taskId }: TaskContext, gathered: Gathered): void {
+    const { missing } = gathered;
+    if (missing === 0) return;
+    gathered.missing = 0;
+    const why = "they were written faster than they could leave";
+    this.#send(taskId, "stderr", `ndparallel: ${missing} bytes of output are missing here: ${why}\n`);
   }
 }
 

@@ -144,7 +144,9 @@ describe("what is not recorded", () => {
     const bytes = Uint8Array.of(1);
     for (const text of ["a", "b", "c"]) unrecorded.add({ message: output(text), buffers: [bytes] });
     bytes[0] = 2;
+    expect(unrecorded.output).toBe(3);
     unrecorded.recorded(1);
+    expect(unrecorded.output).toBe(2);
     expect(unrecorded.all).toEqual([
       { message: output("b"), buffers: [Uint8Array.of(1)] },
       { message: output("c"), buffers: [Uint8Array.of(1)] },
@@ -152,6 +154,6 @@ describe("what is not recorded", () => {
     unrecorded.recorded(99);
     unrecorded.add({ message: output("d"), buffers: [] });
     expect(unrecorded.take()).toEqual([{ message: output("d"), buffers: [] }]);
-    expect(unrecorded.all).toEqual([]);
+    expect([unrecorded.all, unrecorded.output]).toEqual([[], 0]);
   });
 });
