@@ -25,10 +25,16 @@ export function makeDatabaseFile(connectionFile: string): string {
   }
 }
 
+/** Where it is written which tasks were sent where, until the database has it. */
+export function journalFile(database: string): string {
+  return `${database}-sent`;
+}
+
 /** Removes them, none of which needs to exist, and unless told otherwise their directory when that is empty. */
 export function removeClusterFiles(connectionFile: string, directory = true): void {
   const database = databaseFile(connectionFile);
-  const files = [connectionFile, database, `${database}-wal`, `${database}-shm`];
+  const journal = journalFile(database);
+  const files = [connectionFile, database, `${database}-wal`, `${database}-shm`, journal, `${journal}.next`];
   const removals = files.map((file) => () => unlinkSync(file));
   if (directory) removals.push(() => rmdirSync(dirname(connectionFile)));
   for (const remove of removals) {

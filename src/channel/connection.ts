@@ -27,6 +27,8 @@ export interface ConnectionHandlers {
   message(message: Message, buffers: Uint8Array[]): void;
   /** Memory for a buffer of `byteLength` bytes that follows `message`; without it the buffer gets memory of its own. */
   place?(message: Message, byteLength: number): Uint8Array | undefined;
+  /** Called before bytes are given to the system. */
+  leaving?(): void;
   /** Called once, when the connection has ended; `error` says why, if not by {@link Connection.close}. */
   closed(error?: Error): void;
 }

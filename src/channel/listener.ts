@@ -122,6 +122,7 @@ function acceptConnection(
   const connection = new SocketConnection(socket, keys, {
     message: (message, buffers) => handlers?.message(message, buffers),
     place: (message, byteLength) => handlers?.place?.(message, byteLength),
+    leaving: () => handlers?.leaving?.(),
     closed: (error) => {
       if (error instanceof BadSignature) rejections.signatures++;
       else if (error instanceof Replayed) rejections.replays++;

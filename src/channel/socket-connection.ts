@@ -103,6 +103,7 @@ export class SocketConnection implements Connection {
   }
 
   #write(envelopes: readonly Envelope[], onSent: (() => void)[]): void {
+    this.#handlers.leaving?.();
     const packet = encodeHead(envelopes, PROLOGUE_LENGTH);
     const head = packet.subarray(PROLOGUE_LENGTH);
     const sequence = this.#sequence++;

@@ -113,6 +113,7 @@ export class Controller {
         else if (message.type === "hello") peer = this.#greet(message, connection);
         if (peer === undefined) connection.destroy(new MalformedPacket("the first message was no hello"));
       },
+      leaving: () => this.#database.leaving?.(),
       closed: (error) => peer?.closed(error),
     };
   }

@@ -55,6 +55,7 @@ export class MemoryDatabase implements TaskDatabase {
   }
 
   fail(): void {}
+  completed(): void {}
 
   readonly isDurable = false;
 

@@ -1,10 +1,11 @@
 /** Makes the task database that a cluster was started with. */
 
-import { makeDatabaseFile } from "../channel/cluster-files.ts";
+import { journalFile, makeDatabaseFile } from "../channel/cluster-files.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import type { DatabaseOptions } from "../protocol/policies.ts";
 import { MemoryDatabase } from "./memory-database.ts";
 import { openStore } from "./sqlite/open.ts";
+import { SentJournal } from "./sqlite/sent-journal.ts";
 import { SQLITE_LIMITS, SqliteDatabase } from "./sqlite/sqlite-database.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { Legacy } from "./task-recovery.ts";
@@ -18,7 +19,7 @@ export interface OpenedDatabase {
 /** Opens a database; what is given to it hears of the outcome of each record that goes. */
 export type OpenDatabase = (onForgotten: (outcome: Outcome) => void) => OpenedDatabase;
 
-const NO_LEGACY: Legacy = { tasks: [], endings: [] };
+const NO_LEGACY: Legacy = { tasks: [], endings: [], place: () => undefined, completed: new Map() };
 const ABANDONED: Outcome = {
   status: "error",
   error: { kind: "connection", name: "ConnectionError", message: "its cluster ended before the task did" },
@@ -43,12 +44,18 @@ export async function openDatabase(
   const { type, file, records, bytes } = options;
   if ((type ?? (file === undefined ? "memory" : "sqlite")) === "memory") return openMemory(options);
   const limits = { records: records ?? SQLITE_LIMITS.records, bytes: bytes ?? SQLITE_LIMITS.bytes };
-  const store = await openStore({ file: file ?? makeDatabaseFile(place.connectionFile), limits });
-  const [unfinished, endings] = [await store.unfinished(), place.isRestart ? await store.endings() : []];
+  const path = file ?? makeDatabaseFile(place.connectionFile);
+  const { isRestart } = place;
+  const store = await openStore({ file: path, limits });
+  const [unfinished, endings] = [await store.unfinished(), isRestart ? await store.endings() : []];
+  const completed = new Map(await store.counts(isRestart));
+  const journal = new SentJournal(journalFile(path), isRestart, onFailure);
   return (onForgotten) => {
-    const database = new SqliteDatabase(store, onForgotten, onFailure);
+    const database = new SqliteDatabase({ store, journal, onForgotten, onFailure });
     const tasks = database.takeUp(unfinished);
-    if (place.isRestart) return { database, legacy: { tasks, endings } };
+    if (isRestart) {
+      return { database, legacy: { tasks, endings, place: (taskId) => journal.place(taskId), completed } };
+    }
     for (const { record } of tasks) database.finish(record.taskId, ABANDONED, []);
     return { database, legacy: NO_LEGACY };
   };

@@ -1,11 +1,12 @@
 /**
  * Which of the tasks that an earlier controller had are at engines, and which are to be queued again: a pure state
- * machine. What an engine has, it says itself when it is back; until then the tasks that may be there wait.
+ * machine. What an engine has, it says itself when it is back; until then, for as long as it computes, the tasks that were
+ * sent there wait. It is known of each where it was sent last, if it was, since that is written before it leaves.
  */
 
 export interface RecoveringTask {
   readonly taskId: string;
-  /** Where it was sent, or will be; negative for a load-balanced task that was nowhere yet, as far as is known. */
+  /** Where it was sent, or will be; negative for a load-balanced task that is nowhere. */
   readonly engineId: number;
 }
 
@@ -26,7 +27,6 @@ export class Recovery {
   readonly #tasks = new Map<string, RecoveringTask>();
   /** Engines that have not said what they have; `undefined` as long as nobody has said which there are. */
   #awaited: Set<number> | undefined;
-  #isImpatient = false;
 
   constructor(tasks: readonly RecoveringTask[]) {
     for (const task of tasks) this.#tasks.set(task.taskId, task);
@@ -42,10 +42,9 @@ export class Recovery {
     return this.#awaited === undefined;
   }
 
-  /** Whether the engine (or, if negative, any) may have a task of which it is not known yet. */
+  /** Whether it has to be heard of the engine first; if negative, whether there are any. */
   awaits(engineId: number): boolean {
-    if (this.#awaited === undefined) return true;
-    return engineId < 0 ? this.#awaited.size > 0 && !this.#isImpatient : this.#awaited.has(engineId);
+    return this.#awaited?.has(engineId) ?? true;
   }
 
   /** A task that may be at an engine that is awaited: it waits, too. */
@@ -76,18 +75,10 @@ export class Recovery {
     return { ...this.#release(), adopt };
   }
 
-  /** Tasks that were nowhere, as far as is known, wait no longer for engines that compute without a break. */
-  hurry(): RecoverySteps {
-    this.#isImpatient = true;
-    return this.#release();
-  }
-
   #release(): RecoverySteps {
     const awaited = this.#awaited;
     if (awaited === undefined) return NOTHING;
-    const isFree = ({ engineId }: RecoveringTask): boolean =>
-      engineId < 0 ? this.#isImpatient || awaited.size === 0 : !awaited.has(engineId);
-    const release = [...this.#tasks.values()].filter(isFree).map(({ taskId }) => taskId);
+    const release = [...this.#tasks.values()].flatMap((task) => (awaited.has(task.engineId) ? [] : task.taskId));
     for (const taskId of release) this.#tasks.delete(taskId);
     return { ...NOTHING, release };
   }

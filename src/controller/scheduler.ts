@@ -150,8 +150,9 @@ export class Scheduler {
     }
   }
 
-  #engineUp({ engineId, resources = {} }: Event<"engineUp">): void {
+  #engineUp({ engineId, resources = {}, completed = 0 }: Event<"engineUp">): void {
     const engine = this.#board.add(engineId, resources, this.#book.now);
+    engine.completed = completed;
     this.#balanced.balancer.fill(engine, this.#book.now);
   }
 

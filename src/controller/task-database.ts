@@ -23,8 +23,12 @@ export interface TaskDatabase {
   keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[], isNested?: boolean): void;
   /** A task that has not ended, and perhaps one that has. */
   get(taskId: string): TaskRecord | undefined;
-  /** The task goes to an engine. */
+  /** The task goes to an engine, told before it is sent; or (negative) has been given back. */
   assign(taskId: string, engineId: number, engineUuid: string): void;
+  /** The engine has completed a task. */
+  completed(engineUuid: string): void;
+  /** Something is about to be sent. */
+  leaving?(): void;
   /** It has been run in vain so often. */
   fail(taskId: string, failures: Failures): void;
   addOutput(taskId: string, stream: "stdout" | "stderr", text: string): void;

@@ -10,8 +10,6 @@ import type { TaskDatabase } from "./task-database.ts";
 import { balancedForms } from "./task-inputs.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
 
-/** How long tasks that were nowhere wait for engines that do not say what they have, in milliseconds. */
-const HURRY_MS = 1_000;
 /** How long clients may take to come back and send what was not written down, in milliseconds. */
 const ORPHAN_MS = 10_000;
 /** How long it is waited for somebody who says which engines there are, in milliseconds. */
@@ -21,6 +19,10 @@ const AGENT_MS = 10_000;
 export interface Legacy {
   readonly tasks: readonly { readonly record: TaskRecord; readonly request: StoredRequest | undefined }[];
   readonly endings: readonly (readonly [taskId: string, status: string, engineId: number])[];
+  /** Where a task was sent last; negative if it is there no more, `undefined` if it was not sent, or long ago. */
+  readonly place: (taskId: string) => number | undefined;
+  /** How many tasks engines have completed, by uuid. */
+  readonly completed: ReadonlyMap<string, number>;
 }
 
 /** What it needs of the router. */
@@ -46,6 +48,8 @@ const LOST: Outcome = {
 export class TaskRecovery {
   readonly #parts: RecoveryParts;
   #recovery: Recovery | undefined;
+  #place: Legacy["place"] = () => undefined;
+  #completed: Legacy["completed"] = new Map();
   /** Tasks that engines have, and that no client has sent since; with what the engines say of them. */
   readonly #orphans = new Map<string, { readonly engine: Engine; readonly letters: (() => void)[] }>();
 
@@ -57,12 +61,15 @@ export class TaskRecovery {
     this.#parts = parts;
   }
 
-  begin({ tasks, endings }: Legacy): void {
+  begin({ tasks, endings, place, completed }: Legacy): void {
+    this.#place = place;
+    this.#completed = completed;
     for (const [taskId, status, engineId] of endings) {
       this.#parts.step({ type: "ended", taskId, succeeded: status === "ok", engineId });
     }
     const recovering = tasks.filter((task) => this.#restore(task.record, task.request));
-    this.#recovery = new Recovery(recovering.map(({ record: { taskId, engineId } }) => ({ taskId, engineId })));
+    const placed = recovering.map(({ record: { taskId, engineId } }) => ({ taskId, engineId }));
+    this.#recovery = new Recovery(placed);
     setTimeout(() => {
       if (this.#recovery?.isUninformed) this.expect([]);
     }, AGENT_MS).unref();
@@ -72,11 +79,12 @@ export class TaskRecovery {
    * Takes a task that a client has sent if it is at an engine already, or may be: the last controller may have got it
    * without having written it down.
    */
-  takes(taskId: string, engineId: number, request?: BalancedRequest): boolean {
+  takes(taskId: string, target: number, request?: BalancedRequest): boolean {
     const orphan = this.#orphans.get(taskId);
+    const engineId = target < 0 ? (this.#place(taskId) ?? target) : target;
     const mayBeSomewhere = this.#recovery?.awaits(engineId) === true;
     if (orphan === undefined && !mayBeSomewhere) return false;
-    this.#parts.step({ type: "restore", taskId, engineId, request });
+    this.#parts.step({ type: "restore", taskId, engineId: target, request });
     if (orphan === undefined) {
       this.#recovery?.add({ taskId, engineId });
     } else {
@@ -108,9 +116,11 @@ export class TaskRecovery {
   expect(engines: readonly Engine[]): void {
     if (this.#recovery === undefined) return;
     this.#carryOut(this.#recovery.expect(engines.map(({ engineId }) => engineId)));
-    setTimeout(() => {
-      if (this.#recovery !== undefined) this.#carryOut(this.#recovery.hurry());
-    }, HURRY_MS).unref();
+  }
+
+  /** How many tasks the engine has completed for earlier controllers, as far as is known. */
+  completedBy(uuid: string): number {
+    return this.#completed.get(uuid) ?? 0;
   }
 
   /** The engine is back with these tasks. `drop` is called with those that it is not to have. */

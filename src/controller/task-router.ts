@@ -102,8 +102,8 @@ export class TaskRouter {
     }
   }
 
-  engineUp({ engineId, resources }: Engine): void {
-    this.#step({ type: "engineUp", engineId, resources });
+  engineUp({ engineId, uuid, resources }: Engine): void {
+    this.#step({ type: "engineUp", engineId, resources, completed: this.recovery.completedBy(uuid) });
   }
 
   engineDown(engine: Engine, reason: string): void {
@@ -146,11 +146,13 @@ export class TaskRouter {
     task.outcome = outcome;
     task.outcomeBuffers = buffers;
     const status = outcome.error?.kind === "unmet" ? "unmet" : outcome.status;
+    this.#database.completed(engineUuid);
     this.#step({ type: "finish", taskId, status, duration: outcome.duration });
     if (this.#database.isDurable && status !== "ok") this.#noteFailures(taskId);
   }
 
   recalled({ taskIds, kept }: Recalled): void {
+    for (const taskId of taskIds) this.#database.assign(taskId, -1, "");
     this.#step({ type: "recalled", taskIds, kept });
   }
 
@@ -252,9 +254,9 @@ export class TaskRouter {
     if (places !== undefined) this.#ledger.deliver(engine.uuid, { places });
     const plain: Task = { type: "task", taskId, payload, free };
     const order = attached === undefined ? plain : { ...plain, inputs: attached.inputs };
-    engine.connection.send(places === undefined ? order : { ...order, places }, buffers);
     task.engineUuid = engine.uuid;
     this.#database.assign(taskId, engineId, engine.uuid);
+    engine.connection.send(places === undefined ? order : { ...order, places }, buffers);
     if (this.#database.isDurable) this.#noteFailures(taskId);
     if (!task.isBalanced) this.#letGo(task);
   }

@@ -88,7 +88,7 @@ describe("with the database in SQLite", () => {
     const results = Array.from({ length: 1_000 }, (_, n) =>
       n % 2 === 0 ? lview.apply(run, log.path, n, 8) : rc.at(n % 3).apply(run, log.path, n, 8),
     );
-    await until(() => log.lines().length > 100, "tasks ran");
+    await until(() => log.lines().length > 100, "tasks ran", 20_000);
     const before = rc.ids;
     const killed = await killController(rc);
     expect(rc.outstanding.size).toBeGreaterThan(100);
@@ -108,11 +108,70 @@ describe("with the database in SQLite", () => {
     const { rc } = shared;
     const results = Array.from({ length: 300 }, (_, n) => rc.loadBalancedView().apply(run, log.path, n, 20));
     for (const count of [20, 100, 200]) {
-      await until(() => log.lines().length > count, "tasks ran");
+      await until(() => log.lines().length > count, "tasks ran", 20_000);
       await killController(rc);
     }
     expect(await Promise.all(results)).toEqual(results.map((_, n) => 2 * n));
     expect(numbers(log.lines())).toEqual(results.map((_, n) => n));
+  });
+
+  test("tasks run once also where engines compute without a break when it happens", { timeout: 90_000 }, async () => {
+    await using log = new Log();
+    await using shared = await started({ engines: 3, ...ON_DISK });
+    const { rc } = shared;
+    const lview = rc.loadBalancedView();
+    const busy = closure((path: string, n: number): number => {
+      const { appendFileSync } = process.getBuiltinModule("node:fs");
+      appendFileSync(path, `${n}\n`);
+      // Longer than anybody could wait for an engine that does not answer.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000);
+      return n * 2;
+    }, {});
+    const results: PromiseLike<number>[] = [];
+    const send = (count: number): void => {
+      for (let n = 0; n < count; n++) results.push(lview.apply(busy, log.path, results.length));
+    };
+    for (let round = 0; round < 3; round++) {
+      const { pid } = await rc.status();
+      const before = log.lines().length;
+      // Fewer than there are engines, and more.
+      send([2, 4, 1][round] as number);
+      // At once, so that nothing of it is in the database.
+      await until(() => log.lines().length > before, "one has begun", 20_000);
+      process.kill(pid, "SIGKILL");
+      await gone([pid], 2_000);
+      // Whoever is idle gets something meanwhile.
+      const quick = lview.apply(run, log.path, 1_000 + round, 0);
+      expect(await Promise.all(results)).toEqual(results.map((_, n) => 2 * n));
+      expect(await quick).toBe(2 * (1_000 + round));
+    }
+    const expected = [...results.map((_, n) => n), 1_000, 1_001, 1_002];
+    expect(numbers(log.lines())).toEqual(expected);
+  });
+
+  test("what engines have completed is counted on", { timeout: 60_000 }, async () => {
+    await using log = new Log();
+    await using shared = await started({ engines: 2, ...ON_DISK });
+    const { rc, cluster } = shared;
+    const counts = async (): Promise<number[]> => {
+      const { unassigned: _, ...queues } = await rc.queueStatus();
+      return Object.values(queues).map(({ completed }) => completed);
+    };
+    await Promise.all(Array.from({ length: 30 }, (_, n) => rc.at(n % 3 === 0 ? 0 : 1).apply(run, log.path, n, 0)));
+    await failure(() => rc.at(0).apply(() => Promise.reject(new Error("no luck"))));
+    expect(await counts()).toEqual([11, 20]);
+    // What has not been written comes again, and is counted once.
+    const late = Array.from({ length: 10 }, (_, n) => rc.at(0).apply(run, log.path, n, 0));
+    await late.at(-1);
+    for (let n = 0; n < 2; n++) {
+      await killController(rc);
+      await until(async () => (await rc.status()).engines.length === 2, "the engines are known", 20_000);
+      await rc.view().apply(() => 1);
+      expect(await counts()).toEqual([22 + n, 21 + n]);
+    }
+    await cluster.restartEngines();
+    await rc.waitForEngines(2);
+    expect(await counts()).toEqual([0, 0]);
   });
 
   test("engines keep their ids and namespaces, also those that compute without a break", async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach } from "vitest";
 import { MemoryDatabase } from "../../src/controller/memory-database.ts";
 import { pack, unpack } from "../../src/controller/sqlite/rows.ts";
+import { SentJournal } from "../../src/controller/sqlite/sent-journal.ts";
 import { SQLITE_LIMITS, SqliteDatabase, type StoreThread } from "../../src/controller/sqlite/sqlite-database.ts";
 import { SqliteStore } from "../../src/controller/sqlite/store.ts";
 import type { TaskDatabase, TaskDatabaseLimits } from "../../src/controller/task-database.ts";
@@ -24,7 +25,7 @@ export function inProcess(store: SqliteStore): StoreThread {
         return unpack(pack(answer));
       });
     };
-  const methods = ["write", "find", "history", "drop", "unfinished", "endings", "close"] as const;
+  const methods = ["write", "find", "history", "drop", "unfinished", "endings", "counts", "close"] as const;
   return Object.fromEntries(methods.map((method) => [method, call(method)])) as unknown as StoreThread;
 }
 
@@ -45,7 +46,8 @@ export function useDatabases(): { readonly [name: string]: Make } & { readonly m
       const fail = (error: Error): void => {
         throw error;
       };
-      const database = new SqliteDatabase(inProcess(store), onForgotten, fail);
+      const journal = new SentJournal(join(directory, "tasks.sqlite-sent"), false, fail);
+      const database = new SqliteDatabase({ store: inProcess(store), journal, onForgotten, onFailure: fail });
       open.push(database);
       return database;
     },

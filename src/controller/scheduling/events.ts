@@ -3,7 +3,13 @@
 import type { BalancedRequest } from "../../protocol/balancing.ts";
 
 export type SchedulerEvent =
-  | { readonly type: "engineUp"; readonly engineId: number; readonly resources?: Readonly<Record<string, number>> }
+  | {
+      readonly type: "engineUp";
+      readonly engineId: number;
+      readonly resources?: Readonly<Record<string, number>>;
+      /** How many tasks it has completed for an earlier controller. */
+      readonly completed?: number;
+    }
   | { readonly type: "engineDown"; readonly engineId: number; readonly reason: string }
   /** Engines are on their way, so many; as long as there are some, tasks that nobody can run wait for them. */
   | { readonly type: "expect"; readonly engines: number }

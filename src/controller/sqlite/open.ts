@@ -41,6 +41,6 @@ export async function openStore(data: ThreadData): Promise<StoreThread> {
     (method: string) =>
     (...args: unknown[]) =>
       ask(method, args);
-  const methods = ["write", "find", "history", "drop", "unfinished", "endings", "close"];
+  const methods = ["write", "find", "history", "drop", "unfinished", "endings", "counts", "close"];
   return Object.fromEntries(methods.map((method) => [method, call(method)])) as unknown as StoreThread;
 }

@@ -13,6 +13,7 @@ import type { TaskDatabase, TaskDatabaseLimits } from "../task-database.ts";
 import { compileQuery, type TaskQuery } from "../task-query.ts";
 import type { StoredRequest, TaskRecord } from "../task-record.ts";
 import { type Change, type Part, packPart, partsFor, recordOf, type StoredRow, unpack } from "./rows.ts";
+import type { SentJournal } from "./sent-journal.ts";
 import type { SqliteStore } from "./store.ts";
 
 export const SQLITE_LIMITS: TaskDatabaseLimits = { records: 1_000_000, bytes: 16 * 1024 ** 3 };
@@ -22,7 +23,7 @@ const GATHER_MS = 20;
 
 /** {@link SqliteStore} behind a thread. */
 export type StoreThread = {
-  readonly [M in "write" | "find" | "history" | "drop" | "unfinished" | "endings" | "close"]: (
+  readonly [M in "write" | "find" | "history" | "drop" | "unfinished" | "endings" | "counts" | "close"]: (
     ...args: Parameters<SqliteStore[M]>
   ) => Promise<ReturnType<SqliteStore[M]>>;
 };
@@ -36,6 +37,15 @@ interface Entry {
   hasEnded: boolean;
   /** Its bytes, as far as they are written. */
   bytes: number;
+}
+
+export interface SqliteDatabaseParts {
+  readonly store: StoreThread;
+  readonly journal: SentJournal;
+  /** Called with the outcome of each record that goes. */
+  readonly onForgotten: (outcome: Outcome) => void;
+  /** Called when nothing can be written any more. */
+  readonly onFailure: (error: Error) => void;
 }
 
 export class SqliteDatabase implements TaskDatabase {
@@ -53,9 +63,13 @@ export class SqliteDatabase implements TaskDatabase {
   /** Output that came after its task had been written. */
   #late: Promise<void> = Promise.resolve();
 
-  /** `onForgotten` is called with the outcome of each record that goes, `onFailure` when nothing can be written any more. */
-  constructor(store: StoreThread, onForgotten: (outcome: Outcome) => void, onFailure: (error: Error) => void) {
+  readonly #journal: SentJournal;
+  /** How many tasks engines have completed since it was written. */
+  #completed = new Map<string, number>();
+
+  constructor({ store, journal, onForgotten, onFailure }: SqliteDatabaseParts) {
     this.#store = store;
+    this.#journal = journal;
     this.#onForgotten = onForgotten;
     this.#onFailure = onFailure;
   }
@@ -85,7 +99,16 @@ export class SqliteDatabase implements TaskDatabase {
     if (entry === undefined) return;
     entry.record.engineId = engineId;
     entry.record.engineUuid = engineUuid;
+    this.#journal.note(taskId, engineId);
     this.#touch(entry, "record");
+  }
+
+  leaving(): void {
+    this.#journal.write();
+  }
+
+  completed(engineUuid: string): void {
+    this.#completed.set(engineUuid, (this.#completed.get(engineUuid) ?? 0) + 1);
   }
 
   fail(taskId: string, failures: Failures): void {
@@ -156,6 +179,7 @@ export class SqliteDatabase implements TaskDatabase {
     await this.#late;
     this.#write();
     await this.#store.close();
+    this.#journal.close();
   }
 
   async #fetch(taskId: string): Promise<TaskRecord | undefined> {
@@ -170,6 +194,8 @@ export class SqliteDatabase implements TaskDatabase {
     return rows.map((row) => {
       const record = recordOf(row);
       this.#enter(record, false);
+      const place = this.#journal.place(record.taskId);
+      if (place !== undefined) this.assign(record.taskId, place, record.engineUuid);
       return { record, request: row.request && unpack<StoredRequest>(row.request) };
     });
   }
@@ -218,15 +244,19 @@ export class SqliteDatabase implements TaskDatabase {
     if (this.#changed.size === 0) return;
     const entries = this.#changed;
     this.#changed = new Set();
+    const completed = [...this.#completed];
+    this.#completed.clear();
     this.#writing++;
+    this.#journal.mark();
     this.#lastWrite = this.#store
-      .write([...entries].map(takeChange))
+      .write([...entries].map(takeChange), completed)
       .then((outcomes) => this.#written(entries, outcomes))
       .catch(this.#onFailure);
   }
 
   #written(entries: ReadonlySet<Entry>, outcomes: readonly Outcome[]): void {
     this.#writing--;
+    this.#journal.written();
     for (const entry of entries) {
       const { taskId, outcome } = entry.record;
       const isDone = outcome !== undefined && !this.#changed.has(entry);

@@ -18,6 +18,7 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS tasks (
   sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, submitted REAL NOT NULL, engine INTEGER NOT NULL, status TEXT,
   ended INTEGER, bytes INTEGER NOT NULL DEFAULT 0, record BLOB NOT NULL, output BLOB, shown BLOB, result BLOB, request BLOB
 );
+CREATE TABLE IF NOT EXISTS engines (uuid TEXT PRIMARY KEY, completed INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tasks_by_end ON tasks (ended) WHERE ended IS NOT NULL;
 PRAGMA user_version=${VERSION};`;
 
@@ -44,9 +45,10 @@ export class SqliteStore {
   }
 
   /** Gives the outcomes of the records that went for it: the oldest, beyond the limits. */
-  write(changes: readonly Change[]): Outcome[] {
+  write(changes: readonly Change[], completed: readonly (readonly [engineUuid: string, count: number])[]): Outcome[] {
     return this.#sqlite.transaction(() => {
       for (const change of changes) this.#write(change);
+      for (const [uuid, count] of completed) this.#sqlite.run(COUNT, [uuid, count]);
       return this.#cull();
     });
   }
@@ -95,6 +97,13 @@ export class SqliteStore {
     const sql = `SELECT id, status, engine FROM tasks WHERE ended NOT NULL ORDER BY ended DESC LIMIT ${ENDINGS}`;
     const rows = this.#sqlite.all(sql).reverse();
     return rows.map(({ id, status, engine }) => [String(id), String(status), Number(engine)]);
+  }
+
+  /** How many tasks each engine has completed; from now on, of the engines of an earlier cluster, nothing. */
+  counts(isRestart: boolean): [engineUuid: string, count: number][] {
+    if (!isRestart) this.#sqlite.exec("DELETE FROM engines");
+    const rows = this.#sqlite.all("SELECT uuid, completed FROM engines");
+    return rows.map(({ uuid, completed }) => [String(uuid), Number(completed)]);
   }
 
   /** Everything of the tasks that have not ended, in the order in which they came. */
@@ -147,6 +156,8 @@ export class SqliteStore {
   }
 }
 
+const COUNT =
+  "INSERT INTO engines VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET completed = completed + excluded.completed";
 const IDS = "SELECT value FROM json_each(?)";
 const COLUMNS: Readonly<Record<string, string>> = { submitted: "submitted", engineId: "engine", status: "status" };
 const SIGNS: Readonly<Record<string, string>> = { $lt: "<", $gt: ">", $lte: "<=", $gte: ">=", $eq: "=" };

@@ -1,0 +1,105 @@
+/**
+ * Which task was sent to which engine last, written before it leaves, because the database writes it a moment later. The
+ * file has a line for each, and only those that the database has not written; what a process wrote outlives it.
+ */
+
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+
+/** The file is made anew when it is longer, in bytes. */
+const LENGTH = 64 * 1024;
+
+export class SentJournal {
+  readonly #path: string;
+  #file: number;
+  #length = 0;
+  #pending = "";
+  /** What the database has not written: a part for each of its writes that are on their way, and one for the next. */
+  #parts = [""];
+  /** What an earlier controller has left, of tasks that are not known yet; a negative engine is none. */
+  readonly #left: Map<string, number>;
+  #isBroken = false;
+  readonly #onFailure: (error: Error) => void;
+
+  /** `goesOn`: after an earlier controller. `onFailure`: the file cannot be written, and is not any more. */
+  constructor(path: string, goesOn: boolean, onFailure: (error: Error) => void) {
+    this.#path = path;
+    this.#onFailure = onFailure;
+    this.#left = goesOn ? read(path) : new Map();
+    this.#file = openSync(path, goesOn ? "a" : "w", 0o600);
+  }
+
+  /** Where an earlier controller has sent the task last; negative if it has taken it back, `undefined` if nobody knows. */
+  place(taskId: string): number | undefined {
+    return this.#left.get(taskId);
+  }
+
+  /** The task is about to be sent, or (negative) is at no engine any more. */
+  note(taskId: string, engineId: number): void {
+    this.#left.delete(taskId);
+    const line = `${taskId} ${engineId}\n`;
+    this.#pending += line;
+    this.#parts[this.#parts.length - 1] += line;
+  }
+
+  /** Something is about to leave. */
+  write(): void {
+    if (this.#pending === "") return;
+    const text = this.#pending;
+    this.#pending = "";
+    this.#length += text.length;
+    this.#guarded(() => writeSync(this.#file, text));
+  }
+
+  /** The database begins to write what it has been told so far. */
+  mark(): void {
+    this.#parts.push("");
+  }
+
+  /** It has done so, as often as it has begun. */
+  written(): void {
+    this.#parts.shift();
+    if (this.#length < LENGTH) return;
+    this.#pending = "";
+    const left = [...this.#left].map(([taskId, engineId]) => `${taskId} ${engineId}\n`);
+    const text = left.join("") + this.#parts.join("");
+    this.#length = text.length;
+    this.#guarded(() => {
+      const next = `${this.#path}.next`;
+      writeFileSync(next, text, { mode: 0o600 });
+      renameSync(next, this.#path);
+      closeSync(this.#file);
+      this.#file = openSync(this.#path, "a");
+    });
+  }
+
+  /** The database has everything. */
+  close(): void {
+    closeSync(this.#file);
+    rmSync(this.#path, { force: true });
+  }
+
+  #guarded(write: () => void): void {
+    if (this.#isBroken) return;
+    try {
+      write();
+    } catch (error) {
+      this.#isBroken = true;
+      this.#onFailure(error as Error);
+    }
+  }
+}
+
+function read(path: string): Map<string, number> {
+  try {
+    const lines = readFileSync(path, "latin1").split("\n");
+    // What follows the last line break was not finished.
+    return new Map(
+      lines.slice(0, -1).map((line) => {
+        const [taskId = "", engineId] = line.split(" ");
+        return [taskId, Number(engineId)] as const;
+      }),
+    );
+  } catch {
+    return new Map();
+  }
+}
