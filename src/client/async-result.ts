@@ -28,10 +28,10 @@ export interface WaitOutcome {
   readonly pending: AsyncResult<unknown>[];
 }
 
+/** What an AsyncResult knows besides its tasks; the calls of one view that are alike share it. */
 export interface AsyncResultParts<T> {
   readonly session: Session;
-  readonly tasks: readonly ClientTask[];
-  /** Where further ones are added to `tasks`. */
+  /** Where further tasks are added. */
   readonly growth?: Growth | undefined;
   readonly assembly: Assembly<T>;
   /** Iteration yields what arrives first first, when `false`. */
@@ -55,22 +55,17 @@ export type ItemOf<T> = T extends readonly (infer E)[] ? E : T extends Iterable<
  * nobody awaits never ends the process.
  */
 export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
-  declare protected readonly assembly: Assembly<T>;
-  readonly #session: Session;
-  readonly #ordered: boolean;
-  readonly #tracker: SendTracker;
-  readonly #returnExceptions: boolean;
-  readonly #owner: boolean;
+  readonly #parts: AsyncResultParts<T>;
   #value: Promise<T> | undefined;
 
   /** Made by views; not for programs to call. */
-  constructor(parts: AsyncResultParts<T>) {
-    super(parts.tasks, parts.assembly, parts.growth);
-    this.#session = parts.session;
-    this.#ordered = parts.ordered ?? true;
-    this.#tracker = parts.tracker ?? SENT;
-    this.#returnExceptions = parts.returnExceptions ?? false;
-    this.#owner = parts.owner ?? true;
+  constructor(tasks: ClientTask | readonly ClientTask[], parts: AsyncResultParts<T>) {
+    super(tasks, parts);
+    this.#parts = parts;
+  }
+
+  protected override get assembly(): Assembly<T> {
+    return this.#parts.assembly;
   }
 
   /**
@@ -94,7 +89,8 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     if (first === undefined) throw new TypeError("join needs at least one AsyncResult");
     for (const result of results) result.#assertComplete("join");
     const tasks = results.flatMap((result) => result.tasks);
-    return new AsyncResult({ session: first.#session, tasks, assembly: valueList, owner: first.#owner });
+    const { session, owner } = first.#parts;
+    return new AsyncResult(tasks, { session, assembly: valueList, owner });
   }
 
   /**
@@ -115,14 +111,14 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
    */
   async get(options: GetOptions = {}): Promise<T> {
     checkWait(options, "get", GET_KINDS);
-    const { returnExceptions = this.#returnExceptions, returnWhen = "allCompleted" } = options;
+    const { returnExceptions = this.#parts.returnExceptions, returnWhen = "allCompleted" } = options;
     const when = checkReturnWhen(returnWhen);
     if (when === "firstCompleted")
       throw new TypeError('get cannot give a part: returnWhen must be "firstException" or "allCompleted"');
     const early = when === "firstException" && !returnExceptions;
     if (!early) await this.untilSettled(options);
     else await within(untilReturn(this.tasks, when, this.growth), options, this.describeWait());
-    if (this.#owner && this.ready) this.#session.forget(this.tasks);
+    if (this.#isOwner && this.ready) this.#parts.session.forget(this.tasks);
     if (returnExceptions) return valueWithErrors(this.assembly, this.tasks);
     const errors = this.tasks.flatMap((task) => errorsIn(this.assembly, task));
     if (errors.length > 0) throw this.assembly.single ? errors[0] : new CompositeError(errors);
@@ -214,11 +210,10 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     if (this.assembly.single && this.assembly.counts === undefined) {
       throw new TypeError("the result of a single target has no items to iterate over: await it instead");
     }
-    for await (const index of this.#ordered
-      ? inOrder(this.tasks, this.growth)
-      : asTheyArrive(this.tasks, this.growth)) {
+    const { ordered = true, returnExceptions } = this.#parts;
+    for await (const index of ordered ? inOrder(this.tasks, this.growth) : asTheyArrive(this.tasks, this.growth)) {
       const task = this.tasks[index] as ClientTask;
-      if (task.error !== undefined && !this.#returnExceptions) throw task.error;
+      if (task.error !== undefined && returnExceptions !== true) throw task.error;
       const items =
         task.error === undefined ? this.assembly.items(task.value, index) : itemsWithErrors(this.assembly, task, index);
       yield* items as Iterable<ItemOf<T>>;
@@ -228,6 +223,10 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
   /** Whether the memory of the arrays may be written again; always true without the flag `track`. */
   get sent(): boolean {
     return this.#tracker.done;
+  }
+
+  get #tracker(): SendTracker {
+    return this.#parts.tracker ?? SENT;
   }
 
   /** Resolves once {@link sent}. @throws TimeoutError */
@@ -246,21 +245,20 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     checkOptions("abort", options, { running: "boolean" });
     if (this.ready) throw new Error("the result is there already: nothing is left to abort");
     this.growth?.stop();
-    await this.#session.abort(this.tasks, options);
+    await this.#parts.session.abort(this.tasks, options);
   }
 
   /** What {@link get} gives without options; of a single task without further ado, since there are many of those. */
   #whole(): Promise<T> {
-    const [task] = this.tasks;
-    if (this.assembly !== bareValue || this.#returnExceptions || task === undefined) return this.get();
-    this.#value ??= new Promise((resolve, reject) => {
-      if (this.#owner) task.isFetched = true;
-      task.whenSettled(() => {
-        if (this.#owner) this.#session.forget(this.tasks);
-        if (task.error === undefined) resolve(task.value as T);
-        else reject(task.error);
-      });
-    });
+    if (this.#value !== undefined) return this.#value;
+    const { single } = this;
+    const { assembly, returnExceptions, session } = this.#parts;
+    if (assembly !== bareValue || returnExceptions === true || single === undefined) return this.get();
+    if (this.#isOwner) {
+      single.isFetched = true;
+      if (single.settled) session.forget(this.tasks);
+    }
+    this.#value = single.outcome as Promise<T>;
     return this.#value;
   }
 
@@ -290,6 +288,11 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
 
   #resultOf(task: ClientTask): AsyncResult<unknown> {
     const assembly: Assembly<unknown> = this.assembly.counts === undefined ? bareValue : valueList;
-    return new AsyncResult({ session: this.#session, tasks: [task], assembly, owner: this.#owner });
+    const { session, owner } = this.#parts;
+    return new AsyncResult([task], { session, assembly, owner });
+  }
+
+  get #isOwner(): boolean {
+    return this.#parts.owner ?? true;
   }
 }

@@ -1,10 +1,9 @@
 /** Sends load-balanced tasks and makes their results. */
 
-import type { Packed } from "../channel/data/packing.ts";
 import type { BalancedRequest } from "../protocol/balancing.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
-import type { Assembly } from "./assembly.ts";
+import { type Assembly, bareValue } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
 import type { ResolvedBalancedFlags } from "./balanced-flags.ts";
 import { abortOn, whenAllSettled } from "./direct-call.ts";
@@ -16,7 +15,10 @@ import type { Submission } from "./submission.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
 
-const NOTHING: Packed = { carrier: {}, inline: [] };
+const NO_BUFFERS: readonly Uint8Array[] = [];
+
+/** What packs the call's buffers, and hears that it has left. */
+type Means = Pick<Submission, "packer" | "onSent">;
 
 /** Who sends, and how. */
 export interface BalancedSender {
@@ -60,14 +62,37 @@ export function sendBalanced<T>(
   if (tracker !== undefined) whenAllSettled(tasks, () => tracker.finish());
   if (flags.signal !== undefined) abortOn(flags.signal, session, tasks);
   const { ordered, returnExceptions } = flags;
-  return new AsyncResult<T>({
+  return new AsyncResult<T>(tasks, {
     session,
-    tasks,
     assembly: flags.keep ? keptAssembly(session, assembly) : assembly,
     tracker,
     ordered,
     returnExceptions,
   } as AsyncResultParts<T>);
+}
+
+/** A single call, of which there may be many at once. */
+export class SingleCalls {
+  readonly #sender: BalancedSender;
+  readonly #parts: AsyncResultParts<unknown>;
+  /** Whether calls need nothing but to be sent. */
+  readonly #areBare: boolean;
+
+  constructor(sender: BalancedSender) {
+    const { session, flags } = sender;
+    this.#sender = sender;
+    this.#parts = { session, assembly: bareValue, returnExceptions: flags.returnExceptions };
+    this.#areBare = !flags.track && !flags.keep && flags.signal === undefined;
+  }
+
+  /** @throws SerializationError when a parameter cannot be sent; nothing has been sent then. */
+  send(fn: unknown, args: readonly unknown[]): AsyncResult<unknown> {
+    const order: BalancedOrder = { call: { operation: "apply", fn, args }, units: 1 };
+    const { session, flags } = this.#sender;
+    const encoded = this.#areBare ? encodeAlike(order.call, session.serializerFor(flags.modules)) : undefined;
+    if (encoded === undefined) return sendBalanced(this.#sender, [order], bareValue);
+    return new AsyncResult(submitBalanced(this.#sender, encoded, order), this.#parts);
+  }
 }
 
 /** A call, ready to be sent; a promise where a tensor's elements are still on their way from a device. */
@@ -85,28 +110,52 @@ export function submitBalanced(
   sender: BalancedSender,
   call: EncodedCall | Promise<EncodedCall>,
   order: BalancedOrder,
-  { packer, onSent }: Pick<Submission, "packer" | "onSent"> = {},
+  means: Means = {},
 ): ClientTask {
   const { session, flags, sent } = sender;
   const { label, after, follow } = flags;
-  const task = session.newTask(label);
-  sent.add(task.id);
+  const task = session.newTask(sent, label);
   const submitted = Date.now();
   task.submitted(submitted);
-  session.post(task, call, (encoded) => {
-    const { operation, head: payload, buffers, handles } = encoded;
-    const { carrier, inline } = buffers.length === 0 ? NOTHING : (packer ?? session.plane.packer()).pack(encoded);
-    session.kept.hold(handles, [task]);
-    const request = requestFor(sender, order, encoded);
-    session.link.send(
-      { type: "submitBalanced", taskId: task.id, operation, submitted, label, request, payload, ...carrier },
-      inline,
-      onSent,
-    );
-  });
+  if (session.begin(task)) {
+    if (call instanceof Promise || !session.sendsAtOnce) {
+      session.sendReady(call, [task], (ready) => post(sender, { task, submitted, order }, ready, means));
+    } else post(sender, { task, submitted, order }, call, means);
+  }
   if (after !== undefined) task.metadata.after = after.taskIds;
   if (follow !== undefined) task.metadata.follow = follow.taskIds;
   return task;
+}
+
+function post(
+  sender: BalancedSender,
+  { task, submitted, order }: { readonly task: ClientTask; readonly submitted: number; readonly order: BalancedOrder },
+  call: EncodedCall,
+  { packer, onSent }: Means,
+): void {
+  const { session, flags } = sender;
+  const { operation, head: payload, buffers, handles } = call;
+  const taskId = task.id;
+  const { label } = flags;
+  const request = requestFor(sender, order, call);
+  if (handles.size > 0) session.kept.hold(handles, [task]);
+  if (buffers.length === 0) {
+    const message = { type: "submitBalanced", taskId, operation, submitted, label, request, payload } as const;
+    session.link.send(message, NO_BUFFERS, onSent);
+  } else {
+    const { carrier, inline } = (packer ?? session.plane.packer()).pack(call);
+    const message = {
+      type: "submitBalanced",
+      taskId,
+      operation,
+      submitted,
+      label,
+      request,
+      payload,
+      ...carrier,
+    } as const;
+    session.link.send(message, inline, onSent);
+  }
 }
 
 /** What the scheduler is asked for. */

@@ -99,8 +99,8 @@ class Feeder {
     // What cannot be sent among the first is refused at once.
     this.#feed(true);
     const assembly = flags.keep ? keptAssembly(session, map.assembly) : map.assembly;
-    const parts = { session, tasks, growth: this.#growth, assembly, ordered, returnExceptions };
-    this.result = new AsyncResult<unknown>(parts);
+    const parts = { session, growth: this.#growth, assembly, ordered, returnExceptions };
+    this.result = new AsyncResult<unknown>(tasks, parts);
     if (signal === undefined || this.#growth.isComplete) return;
     signal.addEventListener("abort", this.#growth.stop, { once: true });
     this.#growth.onComplete(() => signal.removeEventListener("abort", this.#growth.stop));
@@ -151,7 +151,7 @@ class Feeder {
   /** The items of the range will not be sent. */
   #giveUp(range: Range, error: Error, status: "error" | "aborted"): void {
     this.#position = range.stop;
-    const task = this.#sender.session.newTask(this.#sender.flags.label);
+    const task = this.#sender.session.newTask(undefined, this.#sender.flags.label);
     addRange(this.#map, range);
     this.#growth.add(task);
     task.reject(this.#sender.session.link.ended ?? error, status);

@@ -7,7 +7,7 @@ import type { Growth } from "./growth.ts";
 import type { DisplayedOutput, Metadata } from "./metadata.ts";
 import { checkOptions, type OptionKinds } from "./options.ts";
 import { OutputStream, type StreamOptions } from "./output-stream.ts";
-import type { ClientTask } from "./task.ts";
+import { ClientTask } from "./task.ts";
 import { type DateChoice, elapsedTime, serialTime, type TimeStamp, timeBetween } from "./timing.ts";
 import { checkLimits, checkWait, WAIT_KINDS, type Wait, within } from "./waiting.ts";
 
@@ -22,24 +22,33 @@ const DISPLAY_KINDS: OptionKinds<DisplayOptions & Wait> = {
   stderr: "stream",
 };
 
+/** How values become the result, and where tasks are added while the call runs. */
+export interface DescribedParts {
+  readonly assembly: Assembly<unknown>;
+  readonly growth?: Growth | undefined;
+}
+
 export class CallDescription {
-  protected readonly tasks: readonly ClientTask[];
-  protected readonly assembly: Assembly<unknown>;
-  /** Where tasks are added while the call runs. */
-  protected readonly growth: Growth | undefined;
+  /** Made when somebody asks for it, where there is a single task. */
+  #tasks: readonly ClientTask[] | undefined;
+  readonly #parts: DescribedParts;
   /** The only task that there will be. */
-  readonly #single: ClientTask | undefined;
+  protected readonly single: ClientTask | undefined;
   #pending = 0;
   #settled: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
-  constructor(tasks: readonly ClientTask[], assembly: Assembly<unknown>, growth?: Growth) {
-    this.tasks = tasks;
-    this.assembly = assembly;
-    this.growth = growth;
+  constructor(tasks: ClientTask | readonly ClientTask[], parts: DescribedParts) {
+    this.#parts = parts;
+    if (tasks instanceof ClientTask) {
+      this.single = tasks;
+      return;
+    }
+    this.#tasks = tasks;
+    const { growth } = parts;
     const isGrowing = growth !== undefined && !growth.isComplete;
-    this.#single = tasks.length === 1 && !isGrowing ? tasks[0] : undefined;
-    if (this.#single !== undefined) return;
+    this.single = tasks.length === 1 && !isGrowing ? tasks[0] : undefined;
+    if (this.single !== undefined) return;
     this.#pending = tasks.length;
     const oneSettled = (): void => {
       if (--this.#pending === 0) this.#onSettled?.();
@@ -55,9 +64,22 @@ export class CallDescription {
     growth.onComplete(oneSettled);
   }
 
+  protected get tasks(): readonly ClientTask[] {
+    this.#tasks ??= [this.single as ClientTask];
+    return this.#tasks;
+  }
+
+  protected get assembly(): Assembly<unknown> {
+    return this.#parts.assembly;
+  }
+
+  protected get growth(): Growth | undefined {
+    return this.#parts.growth;
+  }
+
   /** Whether every task has ended, well or not. */
   get ready(): boolean {
-    return this.#single?.settled ?? this.#pending === 0;
+    return this.single?.settled ?? this.#pending === 0;
   }
 
   /** One id for each task, in target order. */
@@ -164,8 +186,8 @@ export class CallDescription {
     checkLimits(wait);
     if (this.ready) return;
     this.#settled ??= new Promise((resolve) => {
-      if (this.#single === undefined) this.#onSettled = resolve;
-      else this.#single.whenSettled(() => resolve());
+      if (this.single === undefined) this.#onSettled = resolve;
+      else this.single.whenSettled(() => resolve());
     });
     await within(this.#settled, wait, this.describeWait());
   }

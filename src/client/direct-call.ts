@@ -57,8 +57,8 @@ export function sendCall<T>(
   }
   if (tracker !== undefined) whenAllSettled(tasks, () => tracker.finish());
   if (signal !== undefined) abortOn(signal, session, tasks);
-  const parts = { session, tasks, assembly: flags.keep ? keptAssembly(session, assembly) : assembly, tracker };
-  return new AsyncResult<T>(parts as AsyncResultParts<T>);
+  const parts = { session, assembly: flags.keep ? keptAssembly(session, assembly) : assembly, tracker };
+  return new AsyncResult<T>(tasks, parts as AsyncResultParts<T>);
 }
 
 /** Aborts the tasks, also those that are added, when the signal does. */

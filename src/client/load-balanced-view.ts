@@ -1,9 +1,9 @@
 /** The view whose tasks go to whichever engine is free and fits: one engine each, of the scheduler's choosing. */
 
 import type { CallValue } from "../protocol/calls.ts";
-import { type Assembly, bareValue } from "./assembly.ts";
+import type { Assembly } from "./assembly.ts";
 import type { AsyncResult } from "./async-result.ts";
-import { encodeBalanced, sendBalanced, submitBalanced } from "./balanced-call.ts";
+import { encodeBalanced, SingleCalls, sendBalanced, submitBalanced } from "./balanced-call.ts";
 import { type BalancedFlags, mergeBalancedFlags, type ResolvedBalancedFlags } from "./balanced-flags.ts";
 import { balancedMap } from "./balanced-map.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
@@ -22,10 +22,12 @@ import { type PartCall, type Sender, View } from "./view.ts";
  */
 export class LoadBalancedView<B extends boolean = boolean, K extends boolean = false> extends View<"one", B, K> {
   declare protected readonly sender: Sender<ResolvedBalancedFlags>;
+  readonly #singleCalls: SingleCalls;
 
   /** Made by a client; not for programs to call. */
   constructor(sender: Sender<ResolvedBalancedFlags>) {
     super(sender);
+    this.#singleCalls = new SingleCalls(sender);
   }
 
   /** The engines among which is chosen; `null`: all that there are when a task is to run. */
@@ -64,7 +66,7 @@ export class LoadBalancedView<B extends boolean = boolean, K extends boolean = f
   }
 
   protected call(fn: unknown, args: readonly unknown[]): AsyncResult<unknown> {
-    return this.sendParts([{ call: { operation: "apply", fn, args }, units: 1 }], bareValue);
+    return this.#singleCalls.send(fn, args);
   }
 
   protected mapCall(fn: unknown, sequences: readonly unknown[]): AsyncResult<unknown> {

@@ -17,8 +17,8 @@ export interface ClientTasks {
   known(taskId: string): ClientTask | undefined;
   /** The device of an engine, if it has one. */
   device(engineId: number): DeviceInfo | undefined;
-  /** Takes a task out and settles it, if it is there still. */
-  settle(taskId: string, settle: (task: ClientTask) => void): void;
+  /** Takes a task out that is to be settled, if it is there still. */
+  take(task: ClientTask): boolean;
   /** A task has been settled with a result of so many bytes. */
   keep(task: ClientTask, byteLength: number): void;
 }
@@ -43,24 +43,27 @@ export class ResultReader {
   /** The task is outstanding until the buffers of its result are there. */
   result(message: Result, inline: readonly Uint8Array[]): void {
     const { taskId, outcome } = message;
-    if (this.#tasks.open(taskId) === undefined || this.#arriving.has(taskId)) {
+    const task = this.#tasks.open(taskId);
+    if (task === undefined || (this.#arriving.size > 0 && this.#arriving.has(taskId))) {
       this.#plane.refuse(outcome);
       return;
     }
-    const { buffers } = this.#plane.receive(outcome, inline);
+    const buffers = outcome.places === undefined ? inline : this.#plane.receive(outcome, inline).buffers;
     // A tensor needs its library.
     const preparation = outcome.payload && this.#serializer.prepare(outcome.payload);
-    if (!(buffers instanceof Promise) && preparation === undefined) {
-      this.#tasks.settle(taskId, (task) => this.#finish(task, message, buffers));
-      return;
-    }
-    this.#arriving.add(taskId);
-    Promise.all([buffers, preparation])
+    if (buffers instanceof Promise || preparation !== undefined) {
+      this.#finishLater(task, message, Promise.all([buffers, preparation]));
+    } else if (this.#tasks.take(task)) this.#finish(task, message, buffers);
+  }
+
+  #finishLater(task: ClientTask, message: Result, parts: Promise<readonly [readonly Uint8Array[], unknown]>): void {
+    this.#arriving.add(task.id);
+    parts
       .then(([arrived]) => arrived)
-      .finally(() => this.#arriving.delete(taskId))
+      .finally(() => this.#arriving.delete(task.id))
       .then(
-        (arrived) => this.#tasks.settle(taskId, (task) => this.#finish(task, message, arrived)),
-        (error: Error) => this.#tasks.settle(taskId, (task) => this.#lose(task, message, error)),
+        (arrived) => this.#tasks.take(task) && this.#finish(task, message, arrived),
+        (error: Error) => this.#tasks.take(task) && this.#lose(task, message, error),
       );
   }
 

@@ -3,12 +3,13 @@
 import type { DataPlane } from "../channel/data/data-plane.ts";
 import { ConnectionError } from "../errors.ts";
 import type { ControllerLink } from "./controller-link.ts";
+import type { OutstandingTasks } from "./outstanding-tasks.ts";
 
 /** What it needs of the client. */
 interface Session {
   readonly link: ControllerLink;
   readonly plane: DataPlane;
-  readonly outstanding: ReadonlyMap<string, unknown>;
+  readonly outstanding: Pick<OutstandingTasks, "has" | "keys">;
 }
 
 /**

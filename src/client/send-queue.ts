@@ -4,6 +4,11 @@ export class SendQueue {
   #last: Promise<void> | undefined;
   readonly #unsent = new Set<string>();
 
+  /** Whether nothing waits, so that what is ready can be sent without asking. */
+  get isIdle(): boolean {
+    return this.#last === undefined;
+  }
+
   /** Ids of the tasks that have not been sent. */
   get unsent(): ReadonlySet<string> {
     return this.#unsent;

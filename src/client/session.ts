@@ -15,6 +15,7 @@ import { ControllerLink } from "./controller-link.ts";
 import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
 import { KeptHandles } from "./kept-handles.ts";
+import { OutstandingTasks } from "./outstanding-tasks.ts";
 import { ResultCache } from "./result-cache.ts";
 import { ResultReader } from "./result-reader.ts";
 import { askWhatIsKnown, submitUnknown } from "./resuming.ts";
@@ -43,10 +44,12 @@ export class Session {
   /** Results that have come and have not been fetched. */
   readonly cache: ResultCache = new ResultCache();
   readonly #directory: EngineDirectory = new EngineDirectory(this.events);
-  readonly #outstanding = new Map<string, ClientTask>();
+  #outstanding = new OutstandingTasks("", { hold: () => undefined, release: () => undefined });
   readonly #sends = new SendQueue();
   /** The tasks that this client has sent. */
   readonly sent: TaskHistory = this.newHistory();
+  /** Ids of the tasks of this client begin with it. */
+  #prefix = "";
   #nextTask = 0;
   #link: ControllerLink | undefined;
   #plane: DataPlane | undefined;
@@ -73,6 +76,8 @@ export class Session {
       timeout,
     );
     session.#link = link;
+    session.#prefix = `${link.uuid}-`;
+    session.#outstanding = new OutstandingTasks(session.#prefix, link);
     session.#plane = new DataPlane({
       uuid: link.uuid,
       way: dataWay ?? session.#dataWay ?? "auto",
@@ -85,7 +90,7 @@ export class Session {
       open: (taskId) => session.#outstanding.get(taskId),
       known: (taskId) => session.#known(taskId),
       device: (engineId) => session.engines.get(engineId)?.device,
-      settle: (taskId, settle) => session.#settle(taskId, settle),
+      take: (task) => session.#outstanding.take(task),
       keep: (task, byteLength) => {
         if (!task.isFetched && session.isOwn(task.id)) session.cache.add(task, byteLength);
       },
@@ -118,13 +123,13 @@ export class Session {
     return this.#directory.engines;
   }
 
-  get outstanding(): ReadonlyMap<string, ClientTask> {
+  get outstanding(): Pick<OutstandingTasks, "get" | "has" | "keys" | "values"> {
     return this.#outstanding;
   }
 
   /** For the tasks of one view. */
   newHistory(): TaskHistory {
-    return new TaskHistory((taskId) => this.#outstanding.has(taskId));
+    return new TaskHistory((taskId) => this.outstanding.has(taskId));
   }
 
   /** Sends one task to each of the engines; the call itself is sent once. */
@@ -133,20 +138,15 @@ export class Session {
     const submitted = Date.now();
     const isExecute = operation === "execute";
     const tasks = engineIds.map((engineId) => {
-      const task = new ClientTask(this.#newTaskId(), engineId, { label, isExecute });
+      const task = this.newTask(sent, label, engineId, isExecute);
       task.submitted(submitted);
-      sent?.add(task.id);
+      this.begin(task);
       return task;
     });
-    const { ended } = this.link;
-    for (const task of tasks) {
-      if (ended === undefined) this.#track(task);
-      else task.reject(ended);
-    }
-    if (ended !== undefined) return tasks;
+    if (this.link.ended !== undefined) return tasks;
     const taskIds = tasks.map((task) => task.id);
     const base = { type: "submit", taskIds, engineIds, operation, submitted, label } as const;
-    this.#sendReady(call, tasks, (encoded) => {
+    this.sendReady(call, tasks, (encoded) => {
       this.kept.hold(encoded.handles, tasks);
       const { carrier, inline } = packer.pack(encoded);
       const { head: payload, inputs } = encoded;
@@ -155,18 +155,39 @@ export class Session {
     return tasks;
   }
 
-  /** A task for whichever engine fits, not sent yet. */
-  newTask(label: string | undefined): ClientTask {
-    return new ClientTask(this.#newTaskId(), -1, { label });
+  /** A task that is not sent yet, for whichever engine fits unless one is given; `sent` notes it. */
+  newTask(sent?: TaskHistory, label?: string, engineId = -1, isExecute = false): ClientTask {
+    const number = this.#nextTask++;
+    sent?.addNumber(this.#prefix, number);
+    return new ClientTask(this.#prefix + number, engineId, label, isExecute);
   }
 
-  /** Sends such a task, when its call is ready. */
-  post<T extends object>(task: ClientTask, call: T | Promise<T>, send: (call: T) => void): void {
+  /** The task that was made last is about to be sent; false, and the task rejected, when there is nobody to send it to. */
+  begin(task: ClientTask): boolean {
     const { ended } = this.link;
-    if (ended === undefined) {
-      this.#track(task);
-      this.#sendReady(call, [task], send);
-    } else task.reject(ended);
+    if (ended !== undefined) {
+      task.reject(ended);
+      return false;
+    }
+    publishSubmit(task);
+    const number = this.#nextTask - 1;
+    this.#outstanding.add(task, number);
+    this.sent.addNumber(this.#prefix, number);
+    return true;
+  }
+
+  /** Whether what is ready can be sent at once, without {@link sendReady}. */
+  get sendsAtOnce(): boolean {
+    return this.#sends.isIdle;
+  }
+
+  /** Calls `send` for tasks that have begun, once their call, and all that was sent before, is ready. */
+  sendReady<T extends object>(call: T | Promise<T>, tasks: readonly ClientTask[], send: (call: T) => void): void {
+    const unlessEnded = (ready: T): void => {
+      if (this.link.ended === undefined) send(ready);
+    };
+    const taskIds = tasks.map(({ id }) => id);
+    this.#sends.add(call, unlessEnded, (error) => this.#fail(tasks, error), taskIds);
   }
 
   /**
@@ -177,25 +198,25 @@ export class Session {
     const own = this.#outstanding.get(taskId) ?? (kept ? this.cache.get(taskId) : undefined);
     if (own !== undefined) return own;
     const task = new ClientTask(taskId, -1);
-    this.#outstanding.set(taskId, task);
-    this.link.hold();
+    this.#outstanding.add(task);
     this.link.request({ method: "result", taskId }).then(
       (answer) => {
         if (answer !== "unknown") return;
-        this.#settle(taskId, () => task.reject(new RangeError(`no task "${taskId}" is known to the hub`)));
+        this.#fail([task], new RangeError(`no task "${taskId}" is known to the hub`));
       },
-      (error: Error) => this.#settle(taskId, () => task.reject(error)),
+      (error: Error) => this.#fail([task], error),
     );
     return task;
   }
 
   /** New tasks that do what earlier ones, of whomever, did. */
   resubmit(taskIds: readonly string[]): ClientTask[] {
-    const tasks = taskIds.map(() => new ClientTask(this.#newTaskId(), -1));
-    for (const task of tasks) {
+    const tasks = taskIds.map(() => {
+      const task = this.newTask();
       task.submitted(Date.now());
-      this.#track(task);
-    }
+      this.begin(task);
+      return task;
+    });
     const newIds = tasks.map(({ id }) => id);
     this.link.request({ method: "resubmit", taskIds, newIds }).then(
       (labels) => {
@@ -227,38 +248,11 @@ export class Session {
 
   /** Whether this client sent the task. */
   isOwn(taskId: string): boolean {
-    return taskId.startsWith(`${this.link.uuid}-`);
-  }
-
-  #newTaskId(): string {
-    return `${this.link.uuid}-${this.#nextTask++}`;
-  }
-
-  #track(task: ClientTask): void {
-    publishSubmit(task);
-    this.#outstanding.set(task.id, task);
-    this.link.hold();
-    this.sent.add(task.id);
-  }
-
-  #settle(taskId: string, settle: (task: ClientTask) => void): void {
-    const task = this.#outstanding.get(taskId);
-    if (task === undefined) return;
-    this.#outstanding.delete(taskId);
-    this.link.release();
-    settle(task);
-  }
-
-  #sendReady<T extends object>(call: T | Promise<T>, tasks: readonly ClientTask[], send: (call: T) => void): void {
-    const unlessEnded = (ready: T): void => {
-      if (this.link.ended === undefined) send(ready);
-    };
-    const taskIds = tasks.map(({ id }) => id);
-    this.#sends.add(call, unlessEnded, (error) => this.#fail(tasks, error), taskIds);
+    return taskId.startsWith(this.#prefix);
   }
 
   #fail(tasks: readonly ClientTask[], error: Error): void {
-    for (const task of tasks) this.#settle(task.id, () => task.reject(error));
+    for (const task of tasks) if (this.#outstanding.take(task)) task.reject(error);
   }
 
   #receive(message: Message, buffers: Uint8Array[]): void {
@@ -269,7 +263,10 @@ export class Session {
         this.#directory.welcome(message.engines ?? [], message.isRecovering ?? false);
         break;
       case "resumed":
-        submitUnknown(this, message.unknown, (id, error) => this.#settle(id, (task) => task.reject(error)));
+        submitUnknown(this, message.unknown, (id, error) => {
+          const task = this.#outstanding.get(id);
+          if (task !== undefined) this.#fail([task], error);
+        });
         break;
       case "result":
         this.#results?.result(message, buffers);
@@ -294,8 +291,7 @@ export class Session {
 
   #lost(error: ConnectionError): void {
     this.#plane?.close(error);
-    const tasks = [...this.#outstanding.values()];
-    this.#outstanding.clear();
+    const tasks = this.#outstanding.takeAll();
     this.#directory.lost();
     for (const task of tasks) task.reject(error);
     this.events.emit("disconnected", { error });

@@ -49,7 +49,7 @@ export class TaskClient {
   get metadata(): Map<string, Metadata> {
     const metadata = new Map<string, Metadata>();
     for (const task of this.session.cache.tasks()) metadata.set(task.id, task.metadata);
-    for (const [taskId, task] of this.session.outstanding) metadata.set(taskId, task.metadata);
+    for (const task of this.session.outstanding.values()) metadata.set(task.id, task.metadata);
     return metadata;
   }
 
@@ -101,7 +101,7 @@ export class TaskClient {
     const ids = messageIdsOf(names ?? -1, this.sent);
     const tasks = ids.map((id) => this.session.fetch(id, owner));
     const Result = owner && ids.every((id) => this.session.isOwn(id)) ? AsyncResult : AsyncHubResult;
-    return new Result<unknown>({ session: this.session, tasks, assembly: assemblyFor(names, ids), owner });
+    return new Result<unknown>(tasks, { session: this.session, assembly: assemblyFor(names, ids), owner });
   }
 
   /**
@@ -113,7 +113,7 @@ export class TaskClient {
   resubmit(names: TaskName | readonly TaskName[]): AsyncHubResult<unknown> {
     const ids = messageIdsOf(names, this.sent);
     const tasks: ClientTask[] = this.session.resubmit(ids);
-    return new AsyncHubResult<unknown>({ session: this.session, tasks, assembly: assemblyFor(names, ids) });
+    return new AsyncHubResult<unknown>(tasks, { session: this.session, assembly: assemblyFor(names, ids) });
   }
 
   #jobs(jobs: Job | readonly Job[] | undefined): readonly Job[] {

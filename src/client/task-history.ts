@@ -36,10 +36,20 @@ export class TaskHistory {
     const { length } = this.#prefix;
     const number = taskId.startsWith(this.#prefix) ? Number(taskId.slice(length)) : Number.NaN;
     // As JavaScript writes the number, and nothing else.
-    this.#entries.push(`${number}`.length === taskId.length - length && number >= 0 ? number : taskId);
+    this.#add(`${number}`.length === taskId.length - length && number >= 0 ? number : taskId);
+  }
+
+  /** The same for an id of which the parts are known; all that are added have the same prefix. */
+  addNumber(prefix: string, number: number): void {
+    this.#prefix = prefix;
+    this.#add(number);
+  }
+
+  #add(entry: number | string): void {
+    this.#entries.push(entry);
     if (this.#entries.length <= this.#mostIds) return;
     const end = this.#entries.length - LIMIT;
-    this.#entries = this.#entries.filter((entry, index) => index >= end || this.#isOutstanding(this.#idOf(entry)));
+    this.#entries = this.#entries.filter((kept, index) => index >= end || this.#isOutstanding(this.#idOf(kept)));
     this.#mostIds = this.#entries.length + LIMIT;
   }
 

@@ -36,6 +36,14 @@ export interface Run {
 /** How much of what a task writes is kept here, for each stream, in characters; what comes later is only streamed. */
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
 
+/** The functions of the promise that was made last: kept without a closure for each, of which there would be many. */
+const functions: { fulfil?: (value: unknown) => void; fail?: (error: Error) => void } = {};
+
+function keepFunctions(fulfil: (value: unknown) => void, fail: (error: Error) => void): void {
+  functions.fulfil = fulfil;
+  functions.fail = fail;
+}
+
 type Listener = (task: ClientTask) => void;
 
 export class ClientTask {
@@ -56,17 +64,16 @@ export class ClientTask {
   #submitted: number | undefined;
   #received: number | undefined;
   #onSettled: Listener | Listener[] | undefined;
+  #outcome: Promise<unknown> | undefined;
+  #fulfil: ((value: unknown) => void) | undefined;
+  #fail: ((error: Error) => void) | undefined;
   #onOutput: Set<(chunk: OutputChunk) => void> | undefined;
 
-  constructor(
-    taskId: string,
-    engineId: number,
-    options: { readonly label?: string | undefined; readonly isExecute?: boolean } = {},
-  ) {
+  constructor(taskId: string, engineId: number, label?: string, isExecute = false) {
     this.id = taskId;
     this.#engineId = engineId;
-    this.#label = options.label;
-    this.isExecute = options.isExecute ?? false;
+    this.#label = label;
+    this.isExecute = isExecute;
   }
 
   get metadata(): Metadata {
@@ -103,6 +110,17 @@ export class ClientTask {
     if (this.settled) return;
     this.error = error;
     this.#settle(status);
+  }
+
+  /** A promise of the value. Whoever asks for it sees to its rejection. */
+  get outcome(): Promise<unknown> {
+    if (this.#outcome === undefined) {
+      this.#outcome = new Promise(keepFunctions);
+      this.#fulfil = functions.fulfil;
+      this.#fail = functions.fail;
+      if (this.settled) this.#settleOutcome();
+    }
+    return this.#outcome;
   }
 
   /** Calls `listener` once the task has settled; at once if it has. */
@@ -142,10 +160,18 @@ export class ClientTask {
     this.#received = Date.now();
     if (this.#metadata !== undefined) this.#describe(this.#metadata);
     publishSettle(this);
+    this.#settleOutcome();
     const listeners = this.#onSettled;
     this.#onSettled = undefined;
     if (typeof listeners === "function") listeners(this);
     else if (listeners !== undefined) for (const listener of listeners) listener(this);
+  }
+
+  #settleOutcome(): void {
+    if (this.error === undefined) this.#fulfil?.(this.value);
+    else this.#fail?.(this.error);
+    this.#fulfil = undefined;
+    this.#fail = undefined;
   }
 
   /** Writes down what is known. */

@@ -99,7 +99,8 @@ export abstract class View<S extends Shape = Shape, B extends boolean = boolean,
     fn: (...args: A) => R,
     ...args: Arguments<A>
   ): Returned<B, Kept<K, Shaped<S, Awaited<R>>>> {
-    return this.give(() => this.applyAsync(fn, ...args));
+    if (this.sender.flags.block) return this.give(() => this.applyAsync(fn, ...args));
+    return this.call(checkFunction(fn), args) as Returned<B, Kept<K, Shaped<S, Awaited<R>>>>;
   }
 
   /** {@link apply}, whatever the flag `block` says. */

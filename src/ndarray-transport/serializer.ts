@@ -7,7 +7,7 @@ import { prepareTree } from "./prepare.ts";
 import type { ReceivedMemory } from "./reception.ts";
 import { messageOf, serializationError } from "./refusal.ts";
 import type { AnyHandler, Serialized } from "./types.ts";
-import { asksForPreparation, readHead, readPair, writeHead, writePair } from "./wire.ts";
+import { asksForPreparation, isPlain, readHead, readPair, writeHead, writePair } from "./wire.ts";
 
 export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
 
@@ -53,7 +53,7 @@ export class Serializer {
    * @throws SerializationError when something in `value` cannot be sent; its `path` leads there
    */
   serialize(value: unknown, name = "value"): Serialized {
-    if (isPrimitive(value)) return { head: writeHead(value, false), buffers: [] };
+    if (isPrimitive(value)) return { head: writeHead(value, false), buffers: NO_BUFFERS };
     const encoder = new Encoder(this.handlers);
     try {
       const tree = encoder.walk(value);
@@ -70,9 +70,10 @@ export class Serializer {
    * For the parts of messages that are alike. `undefined` if the list is not plain data.
    */
   serializePair(head: Uint8Array, list: readonly unknown[]): Serialized | undefined {
+    if (list.every(isPrimitive)) return { head: writePair(head, list), buffers: NO_BUFFERS };
     const encoder = new Encoder(this.handlers);
     try {
-      if (!list.every(isPrimitive)) encoder.walk(list);
+      encoder.walk(list);
     } catch {
       // Whoever serializes all of it says what is wrong, and where.
       return undefined;
@@ -97,7 +98,7 @@ export class Serializer {
    */
   prepare(head: Uint8Array): Promise<unknown> | undefined {
     if (!asksForPreparation(head)) return undefined;
-    return prepareTree(readHead(head).tree, this.handlers);
+    return prepareTree(readHead(head), this.handlers);
   }
 
   /**
@@ -108,8 +109,8 @@ export class Serializer {
    */
   deserialize(head: Uint8Array, buffers: readonly Uint8Array[], options: DeserializeOptions = {}): unknown {
     try {
-      const { tree, hasSpecial } = readHead(head);
-      if (!hasSpecial) return tree;
+      const tree = readHead(head);
+      if (isPlain(head)) return tree;
       const { readonly = true, isResident, arrays } = options;
       const reception = { readonly, resident: isResident?.(tree) ?? false, arrays };
       return new Decoder(buffers, this.handlers, reception).walk(tree);
@@ -118,6 +119,8 @@ export class Serializer {
     }
   }
 }
+
+const NO_BUFFERS: Serialized["buffers"] = [];
 
 /** Node 20 has the method; the types of the language version that is compiled for do not. */
 type Text = string & { isWellFormed(): boolean };

@@ -77,6 +77,8 @@ const WITH_PREPARATION = 0x54;
 /** A pair: the length of another head, that head, then msgpack of plain data. */
 const PAIR = 0x55;
 const PAIR_START = 5;
+/** So many bytes can be left free before what msgpackr writes. */
+const MOST_ROOM = 0xff;
 
 let specialsRead = 0;
 
@@ -115,12 +117,14 @@ export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation =
  * @param first the head of a value without buffers
  */
 export function writePair(first: Uint8Array, rest: unknown): Uint8Array {
-  const packed = packr.pack(rest);
-  const head = Buffer.allocUnsafe(PAIR_START + first.byteLength + packed.byteLength);
+  const room = PAIR_START + first.byteLength;
+  const isRoomMade = room <= MOST_ROOM;
+  const packed = isRoomMade ? packr.pack(rest, RESERVE_START_SPACE | room) : packr.pack(rest);
+  const head = isRoomMade ? packed : Buffer.allocUnsafe(room + packed.byteLength);
+  if (!isRoomMade) head.set(packed, room);
   head[0] = PAIR;
   head.writeUInt32LE(first.byteLength, 1);
   head.set(first, PAIR_START);
-  head.set(packed, PAIR_START + first.byteLength);
   return head;
 }
 
@@ -165,16 +169,23 @@ function sourceOver({ buffer }: Uint8Array): Buffer {
   return source;
 }
 
-/** The tree of a head, and whether there are specials in it. Throws errors of many classes when `head` is malformed. */
-export function readHead(head: Uint8Array): { tree: unknown; hasSpecial: boolean } {
+/** Whether the tree of a head has no specials. */
+export function isPlain(head: Uint8Array): boolean {
+  return head[0] === PLAIN;
+}
+
+/** The tree of a head. Throws errors of many classes when `head` is malformed. */
+export function readHead(head: Uint8Array): unknown {
   const first = head[0];
   if (first !== PLAIN && first !== WITH_SPECIAL && first !== WITH_PREPARATION) {
     throw new Error("it does not start as a head does");
   }
-  const hasSpecial = first !== PLAIN;
+  // Small natural numbers without msgpackr, which takes longer to begin than to read them.
+  const only = head.byteLength === 2 ? (head[1] as number) : 0xff;
+  if (only < 0x80) return only;
   const before = specialsRead;
   const start = head.byteOffset + 1;
   const tree = packr.unpack(sourceOver(head), { start, end: start + head.byteLength - 1 }) as unknown;
-  if (!hasSpecial && specialsRead !== before) throw new Error("what it holds is not what it announces");
-  return { tree, hasSpecial };
+  if (first === PLAIN && specialsRead !== before) throw new Error("what it holds is not what it announces");
+  return tree;
 }

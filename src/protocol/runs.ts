@@ -5,6 +5,7 @@
  */
 
 import type { Message, Result, Submit, SubmitBalanced, Task } from "./messages.ts";
+import { numberAfter } from "./task-ids.ts";
 
 /** So many messages make a run. */
 const SHORTEST = 3;
@@ -208,18 +209,4 @@ export function messagesOf({ of, common, prefix, ids, numbers, lengths, bytes }:
 
 function isNumbers(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((number) => typeof number === "number");
-}
-
-/** The number that an id has after the prefix, written as JavaScript writes it; -1 if it is something else. */
-function numberAfter(prefix: string, id: string): number {
-  const { length } = prefix;
-  if (!id.startsWith(prefix) || id.length === length || id.length > length + 15) return -1;
-  if (id.charCodeAt(length) === 48 && id.length > length + 1) return -1;
-  let number = 0;
-  for (let at = length; at < id.length; at++) {
-    const digit = id.charCodeAt(at) - 48;
-    if (digit < 0 || digit > 9) return -1;
-    number = 10 * number + digit;
-  }
-  return number;
 }
