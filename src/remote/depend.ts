@@ -1,6 +1,7 @@
 /** Conditions on the engine that runs a function: `depend` and `requires`. Where they do not hold, it goes elsewhere. */
 
 import { importNames } from "../client/import-names.ts";
+import { checkName } from "../client/parameters.ts";
 import { closure } from "../functions/closure.ts";
 import { travelsAs } from "../functions/stand-ins.ts";
 import type { SurroundingEngine } from "../protocol/within-engine.ts";
@@ -35,9 +36,9 @@ export function depend<A extends unknown[]>(
 
 /**
  * Makes a function run only where modules can be loaded, and puts them, and functions, into the namespace first: a module
- * under its own name (`"node:os"` as `os`) or that of the record, a function under its `name`.
+ * under its own name (`"node:os"` as `os`), a function under its `name`, and either under that of a record.
  *
- * @param requirements specifiers of modules, records of names and specifiers, and functions
+ * @param requirements specifiers of modules, functions, and records of names and either
  * @throws TypeError for anything else
  * @example
  * ```ts no-run
@@ -45,19 +46,36 @@ export function depend<A extends unknown[]>(
  * ```
  */
 export function requires(
-  ...requirements: readonly (string | Readonly<Record<string, string>> | AnyFunction)[]
+  ...requirements: readonly (string | Readonly<Record<string, string | AnyFunction>> | AnyFunction)[]
 ): <F extends AnyFunction>(fn: F) => F {
   const modules: Record<string, string> = {};
   const functions: Record<string, AnyFunction> = {};
   for (const requirement of requirements) {
-    if (typeof requirement !== "function") Object.assign(modules, importNames(requirement as string));
-    else if (requirement.name !== "") functions[requirement.name] = requirement;
-    else throw new TypeError("requires: a function must have a name, under which others find it");
+    if (typeof requirement !== "function") {
+      const { named, specifiers } = withoutFunctions(requirement);
+      Object.assign(functions, named);
+      Object.assign(modules, specifiers === undefined ? {} : importNames(specifiers as string));
+    } else if (requirement.name !== "") functions[requirement.name] = requirement;
+    else throw new TypeError("requires: a function must have a name, under which others find it: as in { name: fn }");
   }
   return (fn) => {
     expectFunction("requires", fn);
     return conditional(requiring, fn, { modules: Object.entries(modules), functions, fn });
   };
+}
+
+/** The functions of a record under their names, and what is left of the requirement. */
+function withoutFunctions(requirement: unknown): {
+  readonly named?: Record<string, AnyFunction>;
+  readonly specifiers?: unknown;
+} {
+  const isRecord = typeof requirement === "object" && requirement !== null && !Array.isArray(requirement);
+  const entries = isRecord ? Object.entries(requirement) : [];
+  const named = entries.filter(([, value]) => typeof value === "function");
+  if (named.length === 0) return { specifiers: requirement };
+  for (const [name] of named) checkName(name);
+  const rest = entries.filter(([, value]) => typeof value !== "function");
+  return { named: Object.fromEntries(named), specifiers: rest.length === 0 ? undefined : Object.fromEntries(rest) };
 }
 
 declare const check: AnyFunction;

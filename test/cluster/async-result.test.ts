@@ -330,7 +330,11 @@ describe("waiting", () => {
   test("what is known at the end only throws before", async () => {
     await using gate = await Gate.make();
     const call = [gate.url, 1] as const;
-    for (const result of [shared.rc.at(0).apply(waitAt<number>, ...call), shared.all.apply(waitAt<number>, ...call)]) {
+    for (const result of [
+      shared.rc.at(0).apply(waitAt<number>, ...call),
+      shared.all.apply(waitAt<number>, ...call),
+      shared.rc.loadBalancedView().apply(waitAt<number>, ...call),
+    ]) {
       expect(() => result.successful()).toThrow(/ready/);
       expect(() => result.serialTime).toThrow(/ready/);
       expect(() => result.wallTime).toThrow(/ready/);
@@ -369,6 +373,17 @@ describe("by engine", () => {
       [1, 10],
       [0, 0],
     ]);
+  });
+
+  test("is refused when engines have several chunks of a map", async () => {
+    const result = shared.rc
+      .loadBalancedView()
+      .with({ chunkSize: 1 })
+      .map((x: number) => x, [1, 2, 3, 4, 5]);
+    const error = await failure(() => result.resultByEngine());
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toMatch(/engine \d has more than one task/);
+    expect(await result).toEqual([1, 2, 3, 4, 5]);
   });
 
   test("is refused when an engine has several tasks of the call", async () => {
@@ -487,6 +502,20 @@ describe("metadata", () => {
     }
   });
 
+  test("of a call that runs has no end yet; what a result does not have is not there", async () => {
+    await using gate = await Gate.make();
+    const result = shared.all.apply(waitAt<number>, gate.url, 1);
+    expect(metadataOf(result).map(({ completed, received }) => [completed, received])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+    expect(["foo" in result, "foo" in (metadataOf(result)[0] as Metadata)]).toEqual([false, false]);
+    gate.open();
+    await result;
+    expect(metadataOf(result).every(({ completed }) => completed instanceof Date)).toBe(true);
+    expect(metadataOf(result).map(({ engineId }) => engineId)).toEqual(result.engineIds);
+  });
+
   test("holds the error of what failed", async () => {
     const result = shared.rc.at(0).apply(fail);
     const error = await failure(() => result);
@@ -506,6 +535,9 @@ describe("metadata", () => {
     expect(all.apply(() => [1, 2, 3]).size).toBe(2);
     expect(all.map((x) => x, [1, 2, 3, 4, 5]).size).toBe(5);
     expect(rc.at(0).map((x) => x, [1, 2, 3]).size).toBe(3);
+    const balanced = rc.loadBalancedView();
+    expect(balanced.map((x: number) => x, Array(10).fill(0)).size).toBe(10);
+    expect(balanced.apply((x: number[]) => x, [1, 2, 3]).size).toBe(1);
   });
 
   test("progress goes from none to all", async () => {
@@ -527,10 +559,11 @@ describe("times", () => {
 
   test("serialTime is the sum of what the engines computed, wallTime what passed here", async () => {
     for (const [view, engines] of [
+      [shared.rc.loadBalancedView(), 1],
       [shared.rc.at(0), 1],
       [shared.all, 2],
     ] as const) {
-      const result = view.apply(spin, MS) as AsyncResult<unknown>;
+      const result = (view as typeof shared.all).apply(spin, MS) as AsyncResult<unknown>;
       await result;
       const metadata = metadataOf(result);
       const durations = metadata.map(

@@ -126,8 +126,26 @@ describe("depend and requires", () => {
       return [os.EOL, files.existsSync("/"), help(x)];
     });
     expect(await shared.rc.loadBalancedView().apply(task, 4)).toEqual(["\n", true, 40]);
+    const renamed = requires({ ten: helper, system: "node:os" })(
+      () => `${(globalThis as unknown as { ten(x: number): number }).ten(5)}`,
+    );
+    expect(await shared.rc.loadBalancedView().apply(renamed)).toBe("50");
+    expect(await shared.rc.loadBalancedView().apply(requires({ five: (x: number) => x + 5 })(() => 1))).toBe(1);
+    expect(() => requires({ "a b": helper })).toThrow(/identifier/);
+    expect(() => requires({ ten: 10 as never })).toThrow(TypeError);
     const missing = requires("no-such-package-at-all")(pid);
     await failureWithin(10_000, shared.rc.loadBalancedView().apply(missing), "ImpossibleDependency");
     expect(() => requires(() => 1)).toThrow(TypeError);
+  });
+
+  it("puts a function where others find it: without it the call is a ReferenceError", async () => {
+    const square = (x: number): number => x * x;
+    await shared.rc.clear();
+    const bare = (x: number): number => (globalThis as unknown as { square(x: number): number }).square(x);
+    const named = new Function("x", "return square(x)") as (x: number) => number;
+    const view = shared.rc.loadBalancedView();
+    expect(await failure(() => view.apply(named, 5))).toMatchObject({ remoteName: "ReferenceError" });
+    expect(await view.apply(requires(square)(named), 5)).toBe(25);
+    expect(await view.apply(requires(square)(bare), 6)).toBe(36);
   });
 });

@@ -125,6 +125,7 @@ describe("views by index, slice and id", () => {
 
   test.each<[string, unknown, new () => Error, RegExp]>([
     ["an unknown id", 99, RangeError, /0, 1, 2/],
+    ["a negative id, which only at() and slice() take", -1, RangeError, /-1.*0, 1, 2/],
     ["an unknown id in a list", [0, 99], RangeError, /99/],
     ["an empty list", [], RangeError, /at least one/],
     ["another word", "some", TypeError, /"some"/],

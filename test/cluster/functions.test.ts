@@ -166,6 +166,13 @@ describe("kinds", () => {
     );
   });
 
+  test("a function may be the default value of a parameter", async () => {
+    const foo = (): string => "foo";
+    const bar = (f = foo): string => f();
+    expect(await shared.rc.at(0).apply(bar)).toBe("foo");
+    expect(await shared.rc.at(0).apply(bar, () => "other")).toBe("other");
+  });
+
   test("name and length are kept", async () => {
     const describeFunction = (fn: (...args: never[]) => unknown): unknown => [fn.name, fn.length];
     const arrow = (x: number, y: number): number => x + y;

@@ -88,6 +88,24 @@ describe("getResult", () => {
     expect(rc.results.has(idOf(result))).toBe(false);
   });
 
+  test("of a call to several engines has the times of the call itself", async () => {
+    const result = shared.all.apply(() => {
+      const end = performance.now() + 30;
+      while (performance.now() < end);
+    });
+    await result;
+    await using other = await shared.cluster.connect();
+    const fetched = other.getResult(result.messageIds);
+    await fetched.get();
+    expect(fetched.elapsed).toBeGreaterThan(0);
+    expect(fetched.serialTime).toBe(result.serialTime);
+    expect(fetched.serialTime).toBeGreaterThanOrEqual(56);
+    const operations = (await other.dbQuery({ msgId: { $in: result.messageIds } }, ["operation"])).map(
+      ({ operation }) => operation,
+    );
+    expect(operations).toEqual(["apply", "apply"]);
+  });
+
   test("brings published data and shown values along", async () => {
     const { rc, cluster } = shared;
     const work = closure(
@@ -189,6 +207,53 @@ describe("dbQuery", () => {
     await Promise.all(results.map((result) => failure(() => result.get()).catch(() => undefined)));
   });
 
+  test("labels of maps and calls of both kinds of views are found", async () => {
+    const { rc, all } = shared;
+    await rc.purgeEverything();
+    for (const [view, tasksOfMap] of [
+      [rc.loadBalancedView().with({ chunkSize: 1 }), 5],
+      [all, 2],
+    ] as const) {
+      const call = view as typeof all;
+      const map = call.with({ label: "map" }).map((x: number) => x, [1, 2, 3, 4, 5]);
+      const single = call.with({ label: "apply" }).apply(() => 1);
+      const silent = call.apply(() => 2);
+      await rc.wait([map, single, silent]);
+      const found = await rc.dbQuery({ label: { $nin: [""], $exists: true } }, ["msgId", "label"]);
+      expect(found.map(({ label }) => label).sort()).toEqual([
+        ...single.messageIds.map(() => "apply"),
+        ...Array(tasksOfMap).fill("map"),
+      ]);
+      await Promise.all([map, single, silent]);
+      await rc.purgeEverything();
+    }
+  });
+
+  test("$in and $nin part the history of the hub", async () => {
+    const { rc } = shared;
+    await some(6);
+    const history = await rc.hubHistory();
+    const even = history.filter((_, index) => index % 2 === 0);
+    const found = (await rc.dbQuery({ msgId: { $in: even } }, [])).map(({ msgId }) => msgId);
+    expect(found).toEqual(even);
+    const others = (await rc.dbQuery({ msgId: { $nin: even } }, [])).map(({ msgId }) => msgId);
+    expect(others).toEqual(history.filter((id) => !even.includes(id)));
+  });
+
+  test("what a query gave may be changed, and the next one gives the records as they are", async () => {
+    const { rc } = shared;
+    const result = rc.at(0).apply(() => ({ n: 1 }));
+    await result.wait();
+    for (const keys of [undefined, ["result", "label"]] as const) {
+      const [record] = (await rc.dbQuery({ msgId: idOf(result) }, keys)) as unknown as Record<string, unknown>[];
+      Object.assign(record as object, { msgId: "changed", garbage: 1 });
+      ((record?.["result"] as { n: number } | undefined) ?? { n: 0 }).n = 99;
+      const [again] = await rc.dbQuery({ msgId: idOf(result) }, ["result"]);
+      expect(again).toEqual({ msgId: idOf(result), result: { n: 1 } });
+    }
+    expect(await result).toEqual({ n: 1 });
+  });
+
   test("executeResult is the value of executed code", async () => {
     const result = shared.rc.at(0).execute("({ a: [1, 2] })", { silent: false });
     await result;
@@ -282,6 +347,34 @@ describe("resubmit", () => {
     expect(await again).toEqual(["ran", "after all"]);
     expect(await running).toBe("ran");
     expect(await rc.resubmit([aborted])).toEqual(["after all"]);
+  });
+
+  test("of load-balanced tasks: one that ended, one that was aborted, one that runs, and what was resubmitted", async () => {
+    await using gate = await Gate.make();
+    const { rc } = shared;
+    const view = rc.loadBalancedView().with({ label: "balanced", retries: 1 });
+    const first = view.apply((text: string) => `${text.length} ${Math.random()}`, "x".repeat(1024));
+    const values = new Set([await first]);
+    let last = idOf(first);
+    for (let time = 0; time < 10; time++) {
+      const again = rc.resubmit([last]);
+      values.add(((await again) as string[])[0] as string);
+      last = idOf(again);
+    }
+    expect(values.size).toBe(11);
+    expect([...values].every((value) => value.startsWith("1024 "))).toBe(true);
+    const records = await rc.dbQuery({ msgId: { $in: [idOf(first), last] } }, ["label", "operation", "clientUuid"]);
+    expect({ ...records[1], msgId: "" }).toEqual({ ...records[0], msgId: "" });
+    const one = view.with({ targets: [0] });
+    const running = one.apply(waitAt<string>, gate.url, "ran");
+    await gate.arrived();
+    const aborted = one.apply(() => "after all");
+    await aborted.abort();
+    expect(await failure(() => aborted)).toBeInstanceOf(TaskAborted);
+    const again = rc.resubmit([running, aborted]);
+    gate.open();
+    expect(await again).toEqual(["ran", "after all"]);
+    expect(await running).toBe("ran");
   });
 
   test("of another client's task", async () => {

@@ -307,6 +307,40 @@ describe("imap", () => {
     expect(seen.at(-1)).toBe(0);
   });
 
+  it("puts errors in their places when ordered, too", async () => {
+    const even = (n: number): number => {
+      if (n % 2 === 0) throw new RangeError("even!");
+      return n;
+    };
+    const seen: unknown[] = [];
+    for await (const value of lview().with({ returnExceptions: true }).imap(even, upTo(5))) seen.push(value);
+    expect(seen.map((value) => (value instanceof RemoteError ? value.remoteName : value))).toEqual([
+      "RangeError",
+      1,
+      "RangeError",
+      3,
+      "RangeError",
+    ]);
+  });
+
+  it("yields three fast ones while a slow one runs, and has sent six at most of ten with two outstanding", async () => {
+    await using gate = await Gate.make();
+    const view = lview().with({ maxOutstanding: 2, ordered: false });
+    const work = async (n: number, url: string): Promise<number> => {
+      if (n % 4 === 0) await fetch(url);
+      return n;
+    };
+    const results = view.imap(work, upTo(10), Array(10).fill(gate.url));
+    const seen: unknown[] = [];
+    for (let taken = 0; taken < 3; taken++) seen.push((await results.next()).value);
+    expect(seen).toEqual([1, 2, 3]);
+    gate.open();
+    await results.return();
+    await view.wait();
+    expect(view.history.length).toBeGreaterThanOrEqual(4);
+    expect(view.history.length).toBeLessThanOrEqual(6);
+  });
+
   it("throws what the sequence throws, and the error of a task", async () => {
     const broken = (function* () {
       yield 1;

@@ -64,6 +64,13 @@ describe("split and join", () => {
     expect(await result).toEqual([5, 6]);
   });
 
+  test("the parts of a load-balanced map of single items are plain results too", async () => {
+    const view = shared.rc.loadBalancedView().with({ chunkSize: 1 });
+    const parts = view.map((x: number) => x, [0, 1, 2, 3, 4]).split();
+    expect(await Promise.all(parts)).toEqual([[[0]], [[1]], [[2]], [[3]], [[4]]]);
+    expect(parts.map(({ ready }) => ready)).toEqual(Array(5).fill(true));
+  });
+
   test("a result with one target is its own only part; one of a list of one is not", async () => {
     const one = shared.rc.at(0).apply(() => 1);
     expect(one.split()).toEqual([one]);
@@ -83,6 +90,17 @@ describe("split and join", () => {
     expect(joined.engineIds).toEqual([1, 0, 1]);
     expect(() => AsyncResult.join()).toThrow(TypeError);
     expect(() => AsyncResult.join(Promise.resolve(1) as never)).toThrow(TypeError);
+  });
+
+  test("the failures of many calls, asked for together, are one error that shows four of them", async () => {
+    const calls = Array.from({ length: 10 }, () => shared.all.execute("null.x"));
+    const error = (await failure(() => shared.rc.getResult(calls))) as CompositeError;
+    expect(error).toBeInstanceOf(CompositeError);
+    expect(error.errors).toHaveLength(20);
+    const lines = error.message.split("\n");
+    expect(lines.filter((line) => line.includes("TypeError: Cannot read properties of null"))).toHaveLength(4);
+    expect(lines.at(-1)).toMatch(/16 more/);
+    for (const call of calls) await call.wait();
   });
 
   test("a part that failed rejects by itself", async () => {
@@ -121,6 +139,9 @@ describe("returnWhen", () => {
     gate.open();
     expect(await result.wait()).toBe(true);
     expect(await pending[0]).toBe(1);
+    expect(done[0]?.messageIds).toEqual(result.messageIds.slice(0, 1));
+    const later = await result.wait({ returnWhen: "firstException", timeout: 0 });
+    expect([later.done.length, later.pending.length]).toEqual([2, 0]);
   });
 
   test("a map stops waiting at its first failure, too", async () => {
@@ -133,8 +154,11 @@ describe("returnWhen", () => {
     const result = shared.all.map(work, [gate.url, gate.url], [0, 1]);
     const { done, pending } = await result.wait({ returnWhen: "FIRST_EXCEPTION" as never });
     expect([done.length, pending.length]).toEqual([1, 1]);
+    expect(done[0]?.messageIds).toEqual(result.messageIds.slice(0, 1));
     gate.open();
     expect(await result.wait()).toBe(true);
+    const later = await result.wait({ returnWhen: "firstException", timeout: 0 });
+    expect([later.done.length, later.pending.length]).toEqual([2, 0]);
   });
 
   test("at the first that ends, and when time is over", async () => {
@@ -275,6 +299,23 @@ describe("display", () => {
     await result;
     const bad = shared.rc.at(0).apply(closure(() => show(5, { raw: true }), { show }));
     expect(await failure(() => bad)).toMatchObject({ remoteName: "TypeError" });
+  });
+
+  test("executed code and functions show values in order, on every engine of a direct and a broadcast view", async () => {
+    const expected = [0, 1, 2, 3, 4].map((n) => ({ data: { "text/plain": String(n) }, metadata: {} }));
+    const code = 'const { display } = await import("ndparallel"); for (let n = 0; n < 5; n++) display(n);';
+    const work = closure(
+      () => {
+        for (let n = 0; n < 5; n++) show(n);
+      },
+      { show },
+    );
+    for (const view of [shared.all, shared.rc.broadcastView()]) {
+      for (const result of [view.execute(code), view.apply(work)]) {
+        await result;
+        expect(result.outputs).toEqual([expected, expected]);
+      }
+    }
   });
 });
 
@@ -543,6 +584,8 @@ describe("waitInteractive", () => {
     const stream = new PassThrough().resume();
     const { result } = await oneFails(gate);
     expect(await result.waitInteractive({ stream, returnWhen: "firstException" })).toBe(false);
+    const { done } = await result.wait({ returnWhen: "firstException", timeout: 0 });
+    expect(done.map(({ messageIds }) => messageIds)).toEqual([result.messageIds.slice(0, 1)]);
     expect(await result.waitInteractive({ stream, timeout: 1 })).toBe(false);
     expect(await result.waitInteractive({ stream, signal: AbortSignal.abort() })).toBe(false);
     await expect(result.waitInteractive({ stream, interval: 0 })).rejects.toThrow(/interval/);

@@ -1,6 +1,14 @@
 /** What all views have in common: their own history, waiting, stopping, asking about their tasks, and ending. */
 
-import { AsyncResult, type Client, Cluster, type DirectView, type LoadBalancedView, TaskAborted } from "ndparallel";
+import {
+  AsyncHubResult,
+  AsyncResult,
+  type Client,
+  Cluster,
+  type DirectView,
+  type LoadBalancedView,
+  TaskAborted,
+} from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
 import { failure, shareCluster } from "./shared-cluster.ts";
@@ -67,6 +75,12 @@ describe.each(kinds)("%s", (_, make) => {
     expect([expected].flat()[0]).toBe(5);
     expect(() => view.getResult(99)).toThrow(RangeError);
     expect(() => make(shared.rc).getResult()).toThrow(/history/);
+    await using other = await shared.cluster.connect();
+    const [id] = view.history as [string];
+    const theirs = make(other).getResult(id);
+    expect(theirs).toBeInstanceOf(AsyncHubResult);
+    expect(await theirs).toBe(5);
+    expect(await view.getResult(id, { owner: false })).toBe(5);
   });
 
   test("abort stops what waits, of this view or by name", async () => {
@@ -154,6 +168,37 @@ describe("a broadcast view", () => {
     ]);
     expect(await shared.rc.broadcastView(1).apply(() => 5)).toEqual([5]);
     expect(() => shared.rc.broadcastView(99)).toThrow(RangeError);
+  });
+
+  test("whatever the order of its targets, values, metadata and output are in that order", async () => {
+    await shared.rc.view().scatter("rank", shared.rc.ids, { flatten: true });
+    for (const ids of [[0, 1], [1, 0], [1]]) {
+      const view = shared.rc.broadcastView(ids);
+      const pulled = view.pull("rank");
+      expect(await pulled).toEqual(ids);
+      expect(pulled.engineIds).toEqual(ids);
+      expect([pulled.metadata].flat().map(({ engineId }) => engineId)).toEqual(ids);
+      const printed = view.execute("console.log(rank)");
+      await printed;
+      expect(printed.stdout).toEqual(ids.map((id) => `${id}\n`));
+    }
+  });
+
+  test("takes flags, tracks what it sends, and gives each error its engine", async () => {
+    const blocking = shared.rc.broadcastView().with({ block: true });
+    expect(blocking.block).toBe(true);
+    const promise = blocking.execute("5", { silent: false });
+    expect(promise).toBeInstanceOf(Promise);
+    expect(promise).not.toBeInstanceOf(AsyncResult);
+    expect(await promise).toEqual([5, 5]);
+    const tracked = shared.rc.broadcastView().with({ track: true });
+    const scattered = tracked.scatter("part", new Uint8Array(1 << 20));
+    expect(scattered.sent).toBe(false);
+    await scattered.waitForSend();
+    expect(scattered.sent).toBe(true);
+    await scattered;
+    const error = await failure(() => tracked.execute("null.x"));
+    expect(error).toMatchObject({ errors: [{ engineId: 0 }, { engineId: 1 }] });
   });
 
   test("moves data as a direct view does", async () => {

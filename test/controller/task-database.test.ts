@@ -194,7 +194,62 @@ describe.each(["memory", "sqlite"] as const)("%s", (name) => {
     });
   });
 
+  describe("labels by pattern", () => {
+    const labels = [
+      "group_a",
+      "group_a",
+      "group_a/subgroup_a",
+      "group_a/subgroup_b",
+      "group_b",
+      "group_b/subgroup_a",
+      "group_b/subgroup_b",
+      "group_b/subgroup_c",
+      "label*task",
+      "label?task",
+    ];
+
+    // What Python's fnmatch.fnmatch says of them.
+    test.each([
+      ["group_a*", [0, 1, 2, 3]],
+      ["group_a/subgroup_?", [2, 3]],
+      ["group_b", [4]],
+      ["group_b/subgroup_[ab]", [5, 6]],
+      ["*/subgroup_a", [2, 5]],
+      ["*[*]*", [8]],
+      ["*[?]*", [9]],
+    ])("%s", async (pattern, expected) => {
+      const database = make();
+      for (const [index, label] of labels.entries()) database.add(record(`t-${index}`, { label, submitted: index }));
+      const found = await database.find({ label: { $glob: pattern } }, ["msgId", "label"]);
+      expect(found.map(({ taskId }) => taskId)).toEqual(expected.map((index) => `t-${index}`));
+    });
+  });
+
+  test("what a query gave may be changed, and the record is as it was", async () => {
+    const database = make();
+    database.add(record("a", { label: "kept" }));
+    database.finish("a", { ...ok(3), started: 5, completed: 6 }, []);
+    for (const keys of [undefined, ["label", "stdout"]] as const) {
+      const [found] = (await database.find({ msgId: "a" }, keys)) as { label?: string; garbage?: number }[];
+      Object.assign(found as object, { label: "changed", garbage: 1 });
+      const [again] = await database.find({ msgId: "a" });
+      expect(again).toMatchObject({ taskId: "a", label: "kept" });
+      expect(again).not.toHaveProperty("garbage");
+    }
+  });
+
   describe("limits", () => {
+    test("by bytes: what was dropped makes room", async () => {
+      const database = make({ bytes: 100 });
+      for (let index = 0; index < 10; index++) finished(database, `t-${index}`, 10);
+      await database.drop(["t-9"]);
+      expect(await known(database)).toHaveLength(9);
+      for (const half of ["a", "b"]) finished(database, half, 5);
+      expect(await known(database)).toHaveLength(11);
+      finished(database, "c", 1);
+      expect(await known(database)).toEqual(["a", "b", "c", ...Array.from({ length: 8 }, (_, n) => `t-${n + 1}`)]);
+    });
+
     test("by records: the oldest finished go first", async () => {
       const database = make({ records: 3 });
       for (const taskId of ["a", "b", "c", "d", "e"]) finished(database, taskId, 10);
