@@ -271,8 +271,9 @@ export class Session {
       case "result":
         this.#results?.result(message, buffers);
         break;
+      case "noted":
       case "output":
-        this.#known(message.taskId)?.write(message);
+        this.#known(message.taskId)?.hear(message);
         break;
       case "published":
       case "displayed":

@@ -1,7 +1,7 @@
 /** One task as its client sees it: pending, then settled with a value or an error. */
 
 import type { DeviceInfo } from "../protocol/devices.ts";
-import type { Output } from "../protocol/messages.ts";
+import type { Noted, Output } from "../protocol/messages.ts";
 import { type DisplayedOutput, type Metadata, newMetadata } from "./metadata.ts";
 import { publishSettle } from "./task-channels.ts";
 
@@ -49,7 +49,7 @@ type Listener = (task: ClientTask) => void;
 export class ClientTask {
   readonly id: string;
   /** Whether the value of this task is also to be recorded as `executeResult`. */
-  readonly isExecute: boolean;
+  isExecute: boolean;
   settled = false;
   /** Somebody has the value already: it need not be kept for others. */
   isFetched = false;
@@ -95,6 +95,21 @@ export class ClientTask {
     if (this.#metadata !== undefined) this.#describe(this.#metadata);
   }
 
+  hear(message: Noted | Output): void {
+    if (message.type === "output") this.#write(message);
+    else this.#note(message);
+  }
+
+  /** What the hub has noted of a task that was sent by somebody else, or earlier. */
+  #note({ operation, submitted, received, engineId, label, after, follow }: Noted): void {
+    this.#submitted = submitted;
+    this.#received = received;
+    this.isExecute = operation === "execute";
+    Object.assign(this.metadata, { label, after, follow });
+    if (engineId >= 0) this.metadata.engineId = engineId;
+    this.#describe(this.metadata);
+  }
+
   /** The task has run. */
   ran(run: Run): void {
     this.#run = run;
@@ -132,7 +147,7 @@ export class ClientTask {
   }
 
   /** The task has written something, on an engine that may not have been known before; some of it may have come before. */
-  write({ stream, text: told, engineId, at = 0, again = false }: Omit<Output, "type">): void {
+  #write({ stream, text: told, engineId, at = 0, again = false }: Output): void {
     if (engineId !== undefined) this.metadata.engineId = engineId;
     const text = again ? told.slice(Math.max(0, this.metadata[stream].length - at)) : told;
     if (text === "") return;
@@ -157,7 +172,7 @@ export class ClientTask {
   #settle(status: "ok" | "error" | "aborted"): void {
     this.settled = true;
     this.status = status;
-    this.#received = Date.now();
+    this.#received ??= Date.now();
     if (this.#metadata !== undefined) this.#describe(this.#metadata);
     publishSettle(this);
     this.#settleOutcome();

@@ -1,4 +1,4 @@
-/** Sends again what a task has written, shown and published. */
+/** Sends again what was noted of a task, and what it has written, shown and published. */
 
 import type { Connection } from "../channel/connection.ts";
 import type { TaskRecord } from "./task-record.ts";
@@ -6,6 +6,10 @@ import type { TaskRecord } from "./task-record.ts";
 /** `again`: the client may have some of it. */
 export function sendShown(record: TaskRecord, connection: Connection, again: boolean): void {
   const { taskId, engineId } = record;
+  if (!again) {
+    const { operation, submitted, received, label, after, follow } = record;
+    connection.send({ type: "noted", taskId, operation, submitted, received, engineId, label, after, follow });
+  }
   for (const stream of ["stdout", "stderr"] as const) {
     const text = record[stream];
     const since = again ? { at: 0, again } : {};

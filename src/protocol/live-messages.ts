@@ -1,6 +1,22 @@
-/** What running tasks tell: what they write, publish and show. */
+/** What running tasks tell: what they write, publish and show; and what the hub tells of tasks that are asked for. */
 
+import type { Operation } from "./calls.ts";
 import type { CarriesBuffers } from "./data-messages.ts";
+
+/** What was noted of a task whose result a client asks for, before the rest of it. */
+export interface Noted {
+  readonly type: "noted";
+  readonly taskId: string;
+  readonly operation: Operation;
+  readonly submitted: number;
+  /** When its result came to the controller, if it has. */
+  readonly received?: number | undefined;
+  /** Negative as long as the task has no engine. */
+  readonly engineId: number;
+  readonly label?: string | undefined;
+  readonly after?: readonly string[] | undefined;
+  readonly follow?: readonly string[] | undefined;
+}
 
 /** What a task wrote to a stream since the last such message. */
 export interface Output {

@@ -23,7 +23,7 @@ import type { CarriesBuffers, DataMessage } from "./data-messages.ts";
 import type { DeviceOrder } from "./devices.ts";
 import type { EngineInfo, Hello, Welcome } from "./greetings.ts";
 import type { KeptMessage } from "./kept.ts";
-import type { Displayed, Output, Published } from "./live-messages.ts";
+import type { Displayed, Noted, Output, Published } from "./live-messages.ts";
 import type { RestartPolicy } from "./policies.ts";
 import type { ReconnectionMessage, SentAgain } from "./reconnection.ts";
 import type { WireError } from "./wire-error.ts";
@@ -39,7 +39,7 @@ export type {
   StopAgent,
 } from "./agent-messages.ts";
 export type { AgentHello, ClientHello, EngineHello, EngineInfo, Hello, Welcome } from "./greetings.ts";
-export type { Displayed, Output, Published } from "./live-messages.ts";
+export type { Displayed, Noted, Output, Published } from "./live-messages.ts";
 export type { WireError } from "./wire-error.ts";
 
 /** How a task ended, as its engine (or, for one that never ran, the controller) tells it. */
@@ -275,6 +275,7 @@ export type Message =
   | Recalled
   | WaitingTasks
   | Result
+  | Noted
   | Output
   | Published
   | Displayed

@@ -146,6 +146,21 @@ describe("kinds", () => {
     expect(await shared.rc.at(0).apply(use, Shape)).toEqual([9, 3, 20, 0]);
   });
 
+  test("records are a result and an argument with their names; an instance of a class needs registerType", async () => {
+    class Point {
+      constructor(
+        readonly x: number,
+        readonly y: number,
+      ) {}
+    }
+    const one = shared.rc.at(0);
+    expect(await one.apply((x: number, y: number) => ({ x, y }), 1, 2)).toEqual({ x: 1, y: 2 });
+    expect(await one.apply((p: { x: number; y: number }) => [p.y, p.x], { x: 1, y: 2 })).toEqual([2, 1]);
+    const error = (await failure(() => one.apply((x: number) => new Point(x, 2), 1))) as RemoteError;
+    expect(error.message).toMatch(/instance of class Point.*registerType/);
+    expect(() => one.apply((p: Point) => p.x, new Point(1, 2))).toThrow(/instance of class Point.*registerType/);
+  });
+
   test("a class cannot be called, as here", async () => {
     const error = (await failure(() => shared.rc.at(0).apply(Shape as never))) as RemoteError;
     expect(error.remoteName).toBe("TypeError");

@@ -1,6 +1,15 @@
 /** The hub's memory: questions to the task database, the state of tasks, fetching, running again, and purging. */
 
-import { AsyncHubResult, AsyncResult, closure, display, publish, RemoteError, TaskAborted } from "ndparallel";
+import {
+  AsyncHubResult,
+  AsyncResult,
+  closure,
+  display,
+  type Metadata,
+  publish,
+  RemoteError,
+  TaskAborted,
+} from "ndparallel";
 import { afterEach, describe, expect, test } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
 import { failure, shareCluster } from "./shared-cluster.ts";
@@ -97,13 +106,43 @@ describe("getResult", () => {
     await using other = await shared.cluster.connect();
     const fetched = other.getResult(result.messageIds);
     await fetched.get();
-    expect(fetched.elapsed).toBeGreaterThan(0);
     expect(fetched.serialTime).toBe(result.serialTime);
     expect(fetched.serialTime).toBeGreaterThanOrEqual(56);
+    const [own, theirs] = [result, fetched].map(({ metadata }) => [metadata].flat());
+    expect(theirs?.map(({ submitted }) => submitted)).toEqual(own?.map(({ submitted }) => submitted));
+    // Received here by the hub, a moment before or after the client had it.
+    expect(fetched.elapsed).toBe(fetched.wallTime);
+    expect(fetched.wallTime).toBeGreaterThanOrEqual(28);
+    expect(fetched.wallTime).toBeLessThanOrEqual(result.wallTime + 200);
+    expect(fetched.speedup).toBe(fetched.serialTime / fetched.wallTime);
     const operations = (await other.dbQuery({ msgId: { $in: result.messageIds } }, ["operation"])).map(
       ({ operation }) => operation,
     );
     expect(operations).toEqual(["apply", "apply"]);
+  });
+
+  test("has the whole metadata of the task, also of one that runs", async () => {
+    await using gate = await Gate.make();
+    const { rc, cluster } = shared;
+    await using other = await cluster.connect();
+    const view = rc.loadBalancedView();
+    const first = view.apply(() => 1);
+    const second = view.with({ label: "second", after: first, follow: first }).apply(waitAt<number>, gate.url, 2);
+    await gate.arrived();
+    const fetched = other.getResult(idOf(second));
+    await other.hubHistory();
+    const { submitted } = second.metadata as Metadata;
+    const noted = { label: "second", after: first.messageIds, follow: first.messageIds };
+    expect(fetched.metadata).toMatchObject({ ...noted, submitted, engineId: first.engineIds[0], received: undefined });
+    expect(fetched.elapsed).toBeGreaterThanOrEqual(0);
+    gate.open();
+    await Promise.all([fetched, second]);
+    expect(fetched.metadata).toEqual({ ...second.metadata, received: expect.any(Date) });
+    const executed = rc.at(0).execute("6 * 7", { silent: false });
+    await executed;
+    const copy = other.getResult(idOf(executed));
+    expect(await copy).toBe(42);
+    expect(copy.metadata).toMatchObject({ executeResult: 42, label: undefined, after: undefined });
   });
 
   test("brings published data and shown values along", async () => {

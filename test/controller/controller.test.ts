@@ -316,7 +316,9 @@ describe("results of others", () => {
       expect(other.all("result")).toHaveLength(time);
     }
     const result = { type: "result", taskId: "t", engineId: 0, engineUuid: engine.uuid, outcome };
-    expect(other.recorder.received.slice(1, 5)).toEqual([
+    const noted = { type: "noted", taskId: "t", operation: "apply", engineId: 0 };
+    expect(other.recorder.received[1]?.message).toMatchObject({ ...noted, submitted: expect.any(Number) });
+    expect(other.recorder.received.slice(2, 6)).toEqual([
       { message: { type: "output", taskId: "t", engineId: 0, stream: "stdout", text: "one two" }, buffers: [] },
       { message: { type: "output", taskId: "t", engineId: 0, stream: "stderr", text: "bad" }, buffers: [] },
       { message: result, buffers: [Uint8Array.of(3)] },

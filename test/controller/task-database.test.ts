@@ -225,19 +225,6 @@ describe.each(["memory", "sqlite"] as const)("%s", (name) => {
     });
   });
 
-  test("what a query gave may be changed, and the record is as it was", async () => {
-    const database = make();
-    database.add(record("a", { label: "kept" }));
-    database.finish("a", { ...ok(3), started: 5, completed: 6 }, []);
-    for (const keys of [undefined, ["label", "stdout"]] as const) {
-      const [found] = (await database.find({ msgId: "a" }, keys)) as { label?: string; garbage?: number }[];
-      Object.assign(found as object, { label: "changed", garbage: 1 });
-      const [again] = await database.find({ msgId: "a" });
-      expect(again).toMatchObject({ taskId: "a", label: "kept" });
-      expect(again).not.toHaveProperty("garbage");
-    }
-  });
-
   describe("limits", () => {
     test("by bytes: what was dropped makes room", async () => {
       const database = make({ bytes: 100 });

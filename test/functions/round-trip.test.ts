@@ -99,6 +99,18 @@ describe("round trips", () => {
     );
   });
 
+  it("leave large arrays that a function is bound to out of band, each as a buffer of its own", () => {
+    const buffers = [new Uint8Array(1 << 20).fill(1), new Float64Array(1 << 17).fill(2)] as const;
+    const describeAll = (n: number, a: Uint8Array, b: Float64Array, last: number): string =>
+      [n, a.length, a[7], b.length, b[7], last].join();
+    const serializer = createSerializer();
+    const sent = serializer.serialize(describeAll.bind(null, 5, ...buffers));
+    expect(sent.buffers.map(({ byteLength }) => byteLength)).toEqual([1 << 20, 1 << 20]);
+    expect(sent.head.byteLength).toBeLessThan(4_096);
+    const revived = serializer.deserialize(sent.head, sent.buffers) as Callable;
+    expect(revived(10)).toBe(`5,${1 << 20},1,${1 << 17},2,10`);
+  });
+
   it("send on what was received", () => {
     const revived = roundTrip((x: number) => Math.abs(x) + 1);
     const again = roundTrip(revived);

@@ -145,6 +145,20 @@ export const EXAMPLES: { readonly [T in Message["type"]]: readonly Extract<Messa
     { type: "result", taskId: "t-3", engineId: 3, engineUuid: "e-3", outcome: { status: "aborted" } },
     { type: "result", taskId: "t-4", engineId: 3, engineUuid: "e-3", outcome: { ...OUTCOME, places: PLACES } },
   ],
+  noted: [
+    { type: "noted", taskId: "t-1", operation: "apply", submitted: 1.5e12, engineId: -1 },
+    {
+      type: "noted",
+      taskId: "t-1",
+      operation: "execute",
+      submitted: 1.5e12,
+      received: 1.5e12 + 1,
+      engineId: 3,
+      label: "größe",
+      after: ["t-0"],
+      follow: [],
+    },
+  ],
   output: [{ type: "output", taskId: "t-1", stream: "stderr", text: "😀 line\n".repeat(3_000) }],
   published: [
     { type: "published", taskId: "t-1", payload: PAYLOAD },
