@@ -1,6 +1,7 @@
 /** Memory for arrays that are about to be written from end to end. */
 
-import { allocate, constructorOf, type DType, dtypeOf, type TypedArray } from "./dtypes.ts";
+import { allocate, bytesOf, constructorOf, type DType, dtypeOf, type TypedArray } from "./dtypes.ts";
+import { copyBytes } from "./segments/copying.ts";
 import { SegmentError } from "./segments/segment-error.ts";
 import {
   allocatePooled,
@@ -47,7 +48,7 @@ export function allocatePart(dtype: DType, length: number, start: number): Typed
 export function copyPart(array: TypedArray, start: number): TypedArray {
   if (array.byteLength < SHARED_BYTES || !isSharedMemoryAvailable() || sliceOf(array) !== undefined) return array;
   const copy = allocatePart(dtypeOf(array), array.length, start);
-  (copy as Float64Array).set(array as Float64Array);
+  copyBytes(bytesOf(copy), bytesOf(array));
   return copy;
 }
 

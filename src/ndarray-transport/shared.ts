@@ -12,6 +12,7 @@ import {
   type TypedArray,
 } from "./dtypes.ts";
 import { copyRowMajor, isNdArray, makeNdArray, sizeOf } from "./ndarrays.ts";
+import { copyBytes } from "./segments/copying.ts";
 import { SegmentError } from "./segments/segment-error.ts";
 import { allocateShared } from "./segments/slices.ts";
 
@@ -112,7 +113,7 @@ function from<A extends TypedArray | NdArray>(array: A): A {
 
 function copyOf(array: TypedArray): TypedArray {
   const copy = allocateElements(dtypeOf(array), array.length);
-  bytesOf(copy).set(bytesOf(array));
+  copyBytes(bytesOf(copy), bytesOf(array));
   return Buffer.isBuffer(array) ? asBuffer(copy) : copy;
 }
 

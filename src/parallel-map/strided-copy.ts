@@ -6,8 +6,9 @@
  * than four kinds to code about twenty times slower.
  */
 
-import { dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
+import { bytesOf, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import type { NdArray } from "../ndarray-transport/ndarrays.ts";
+import { copyBytes, TOGETHER_BYTES } from "../ndarray-transport/segments/copying.ts";
 import { describe } from "./describe.ts";
 
 /** The memory of an ndarray: a typed array, or a plain array of anything. */
@@ -50,7 +51,10 @@ export function runCopier(source: Elements, target: Elements): CopyRun {
     const loop = scale === 2 ? copyPairs : copyUnits;
     return (start, step, targetStart, targetStep, count) => {
       if (step === 1 && targetStep === 1 && count >= SHORTEST_SET) {
-        to.set(from.subarray(start * scale, (start + count) * scale), targetStart * scale);
+        const run = from.subarray(start * scale, (start + count) * scale);
+        const place = targetStart * scale;
+        if (run.byteLength < TOGETHER_BYTES) to.set(run, place);
+        else copyBytes(bytesOf(to.subarray(place)), bytesOf(run));
       } else {
         loop(from, start, step, to, targetStart, targetStep, count);
       }

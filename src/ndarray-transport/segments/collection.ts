@@ -15,7 +15,7 @@ const OVERDUE_FACTOR = 4 / 3;
 /** For each large array V8 collects by itself: then as many of them, so that it is not done twice. */
 const DUE_ARRAYS = 3;
 /** When nothing was handed out for that long, a collection is due after fewer. */
-const QUIET_MS = 100;
+const QUIET_MS = 300;
 const QUIET_BYTES = 1 << 20;
 /** Once more then, for what was in use still. */
 const SECOND_LOOK_MS = 1000;

@@ -33,6 +33,8 @@ export interface SystemCalls {
   advise(address: bigint, byteLength: number, advice: number): boolean;
   /** The memory at `address`, without a copy. It must not be touched once it is unmapped. */
   view(address: bigint, byteLength: number): ArrayBuffer;
+  /** Where the memory of `bytes` begins. */
+  addressOf(bytes: Uint8Array): number;
   /** The pages of a private mapping that were written, as offsets from `address`. Whole pages. Throws any Error. */
   writtenPages(address: bigint, byteLength: number): ByteRange[];
 }
@@ -102,6 +104,7 @@ export function bindLinuxCalls(koffi: Koffi): SystemCalls {
     unmap: (address, byteLength) => check("munmap", munmap(address, byteLength) as number),
     advise: (address, byteLength, advice) => (madvise(address, byteLength, advice) as number) === 0,
     view: (address, byteLength) => koffi.view(address, byteLength),
+    addressOf: (bytes) => Number(koffi.address(bytes)),
     writtenPages: pageScanner(koffi, library, pageSize),
   };
 }

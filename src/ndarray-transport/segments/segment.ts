@@ -1,6 +1,7 @@
 /** One block of shared memory that this process owns: an anonymous, sealed file, with a page of header before the data. */
 
 import { closeSync, fstatSync, writeSync } from "node:fs";
+import { copyBytes } from "./copying.ts";
 import { GENERATION_AT, type SliceDescriptor } from "./descriptor.ts";
 import { Advice, type SystemCalls } from "./linux-calls.ts";
 import { takeRoom } from "./room.ts";
@@ -66,7 +67,7 @@ export class Segment {
   write(bytes: Uint8Array, offset: number): void {
     if (this.#uses > 1 || this.#data !== undefined) {
       const data = this.#populate(offset + bytes.byteLength);
-      data.set(bytes, offset);
+      copyBytes(data.subarray(offset), bytes);
       return;
     }
     const at = offset + this.#calls.pageSize;
