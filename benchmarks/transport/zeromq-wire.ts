@@ -5,7 +5,7 @@
 
 import { pathToFileURL } from "node:url";
 import { Outbox } from "../../src/channel/outbox.ts";
-import { decodeHead, type Envelope, encodeHead } from "../../src/protocol/codec.ts";
+import { decodeHead, encodeHead, type PacketItem } from "../../src/protocol/codec.ts";
 import { resolvePeer } from "../lib/pools.ts";
 import { type Link, LOOPBACK, type Receive, type Wire } from "./wire.ts";
 
@@ -77,7 +77,7 @@ function deliver([head = Buffer.alloc(0), ...buffers]: Buffer[], packed: boolean
 function linkOf(socket: Socket, packed: boolean, address: readonly Uint8Array[]): Link {
   const queue = sendQueueOf(socket);
   if (!packed) return { send: (bytes) => queue.send([...address, bytes]) };
-  const write = (envelopes: readonly Envelope[]): void => {
+  const write = (envelopes: readonly PacketItem[]): void => {
     queue.send([...address, encodeHead(envelopes), ...envelopes.flatMap(({ buffers }) => buffers)]);
   };
   const outbox = new Outbox(write);

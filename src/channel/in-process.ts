@@ -1,8 +1,9 @@
 /** Two connected ends in one process, for tests of everything above the sockets. */
 
-import { decodeHead, type Envelope, encodeHead } from "../protocol/codec.ts";
+import { encodeHead, type PacketItem, readHead } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
-import type { Connection, ConnectionHandlers } from "./connection.ts";
+import { isRun, type Run } from "../protocol/runs.ts";
+import { type Connection, type ConnectionHandlers, deliverRun } from "./connection.ts";
 import { Outbox } from "./outbox.ts";
 
 class InProcessConnection implements Connection {
@@ -18,6 +19,10 @@ class InProcessConnection implements Connection {
 
   send(message: Message, buffers: readonly Uint8Array[] = [], onSent?: () => void): void {
     if (this.isOpen) this.#outbox.add({ message, buffers }, onSent);
+  }
+
+  sendRun(run: Run): void {
+    if (this.isOpen) this.#outbox.add({ message: run, buffers: [] });
   }
 
   flush(): void {
@@ -46,13 +51,14 @@ class InProcessConnection implements Connection {
     queueMicrotask(() => this.handlers.closed(reason));
   }
 
-  #write(envelopes: readonly Envelope[], onSent: readonly (() => void)[]): void {
+  #write(envelopes: readonly PacketItem[], onSent: readonly (() => void)[]): void {
     if (!this.isOpen) return;
     // Through the codec, so that what cannot be encoded shows here too; into memory that is the receiver's own.
-    const { messages } = decodeHead(new Uint8Array(encodeHead(envelopes)));
-    const delivered = messages.map(({ message }, index) => ({
+    const { messages } = readHead(new Uint8Array(encodeHead(envelopes)));
+    const all = envelopes.flatMap(({ buffers }) => buffers);
+    const delivered = messages.map(({ message, bufferCount }) => ({
       message,
-      buffers: envelopes[index]?.buffers.map((buffer) => this.peer.#copy(message, buffer)) ?? [],
+      buffers: all.splice(0, bufferCount).map((buffer) => this.peer.#copy(message as Message, buffer)),
     }));
     queueMicrotask(() => {
       for (const { message, buffers } of delivered) this.peer.#receive(message, buffers);
@@ -67,10 +73,11 @@ class InProcessConnection implements Connection {
     return place;
   }
 
-  #receive(message: Message, buffers: Uint8Array[]): void {
+  #receive(message: Message | Run, buffers: Uint8Array[]): void {
     if (!this.isOpen) return;
     try {
-      this.handlers.message(message, buffers);
+      if (isRun(message)) deliverRun(this.handlers, message);
+      else this.handlers.message(message, buffers);
     } catch (error) {
       this.destroy(error as Error);
     }

@@ -2,7 +2,7 @@
 
 import { createServer, type Socket } from "node:net";
 import { MalformedPacket } from "../protocol/codec.ts";
-import type { Connection, ConnectionHandlers } from "./connection.ts";
+import { type Connection, type ConnectionHandlers, deliverRun } from "./connection.ts";
 import { listenerHandshake } from "./handshake.ts";
 import { localPath } from "./local-path.ts";
 import { BadSignature, Replayed } from "./packet-reader.ts";
@@ -121,6 +121,7 @@ function acceptConnection(
   let handlers: ConnectionHandlers | undefined;
   const connection = new SocketConnection(socket, keys, {
     message: (message, buffers) => handlers?.message(message, buffers),
+    run: (run) => handlers && deliverRun(handlers, run),
     place: (message, byteLength) => handlers?.place?.(message, byteLength),
     leaving: () => handlers?.leaving?.(),
     closed: (error) => {

@@ -3,27 +3,45 @@
  * wait, and those that follow in the same turn leave together at its end.
  */
 
-import type { Envelope } from "../protocol/codec.ts";
+import type { PacketItem } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
+import { isRun, type Run } from "../protocol/runs.ts";
 
 /** A packet is sent early when it has this many messages, or this many bytes of payload. */
-const PACKET_MESSAGES = 128;
+const PACKET_MESSAGES = 512;
 const PACKET_BYTES = 256 * 1024;
 
+/** So many bytes read at once are much. */
+const MUCH = 1024;
+/** Whether much is being read in this turn. */
+let isReadingMuch = false;
+
+/** Reads so many bytes; when they are many, what is sent meanwhile leaves together, not the first of it at once. */
+export function duringRead(bytes: number, read: () => void): void {
+  isReadingMuch = bytes > MUCH;
+  try {
+    read();
+  } finally {
+    isReadingMuch = false;
+  }
+}
+
 export class Outbox {
-  readonly #write: (envelopes: readonly Envelope[], onSent: (() => void)[]) => void;
-  #envelopes: Envelope[] = [];
+  readonly #write: (envelopes: readonly PacketItem[], onSent: (() => void)[]) => void;
+  #envelopes: PacketItem[] = [];
+  #messages = 0;
   #onSent: (() => void)[] = [];
   #bytes = 0;
   #turnBegun = false;
 
-  constructor(write: (envelopes: readonly Envelope[], onSent: (() => void)[]) => void) {
+  constructor(write: (envelopes: readonly PacketItem[], onSent: (() => void)[]) => void) {
     this.#write = write;
   }
 
-  add(envelope: Envelope, onSent?: () => void): void {
+  add(envelope: PacketItem, onSent?: () => void): void {
     this.#envelopes.push(envelope);
     if (onSent !== undefined) this.#onSent.push(onSent);
+    this.#messages += isRun(envelope.message) ? envelope.message.ids.length : 1;
     this.#bytes += payloadBytes(envelope.message);
     for (const buffer of envelope.buffers) this.#bytes += buffer.byteLength;
     if (!this.#turnBegun) {
@@ -31,8 +49,9 @@ export class Outbox {
       queueMicrotask(() => {
         this.flush();
       });
-      this.#leave();
-    } else if (this.#envelopes.length >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
+      if (!isReadingMuch) this.#leave();
+    }
+    if (this.#messages >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
       this.#leave();
     }
   }
@@ -48,6 +67,7 @@ export class Outbox {
     const envelopes = this.#envelopes;
     const onSent = this.#onSent;
     this.#envelopes = [];
+    this.#messages = 0;
     this.#onSent = [];
     this.#bytes = 0;
     this.#write(envelopes, onSent);
@@ -55,7 +75,8 @@ export class Outbox {
 }
 
 /** Bytes of what can be long in a message. */
-function payloadBytes(message: Message): number {
+function payloadBytes(message: Message | Run): number {
+  if (isRun(message)) return message.bytes.byteLength;
   if (message.type === "result") return message.outcome.payload?.byteLength ?? 0;
   if (message.type === "output") return message.text.length;
   return "payload" in message ? (message.payload?.byteLength ?? 0) : 0;

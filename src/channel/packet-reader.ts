@@ -4,15 +4,16 @@
  */
 
 import {
-  type DecodedHead,
-  decodeHead,
-  type Envelope,
+  type Head,
   MalformedPacket,
+  type PacketItem,
   PROLOGUE_LENGTH,
   type Prologue,
+  readHead,
   readPrologue,
 } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
+import type { Run } from "../protocol/runs.ts";
 import { sameBytes, signature } from "../protocol/signing.ts";
 
 /** A packet that is well formed but not signed with the key of this connection. */
@@ -30,22 +31,22 @@ type Part =
 
 export class PacketReader {
   readonly #key: Uint8Array;
-  readonly #deliver: (envelope: Envelope) => void;
+  readonly #deliver: (envelope: PacketItem) => void;
   readonly #place: (message: Message, byteLength: number) => Uint8Array | undefined;
   #sequence = 0;
   readonly #prologue: Part = { kind: "prologue", bytes: Buffer.alloc(PROLOGUE_LENGTH) };
   #part: Part = this.#prologue;
   #filled = 0;
-  #packet: { readonly envelopes: DecodedHead["messages"]; readonly lengths: readonly number[] } | undefined;
+  #packet: Head<Message | Run> | undefined;
   #buffers: Uint8Array[] = [];
 
   /**
-   * `key` is that of the sender's direction; `deliver` gets each message with its buffers, in order; `place` may give
+   * `key` is that of the sender's direction; `deliver` gets each message or run with its buffers, in order; `place` may give
    * the memory for a buffer of a message.
    */
   constructor(
     key: Uint8Array,
-    deliver: (envelope: Envelope) => void,
+    deliver: (envelope: PacketItem) => void,
     place: (message: Message, byteLength: number) => Uint8Array | undefined = () => undefined,
   ) {
     this.#key = key;
@@ -122,13 +123,14 @@ export class PacketReader {
       throw new BadSignature(`packet ${prologue.sequence}`);
     }
     this.#sequence++;
-    const { lengths, messages } = decodeHead(head);
+    const packet = readHead(head);
+    const { lengths, messages } = packet;
     if (lengths.length === 0) {
       this.#expectPacket();
       for (const { message } of messages) this.#deliver({ message, buffers: [] });
       return;
     }
-    this.#packet = { envelopes: messages, lengths };
+    this.#packet = packet;
     this.#buffers = [];
     this.#nextBuffer();
   }
@@ -150,20 +152,20 @@ export class PacketReader {
     this.#buffers = [];
     this.#expectPacket();
     let next = 0;
-    for (const { message, bufferCount } of packet.envelopes) {
+    for (const { message, bufferCount } of packet.messages) {
       this.#deliver({ message, buffers: buffers.slice(next, next + bufferCount) });
       next += bufferCount;
     }
   }
 
   /** Memory for the next buffer, from whoever wants it in a place of their own. */
-  #memoryFor({ envelopes }: { readonly envelopes: DecodedHead["messages"] }, length: number): Uint8Array {
+  #memoryFor({ messages }: Head<Message | Run>, length: number): Uint8Array {
     let before = this.#buffers.length;
-    const owner = envelopes.find(({ bufferCount }) => {
+    const owner = messages.find(({ bufferCount }) => {
       before -= bufferCount;
       return before < 0;
     });
-    const place = owner === undefined ? undefined : this.#place(owner.message, length);
+    const place = owner === undefined ? undefined : this.#place(owner.message as Message, length);
     return place?.byteLength === length ? place : allocate(length);
   }
 

@@ -7,7 +7,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ConnectionError } from "../errors.ts";
 import type { Envelope } from "../protocol/codec.ts";
 import type { Hello, Message, Welcome } from "../protocol/messages.ts";
-import type { Connection } from "./connection.ts";
+import { messagesOf, type Run } from "../protocol/runs.ts";
+import { type Connection, deliverRun } from "./connection.ts";
 import { type ConnectOptions, connect } from "./connector.ts";
 import { Unrecorded } from "./unrecorded.ts";
 
@@ -77,6 +78,11 @@ export class ReconnectingConnection implements Connection {
     this.#connection?.send(message, buffers, onSent);
   }
 
+  sendRun(run: Run): void {
+    if (this.#isDurable) for (const message of messagesOf(run)) this.send(message);
+    else this.#connection?.sendRun(run);
+  }
+
   /** Sends what is kept once more. */
   sendAgain({ message, buffers }: Envelope): void {
     this.#connection?.send(message, buffers);
@@ -129,6 +135,7 @@ export class ReconnectingConnection implements Connection {
       timeout,
       handlers: {
         message: (message, buffers) => this.#receive(message, buffers),
+        run: (run) => deliverRun(handlers, run),
         place: (message, byteLength) => handlers.place?.(message, byteLength),
         closed: (error) => {
           if (this.#connection === connection) this.#closed(error);

@@ -1,11 +1,12 @@
 /** Messages over a TCP socket, after the handshake has settled the keys. */
 
 import type { Socket } from "node:net";
-import { type Envelope, encodeHead, PROLOGUE_LENGTH, writePrologue } from "../protocol/codec.ts";
+import { encodeHead, type PacketItem, PROLOGUE_LENGTH, writePrologue } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
+import { isRun, type Run } from "../protocol/runs.ts";
 import { signature } from "../protocol/signing.ts";
-import type { Connection, ConnectionHandlers } from "./connection.ts";
-import { Outbox } from "./outbox.ts";
+import { type Connection, type ConnectionHandlers, deliverRun } from "./connection.ts";
+import { duringRead, Outbox } from "./outbox.ts";
 import { PacketReader } from "./packet-reader.ts";
 
 /** How long a closing connection may make no progress before it is cut, in milliseconds. */
@@ -36,7 +37,9 @@ export class SocketConnection implements Connection {
     this.#reader = new PacketReader(
       keys.receiving,
       ({ message, buffers }) => {
-        if (this.#open) this.#handlers.message(message, buffers as Uint8Array[]);
+        if (!this.#open) return;
+        if (isRun(message)) deliverRun(this.#handlers, message);
+        else this.#handlers.message(message, buffers as Uint8Array[]);
       },
       (message, byteLength) => this.#handlers.place?.(message, byteLength),
     );
@@ -68,11 +71,15 @@ export class SocketConnection implements Connection {
 
   /** Takes bytes that were read into memory that is not written again. */
   feed(chunk: Buffer): void {
-    this.#guarded(() => this.#reader.feed(chunk));
+    this.#guarded(() => duringRead(chunk.byteLength, () => this.#reader.feed(chunk)));
   }
 
   send(message: Message, buffers: readonly Uint8Array[] = NO_BUFFERS, onSent?: () => void): void {
     if (this.#open) this.#outbox.add({ message, buffers }, onSent);
+  }
+
+  sendRun(run: Run): void {
+    if (this.#open) this.#outbox.add({ message: run, buffers: NO_BUFFERS });
   }
 
   flush(): void {
@@ -102,7 +109,7 @@ export class SocketConnection implements Connection {
     if (--this.#holds === 0) this.#socket.unref();
   }
 
-  #write(envelopes: readonly Envelope[], onSent: (() => void)[]): void {
+  #write(envelopes: readonly PacketItem[], onSent: (() => void)[]): void {
     this.#handlers.leaving?.();
     const packet = encodeHead(envelopes, PROLOGUE_LENGTH);
     const head = packet.subarray(PROLOGUE_LENGTH);

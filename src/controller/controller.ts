@@ -1,6 +1,6 @@
 /** The hub: greets clients, engines and agents, hands their messages to the part that knows, and answers questions. */
 
-import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
+import { type Connection, type ConnectionHandlers, deliverRun } from "../channel/connection.ts";
 import type { Rejections } from "../channel/listener.ts";
 import { MalformedPacket } from "../protocol/codec.ts";
 import type { DataWay } from "../protocol/data-messages.ts";
@@ -85,14 +85,13 @@ export class Controller {
     const { clusterId, rejections, isRestart } = options;
     const [registry, router, clients] = [this.#registry, this.#router, this.#clients];
     const [submissions, control] = [this.#submissions, this.#control];
-    const questions = new HubQuestions(database);
     const shutdown = (): Promise<void> => this.shutdown();
     const parts = {
       clusterId,
       registry,
       router,
       submissions,
-      questions,
+      questions: new HubQuestions(database),
       control,
       ledger,
       clients,
@@ -106,13 +105,15 @@ export class Controller {
   /** Takes a new connection; its first message must be a hello. */
   accept(connection: Connection): ConnectionHandlers {
     let peer: Peer | undefined;
+    const refuse = (): void => connection.destroy(new MalformedPacket("the first message was no hello"));
     connection.hold();
     return {
       message: (message, buffers) => {
         if (peer !== undefined) peer.message(message, buffers);
         else if (message.type === "hello") peer = this.#greet(message, connection);
-        if (peer === undefined) connection.destroy(new MalformedPacket("the first message was no hello"));
+        if (peer === undefined) refuse();
       },
+      run: (run) => (peer === undefined ? refuse() : deliverRun(peer, run)),
       leaving: () => this.#database.leaving?.(),
       closed: (error) => peer?.closed(error),
     };
@@ -171,6 +172,7 @@ export class Controller {
     };
     return {
       message: (message, buffers) => this.#data.during(client.uuid, message, buffers, handle),
+      run: (run) => this.#router.takeRun(run, client, handle),
       closed: () => {
         this.#data.removePeer(client.uuid, connection);
         if (this.#clients.get(client.uuid) === client) this.#clients.delete(client.uuid);
@@ -206,7 +208,8 @@ export class Controller {
     return this.#enginePeer(engine);
   }
 
-  #enginePeer({ uuid, engineId, connection }: Engine): Peer {
+  #enginePeer(engine: Engine): Peer {
+    const { uuid, engineId, connection } = engine;
     const handle: Peer["message"] = (message, buffers) => {
       if (isTaskNews(message)) {
         this.#router.hear(message, buffers);
@@ -218,6 +221,7 @@ export class Controller {
     };
     return {
       message: (message, buffers) => this.#data.during(uuid, message, buffers, handle),
+      run: (run) => this.#router.takeRun(run, engine, handle),
       closed: () => {
         this.#data.removePeer(uuid, connection);
         this.#registry.engineDisconnected(uuid);

@@ -2,6 +2,7 @@
 
 import type { Connection } from "../channel/connection.ts";
 import type { Message } from "../protocol/messages.ts";
+import { messagesOf, type Run } from "../protocol/runs.ts";
 
 export class Mailbox implements Connection {
   #letters: [Message, (readonly Uint8Array[])?, (() => void)?][] = [];
@@ -10,6 +11,10 @@ export class Mailbox implements Connection {
 
   send(...letter: [Message, (readonly Uint8Array[])?, (() => void)?]): void {
     this.#letters.push(letter);
+  }
+
+  sendRun(run: Run): void {
+    for (const message of messagesOf(run)) this.send(message);
   }
 
   /** The engine is back. */

@@ -4,6 +4,7 @@ import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
 import { appendOutput, appendShown, bytesOf, end } from "./record-changes.ts";
 import { RequestStore } from "./request-store.ts";
+import { RunTask } from "./run-task.ts";
 import type { TaskDatabase, TaskDatabaseLimits } from "./task-database.ts";
 import { compileQuery, idsOf, type TaskQuery } from "./task-query.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
@@ -15,8 +16,8 @@ export class MemoryDatabase implements TaskDatabase {
   readonly #onForgotten: (outcome: Outcome) => void;
   readonly #records = new Map<string, TaskRecord>();
   readonly #requests = new RequestStore();
-  /** Ids of finished records, oldest first, from `#oldest` on. */
-  #finished: string[] = [];
+  /** Finished records, oldest first, from `#oldest` on; some may have been dropped. */
+  #finished: (TaskRecord | undefined)[] = [];
   #oldest = 0;
   #bytes = 0;
 
@@ -58,6 +59,7 @@ export class MemoryDatabase implements TaskDatabase {
   completed(): void {}
 
   readonly isDurable = false;
+  readonly keepsRuns = true;
 
   recorded(): Promise<void> {
     return Promise.resolve();
@@ -76,7 +78,8 @@ export class MemoryDatabase implements TaskDatabase {
   }
 
   request(taskId: string): Promise<StoredRequest | undefined> {
-    return Promise.resolve(this.#requests.get(taskId));
+    const record = this.#records.get(taskId);
+    return Promise.resolve(record instanceof RunTask ? record.request : this.#requests.get(taskId));
   }
 
   async history(): Promise<string[]> {
@@ -88,15 +91,20 @@ export class MemoryDatabase implements TaskDatabase {
     const candidates = idsOf(query)?.flatMap((taskId) => this.#records.get(taskId) ?? []) ?? this.#records.values();
     const found = [...candidates].filter(matches).sort((a, b) => a.submitted - b.submitted);
     if (!keys.includes("buffers")) return found;
-    return found.map((record) => ({ ...record, argumentBuffers: this.#requests.get(record.taskId)?.buffers }));
+    return found.map((record) => {
+      if (record instanceof RunTask) return record;
+      return { ...record, argumentBuffers: this.#requests.get(record.taskId)?.buffers };
+    });
   }
 
   drop(taskIds: Iterable<string>): Promise<void> {
     for (const taskId of taskIds) {
       this.#requests.delete(taskId);
-      this.#forget(taskId);
+      const record = this.#records.get(taskId);
+      if (record !== undefined) this.#forget(record);
     }
-    this.#finished = this.#finished.slice(this.#oldest).filter((taskId) => this.#records.has(taskId));
+    const isKept = (record: TaskRecord | undefined): boolean => this.#records.get(record?.taskId ?? "") === record;
+    this.#finished = this.#finished.slice(this.#oldest).filter(isKept);
     this.#oldest = 0;
     return Promise.resolve();
   }
@@ -109,7 +117,15 @@ export class MemoryDatabase implements TaskDatabase {
     }
     end(record, outcome, buffers);
     this.#bytes += bytesOf(record);
-    this.#finished.push(taskId);
+    this.#finished.push(record);
+    this.#cull();
+  }
+
+  finishRun(tasks: readonly RunTask[]): void {
+    for (const task of tasks) {
+      this.#bytes += bytesOf(task);
+      this.#finished.push(task);
+    }
     this.#cull();
   }
 
@@ -127,20 +143,22 @@ export class MemoryDatabase implements TaskDatabase {
     this.#cull();
   }
 
-  #forget(taskId: string): void {
-    const record = this.#records.get(taskId);
-    if (record?.outcome === undefined) return;
+  #forget(record: TaskRecord): void {
+    const isUsual = record instanceof RunTask && record.isUsual;
+    const hasEnded = isUsual ? record.answered !== undefined : record.outcome !== undefined;
+    if (!hasEnded) return;
     this.#bytes -= bytesOf(record);
-    this.#records.delete(taskId);
-    this.#onForgotten(record.outcome);
+    this.#records.delete(record.taskId);
+    // A usual one has nothing that lies elsewhere.
+    if (!isUsual) this.#onForgotten(record.outcome as Outcome);
   }
 
   #cull(): void {
     while (this.#finished.length - this.#oldest > this.#limits.records || this.#bytes > this.#limits.bytes) {
-      const taskId = this.#finished[this.#oldest];
-      if (taskId === undefined) break;
-      this.#finished[this.#oldest++] = "";
-      this.#forget(taskId);
+      const record = this.#finished[this.#oldest];
+      if (record === undefined) break;
+      this.#finished[this.#oldest++] = undefined;
+      this.#forget(record);
     }
     if (this.#oldest > 1024 && this.#oldest * 2 > this.#finished.length) {
       this.#finished = this.#finished.slice(this.#oldest);

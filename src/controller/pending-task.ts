@@ -3,6 +3,7 @@
 import type { Connection } from "../channel/connection.ts";
 import type { CarriesBuffers } from "../protocol/data-messages.ts";
 import type { Outcome, WireError } from "../protocol/messages.ts";
+import type { BufferLedger } from "./buffer-ledger.ts";
 import type { Failure } from "./scheduler.ts";
 
 /** A client, who is told how the tasks end that it submitted or asked for. */
@@ -21,7 +22,7 @@ export interface PendingTask extends CarriesBuffers {
   engineUuid: string;
   /** What the engine needs, with the buffers that it fetches; let go once it has been sent, unless it may have to be sent again. */
   payload: Uint8Array | undefined;
-  buffers: readonly Uint8Array[];
+  argumentBuffers: readonly Uint8Array[];
   readonly isBalanced: boolean;
   /** See `Task.free`. */
   readonly isFree: boolean;
@@ -30,8 +31,8 @@ export interface PendingTask extends CarriesBuffers {
   /** The tasks whose results it takes. */
   readonly inputs: readonly string[] | undefined;
   /** What an engine has answered, until the scheduler says whether that is the end. */
-  outcome: Outcome | undefined;
-  outcomeBuffers: readonly Uint8Array[];
+  answer: Outcome | undefined;
+  answerBuffers: readonly Uint8Array[];
 }
 
 export const NO_BUFFERS: readonly Uint8Array[] = [];
@@ -49,13 +50,13 @@ export function newTask(
     engineUuid: engineUuid ?? "",
     payload,
     places,
-    buffers,
+    argumentBuffers: buffers,
     isBalanced,
     isFree: isBalanced || submitter.isNested,
     onEnded: undefined,
     inputs,
-    outcome: undefined,
-    outcomeBuffers: NO_BUFFERS,
+    answer: undefined,
+    answerBuffers: NO_BUFFERS,
   };
 }
 
@@ -65,6 +66,33 @@ export function whenEnded(task: PendingTask): Promise<void> {
     task.onEnded ??= [];
     task.onEnded.push(resolve);
   });
+}
+
+/** Calls `send` for those who wait for the task; the buffers that `carrier` describes are theirs, too, from now on. */
+export function tell(
+  task: PendingTask,
+  ledger: BufferLedger,
+  carrier: CarriesBuffers,
+  send: (connection: Connection) => void,
+): void {
+  const tellOne = ({ uuid, connection }: Submitter): void => {
+    if (carrier.places !== undefined) ledger.deliver(uuid, carrier);
+    send(connection);
+  };
+  if (task.submitter !== undefined) tellOne(task.submitter);
+  if (task.askers !== undefined) for (const client of task.askers) tellOne(client);
+}
+
+/** How a task ends that will not run: with what it failed with itself, if that counts, or with why. */
+export function failedOutcome(
+  task: PendingTask | undefined,
+  { failure, reason, engineId }: { readonly failure: Failure; readonly reason: string; readonly engineId: number },
+  inputs: { failureOf(taskIds: readonly string[]): string | undefined },
+): { readonly outcome: Outcome; readonly buffers: readonly Uint8Array[] } {
+  if (failure === "own" && task?.answer !== undefined) return { outcome: task.answer, buffers: task.answerBuffers };
+  const why = failure === "impossible" && task?.inputs && inputs.failureOf(task.inputs);
+  const error = failureError(failure, why ? `${reason}: ${why}` : reason, engineId);
+  return { outcome: { status: "error", error }, buffers: NO_BUFFERS };
 }
 
 export function abortedOutcome(): Outcome {

@@ -3,6 +3,7 @@
 import type { Outcome } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
 import { keptCopy } from "./kept-bytes.ts";
+import { RunTask } from "./run-task.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** What one task may write to each stream and have it kept here, in characters. */
@@ -41,6 +42,7 @@ export function end(record: TaskRecord, outcome: Outcome, buffers: readonly Uint
 
 /** Bytes of results and output. */
 export function bytesOf(record: TaskRecord): number {
+  if (record instanceof RunTask && record.isUsual) return record.resultBytes;
   let bytes = record.stdout.length + record.stderr.length + shownBytes(record);
   bytes += record.outcome?.payload?.byteLength ?? 0;
   const places = record.outcome?.places;

@@ -10,6 +10,7 @@ import { BalancedTasks } from "./scheduling/balanced-tasks.ts";
 import { directWaiting, fillDirect } from "./scheduling/direct-queues.ts";
 import { type BoardOptions, EngineBoard } from "./scheduling/engine-board.ts";
 import type { EngineQueue, Failures, Instruction, SchedulerEvent } from "./scheduling/events.ts";
+import { failuresOf, queuesOf, unassignedOf, unfinishedOf } from "./scheduling/overview.ts";
 import { TaskBook } from "./scheduling/task-book.ts";
 import {
   activeTasks,
@@ -64,36 +65,22 @@ export class Scheduler {
 
   /** The queues of all engines, by id. */
   queues(): EngineQueue[] {
-    return [...this.#board.engines.values()].map((engine) => ({
-      engineId: engine.engineId,
-      waiting: directWaiting(engine).map((task) => task.taskId),
-      dispatched: [...engine.dispatched.keys()],
-      completed: engine.completed,
-    }));
+    return queuesOf(this.#board);
   }
 
   /** The load-balanced tasks that are at no engine. */
   unassigned(): string[] {
-    const tasks = [...this.#book.tasks.values()];
-    return tasks.filter((task) => isBalanced(task) && task.status !== "dispatched").map((task) => task.taskId);
+    return unassignedOf(this.#book);
   }
 
   /** How often a task has been run in vain; `undefined` if never. */
   failures(taskId: string): Failures | undefined {
-    const task = this.#book.tasks.get(taskId);
-    if (task === undefined || !isBalanced(task) || task.errors + task.deaths === 0) return undefined;
-    return { errors: task.errors, deaths: task.deaths };
+    return failuresOf(this.#book, taskId);
   }
 
   /** The tasks that have not ended, at or for these engines, or all. */
   unfinished(engineIds?: readonly number[]): string[] {
-    const wanted = engineIds === undefined ? undefined : new Set(engineIds);
-    const ids: string[] = [];
-    for (const [taskId, task] of this.#book.tasks) {
-      const isThere = task.status === "dispatched" || !isBalanced(task);
-      if (wanted === undefined || (isThere && wanted.has(task.engineId))) ids.push(taskId);
-    }
-    return ids;
+    return unfinishedOf(this.#book, engineIds);
   }
 
   #apply(event: SchedulerEvent): void {
@@ -109,21 +96,20 @@ export class Scheduler {
         break;
       case "suspend":
       case "resume":
-        this.#withEngine(event.engineId, (engine) => {
-          engine.stopped = event.type === "suspend";
-        });
-        break;
       case "waiting":
-        this.#withEngine(event.engineId, (engine) => this.#board.suspend(engine, event.taskIds));
-        break;
       case "retire":
-        this.#withEngine(event.engineId, (engine) => this.#retire(engine));
+        this.#withEngine(event);
         break;
       case "submit":
         this.#submit(event);
         break;
       case "submitBalanced":
         this.#balanced.submit(event);
+        break;
+      case "submitRun":
+      case "submitBalancedRun":
+      case "finishRun":
+        this.#run(event);
         break;
       case "restore":
         this.#restore(event);
@@ -175,10 +161,12 @@ export class Scheduler {
     this.#balanced.engineLost(suspects, others, reason);
   }
 
-  #withEngine(engineId: number, change: (engine: EngineState) => void): void {
-    const engine = this.#board.engines.get(engineId);
+  #withEngine(event: Event<"suspend" | "resume" | "waiting" | "retire">): void {
+    const engine = this.#board.engines.get(event.engineId);
     if (engine === undefined) return;
-    change(engine);
+    if (event.type === "waiting") this.#board.suspend(engine, event.taskIds);
+    else if (event.type === "retire") this.#retire(engine);
+    else engine.stopped = event.type === "suspend";
     this.#board.update(engine);
     this.#balanced.balancer.fill(engine, this.#book.now);
   }
@@ -228,14 +216,47 @@ export class Scheduler {
     const engine = task === undefined ? undefined : this.#board.engines.get(task.engineId);
     if (task?.status !== "dispatched" || engine === undefined) return;
     this.#board.take(engine, task);
+    this.#noteProgress(engine);
     engine.completed++;
-    engine.progressAt = this.#book.now;
-    engine.stuck = false;
     if (isBalanced(task)) this.#balanced.finished(task, engine, event);
     else this.#book.settle(task, (event.status ?? "ok") === "ok");
+    this.#goesOn(engine);
+  }
+
+  #run(event: Event<"submitRun" | "submitBalancedRun" | "finishRun">): void {
+    if (event.type === "finishRun") {
+      this.#finishRun(event);
+      return;
+    }
+    for (let index = 0; index < event.taskIds.length; index++) {
+      const taskId = event.taskIds[index] as string;
+      if (event.type === "submitRun") {
+        this.#submit({ type: "submit", taskId, engineId: event.engineIds[index] as number });
+      } else this.#balanced.submit({ type: "submitBalanced", taskId, request: event.request });
+    }
+  }
+
+  #finishRun({ engineId, taskIds, durations }: Event<"finishRun">): void {
+    const engine = this.#board.engines.get(engineId);
+    if (engine === undefined) return;
+    this.#noteProgress(engine);
+    const settled = this.#balanced.finishedRun(engine, taskIds, durations);
+    if (settled.length === 0) return;
+    this.#book.instruct({ type: "settleRun", taskIds: settled, engineId });
+    this.#board.update(engine);
+    this.#goesOn(engine);
+  }
+
+  #noteProgress(engine: EngineState): void {
+    engine.progressAt = this.#book.now;
+    engine.stuck = false;
+  }
+
+  /** The engine has finished something, and may get more. */
+  #goesOn(engine: EngineState): void {
     this.#fillDirect(engine);
     this.#board.update(engine);
-    this.#balanced.balancer.fill(engine, this.#book.now);
+    if (!this.#board.isWellSupplied(engine)) this.#balanced.balancer.fill(engine, this.#book.now);
     if (activeTasks(engine) === 0 && this.#balanced.balancer.size === 0) this.#balanced.takeBack();
     this.#leaveIfDone(engine);
   }

@@ -2,6 +2,7 @@
 
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
+import type { RunTask } from "./run-task.ts";
 import type { Failures } from "./scheduling/events.ts";
 import type { TaskQuery } from "./task-query.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
@@ -36,6 +37,11 @@ export interface TaskDatabase {
   addShown(taskId: string, type: "published" | "displayed", value: StoredValue): void;
   /** Keeps the result of a task. Its payload is copied, because it lies in the packet it came with. */
   finish(taskId: string, outcome: Outcome, buffers: readonly Uint8Array[]): void;
+
+  /** Whether tasks of runs are kept as they are: those are added by themselves, and need no {@link TaskDatabase.keep}. */
+  readonly keepsRuns?: boolean;
+  /** Tasks of runs have ended, and know how. */
+  finishRun?(tasks: readonly RunTask[]): void;
 
   /** Whether what is written outlives the controller. */
   readonly isDurable: boolean;

@@ -5,10 +5,13 @@
  */
 
 import type { BufferPlaces, CarriesBuffers } from "../protocol/data-messages.ts";
-import type { InputValue, Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
+import type { InputValue, Outcome, Submit, SubmitBalanced, Task } from "../protocol/messages.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
+import type { PendingTask } from "./pending-task.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { TaskRecord } from "./task-record.ts";
+
+const NO_PAYLOAD = new Uint8Array(0);
 
 /** How a task ended. */
 export interface Ended {
@@ -51,6 +54,11 @@ export class TaskInputs {
     return Promise.allSettled(fetched).then(() => this.#missing(elsewhere)[0]);
   }
 
+  /** Whether any task takes results. */
+  get isNeeded(): boolean {
+    return this.#inputs.size > 0;
+  }
+
   #use(taskIds: readonly string[]): void {
     for (const taskId of taskIds) {
       const input = this.#inputs.get(taskId);
@@ -91,17 +99,27 @@ export class TaskInputs {
     return undefined;
   }
 
+  /** What an engine is sent of a task, with the results that it takes. */
+  orderFor(taskId: string, task: PendingTask): { readonly order: Task; readonly buffers: readonly Uint8Array[] } {
+    const { payload = NO_PAYLOAD, isFree } = task;
+    const attached = task.inputs && this.attach(task.inputs, task);
+    const { places, buffers } = attached ?? { places: task.places, buffers: task.argumentBuffers };
+    const plain: Task = { type: "task", taskId, payload, free: isFree || undefined };
+    const order = attached === undefined ? plain : { ...plain, inputs: attached.inputs };
+    return { order: places === undefined ? order : { ...order, places }, buffers };
+  }
+
   /** The values, and the buffers of the task and, after them, of each value. */
   attach(
     taskIds: readonly string[],
-    task: CarriesBuffers & { readonly buffers: readonly Uint8Array[] },
+    task: CarriesBuffers & { readonly argumentBuffers: readonly Uint8Array[] },
   ): {
     readonly inputs: readonly InputValue[];
     readonly places: BufferPlaces;
     readonly buffers: readonly Uint8Array[];
   } {
-    const buffers = [...task.buffers];
-    const places = [...placesOf(task, task.buffers)];
+    const buffers = [...task.argumentBuffers];
+    const places = [...placesOf(task, task.argumentBuffers)];
     const inputs = taskIds.map((taskId): InputValue => {
       const ended = this.#inputs.get(taskId)?.ended;
       const payload = ended?.outcome.payload;

@@ -61,6 +61,11 @@ export class TaskRecovery {
     this.#parts = parts;
   }
 
+  /** Whether it is still open where some tasks are, or whose they are. */
+  get isActive(): boolean {
+    return this.#recovery !== undefined || this.#orphans.size > 0;
+  }
+
   begin({ tasks, endings, place, completed }: Legacy): void {
     this.#place = place;
     this.#completed = completed;

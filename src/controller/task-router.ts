@@ -1,23 +1,26 @@
 /** Carries tasks to engines and results back, as the scheduler says, and writes down what happened. */
 
-import type { CarriesBuffers } from "../protocol/data-messages.ts";
-import type {
-  Message,
-  Outcome,
-  Recalled,
-  Result,
-  Submit,
-  SubmitBalanced,
-  Task,
-  WaitingTasks,
-} from "../protocol/messages.ts";
+import type { ConnectionHandlers } from "../channel/connection.ts";
+import type { Outcome, Recalled, Result, Submit, SubmitBalanced, WaitingTasks } from "../protocol/messages.ts";
+import { messagesOf, type Run } from "../protocol/runs.ts";
 import { Alarm } from "./alarm.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
 import { OutputFlow } from "./output-flow.ts";
-import { abortedOutcome, failureError, newTask, type PendingTask, type Submitter, whenEnded } from "./pending-task.ts";
+import {
+  abortedOutcome,
+  failedOutcome,
+  failureError,
+  newTask,
+  type PendingTask,
+  type Submitter,
+  tell,
+  whenEnded,
+} from "./pending-task.ts";
+import { RunRouter } from "./run-router.ts";
+import { RunTask } from "./run-task.ts";
 import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts";
-import { sendShown } from "./send-shown.ts";
+import { sendResult } from "./send-result.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import { balancedForms, TaskInputs, unknownInput } from "./task-inputs.ts";
 import { type TaskNews, writeDown } from "./task-news.ts";
@@ -40,6 +43,7 @@ export class TaskRouter {
   readonly #alarm = new Alarm(() => this.#step({ type: "tick" }));
   /** For tasks that an earlier controller had. */
   readonly recovery: TaskRecovery;
+  readonly #runs: RunRouter;
 
   constructor(registry: EngineRegistry, database: TaskDatabase, { ledger, ...options }: TaskRouterOptions) {
     this.#scheduler = new Scheduler(options);
@@ -54,6 +58,8 @@ export class TaskRouter {
       sent: (task) => void (task.isBalanced || this.#letGo(task)),
       withInputs: (taskId, inputs, go) => this.#withInputs(taskId, inputs, go),
     });
+    const [pending, inputs] = [this.#pending, this.#inputs];
+    this.#runs = new RunRouter({ pending, database, inputs, registry, step: (event) => this.#step(event) });
   }
 
   get scheduler(): Scheduler {
@@ -61,20 +67,19 @@ export class TaskRouter {
   }
 
   submit(message: Submit, buffers: readonly Uint8Array[], submitter: Submitter): void {
-    if (message.inputs !== undefined) {
-      for (const one of balancedForms(message)) this.submitBalanced(one, buffers, submitter);
-      return;
-    }
-    message.taskIds.forEach((taskId, index) => {
-      // Nothing runs twice, and what is known of a task is not overwritten.
-      if (this.#database.get(taskId) !== undefined) return;
-      const engineId = message.engineIds[index] as number;
-      const engineUuid = this.#registry.engine(engineId)?.uuid ?? "";
-      this.#pending.set(taskId, newTask(message, buffers, submitter, { engineUuid }));
-      this.#ledger.hold(message);
-      this.#database.add(newRecord({ ...message, taskId }, submitter.uuid, { engineId, engineUuid }));
-      if (!this.recovery.takes(taskId, engineId)) this.#step({ type: "submit", taskId, engineId });
-    });
+    const { inputs, taskIds } = message;
+    if (inputs !== undefined) for (const one of balancedForms(message)) this.submitBalanced(one, buffers, submitter);
+    else
+      taskIds.forEach((taskId, index) => {
+        // Nothing runs twice, and what is known of a task is not overwritten.
+        if (this.#database.get(taskId) !== undefined) return;
+        const engineId = message.engineIds[index] as number;
+        const engineUuid = this.#registry.engine(engineId)?.uuid ?? "";
+        this.#pending.set(taskId, newTask(message, buffers, submitter, { engineUuid }));
+        this.#ledger.hold(message);
+        this.#database.add(newRecord({ ...message, taskId }, submitter.uuid, { engineId, engineUuid }));
+        if (!this.recovery.takes(taskId, engineId)) this.#step({ type: "submit", taskId, engineId });
+      });
   }
 
   submitBalanced(message: SubmitBalanced, buffers: readonly Uint8Array[], submitter: Submitter): void {
@@ -88,6 +93,12 @@ export class TaskRouter {
     this.#withInputs(taskId, inputs, () => {
       if (!this.recovery.takes(taskId, -1, request)) this.#step({ type: "submitBalanced", taskId, request });
     });
+  }
+
+  /** Takes a run of submissions or results as a whole, or hands its messages to `handle` one by one. */
+  takeRun(run: Run, sender: Submitter | Engine, handle: ConnectionHandlers["message"]): void {
+    if (!this.recovery.isActive && this.#runs.take(run, sender, handle)) return;
+    for (const message of messagesOf(run)) handle(message, []);
   }
 
   /** Goes on once the results are here that the task takes. */
@@ -135,7 +146,12 @@ export class TaskRouter {
       return;
     }
     writeDown(this.#database, message, buffers);
-    this.#tell(taskId, message, buffers, type === "output" ? {} : message);
+    const task = this.#pending.get(taskId);
+    if (task === undefined) return;
+    tell(task, this.#ledger, type === "output" ? {} : message, (connection) => {
+      if (type === "output") this.#outputFlow.pass(connection, message);
+      else connection.send(message, buffers);
+    });
   }
 
   #result(message: Result, buffers: readonly Uint8Array[]): void {
@@ -143,8 +159,8 @@ export class TaskRouter {
     const task = this.#pending.get(taskId);
     // An engine that was given up has nothing to say any more.
     if (task === undefined || task.engineUuid !== engineUuid) return;
-    task.outcome = outcome;
-    task.outcomeBuffers = buffers;
+    task.answer = outcome;
+    task.answerBuffers = buffers;
     const status = outcome.error?.kind === "unmet" ? "unmet" : outcome.status;
     this.#database.completed(engineUuid);
     this.#step({ type: "finish", taskId, status, duration: outcome.duration });
@@ -164,23 +180,13 @@ export class TaskRouter {
    * Sends what a task has written, and its result, to a client that asks: at once if the task has ended ("sent"),
    * or when it does ("pending"). `again`: the client may have some of it.
    */
-  async sendResult(taskId: string, client: Submitter, again = false): Promise<"sent" | "pending" | "unknown"> {
-    const task = this.#pending.get(taskId);
-    if (task?.submitter === client || task?.askers?.has(client)) return "pending";
-    const record = task === undefined ? await this.#database.fetch(taskId) : this.#database.get(taskId);
-    if (record === undefined) return "unknown";
-    sendShown(record, client.connection, again);
-    if (task !== undefined) {
-      task.askers ??= new Set();
-      task.askers.add(client);
-      return "pending";
-    }
-    const { engineId, engineUuid, outcome, buffers } = record;
-    if (outcome !== undefined) {
-      this.#ledger.deliver(client.uuid, outcome);
-      client.connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
-    }
-    return "sent";
+  sendResult(taskId: string, client: Submitter, again = false): Promise<"sent" | "pending" | "unknown"> {
+    return sendResult(
+      { pending: this.#pending, database: this.#database, ledger: this.#ledger },
+      taskId,
+      client,
+      again,
+    );
   }
 
   /** Tasks that have not started are forgotten and answered with status "aborted". */
@@ -196,20 +202,25 @@ export class TaskRouter {
 
   /** Resolves when none of the tasks is on its way any more. */
   async ended(taskIds: readonly string[]): Promise<void> {
-    const tasks = taskIds.flatMap((taskId) => this.#pending.get(taskId) ?? []);
-    await Promise.all(tasks.map((task) => whenEnded(task)));
+    await Promise.all(taskIds.flatMap((taskId) => this.#pending.get(taskId) ?? []).map(whenEnded));
   }
 
   #step(event: SchedulerEvent): void {
     for (const instruction of this.#scheduler.handle(event, this.#alarm.now)) this.#carryOut(instruction);
+    this.#runs.flush();
     this.#alarm.set(this.#scheduler.wakeAt);
   }
 
   #carryOut(instruction: Instruction): void {
     const { engineId } = instruction;
+    if (instruction.type === "dispatch") {
+      this.#dispatch(instruction.taskId, engineId);
+      return;
+    }
+    this.#runs.flush();
     switch (instruction.type) {
-      case "dispatch":
-        this.#dispatch(instruction.taskId, engineId);
+      case "settleRun":
+        this.#runs.settle(instruction.taskIds);
         break;
       case "recall":
         this.#registry.engine(engineId)?.connection.send({ type: "abortTasks", taskIds: [instruction.taskId] });
@@ -219,7 +230,7 @@ export class TaskRouter {
         break;
       case "settle": {
         const task = this.#pending.get(instruction.taskId);
-        if (task?.outcome !== undefined) this.#settle(instruction.taskId, engineId, task.outcome, task.outcomeBuffers);
+        if (task?.answer !== undefined) this.#settle(instruction.taskId, engineId, task.answer, task.answerBuffers);
         break;
       }
       case "aborted":
@@ -234,29 +245,26 @@ export class TaskRouter {
     }
   }
 
-  #fail({ taskId, engineId, failure, reason }: Extract<Instruction, { type: "fail" }>): void {
-    const task = this.#pending.get(taskId);
-    const own = failure === "own" ? task?.outcome : undefined;
-    const why = failure === "impossible" && task?.inputs && this.#inputs.failureOf(task.inputs);
-    const error = failureError(failure, why ? `${reason}: ${why}` : reason, engineId);
-    const outcome = own ?? { status: "error", error };
-    this.#settle(taskId, engineId, outcome, own === undefined ? [] : (task?.outcomeBuffers ?? []));
+  #fail(instruction: Extract<Instruction, { type: "fail" }>): void {
+    const { taskId, engineId } = instruction;
+    const { outcome, buffers } = failedOutcome(this.#pending.get(taskId), instruction, this.#inputs);
+    this.#settle(taskId, engineId, outcome, buffers);
   }
 
   #dispatch(taskId: string, engineId: number): void {
     const task = this.#pending.get(taskId);
     const engine = this.#registry.engine(engineId);
     if (task?.payload === undefined || engine === undefined) return;
-    const { payload, isFree } = task;
-    const attached = task.inputs && this.#inputs.attach(task.inputs, task);
-    const { places, buffers } = attached ?? task;
-    const free = isFree || undefined;
-    if (places !== undefined) this.#ledger.deliver(engine.uuid, { places });
-    const plain: Task = { type: "task", taskId, payload, free };
-    const order = attached === undefined ? plain : { ...plain, inputs: attached.inputs };
+    if (task instanceof RunTask) {
+      this.#runs.dispatch(task, engine);
+      return;
+    }
+    this.#runs.flush();
+    const { order, buffers } = this.#inputs.orderFor(taskId, task);
+    if (order.places !== undefined) this.#ledger.deliver(engine.uuid, order);
     task.engineUuid = engine.uuid;
     this.#database.assign(taskId, engineId, engine.uuid);
-    engine.connection.send(places === undefined ? order : { ...order, places }, buffers);
+    engine.connection.send(order, buffers);
     if (this.#database.isDurable) this.#noteFailures(taskId);
     if (!task.isBalanced) this.#letGo(task);
   }
@@ -268,9 +276,10 @@ export class TaskRouter {
   }
 
   #letGo(task: PendingTask): void {
-    if (task.payload === undefined) return;
+    // What a run consists of is kept as a whole.
+    if (task.payload === undefined || task instanceof RunTask) return;
     task.payload = undefined;
-    task.buffers = [];
+    task.argumentBuffers = [];
     this.#ledger.drop(task);
   }
 
@@ -279,24 +288,12 @@ export class TaskRouter {
     if (task === undefined) return;
     this.#letGo(task);
     const message = { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome } as const;
-    this.#tell(taskId, message, buffers, outcome);
+    tell(task, this.#ledger, outcome, (connection) => connection.send(message, buffers));
     this.#pending.delete(taskId);
     if (task.inputs !== undefined) this.#inputs.release(task.inputs);
     for (const listener of task.onEnded ?? []) listener();
     this.#inputs.ended(taskId, { outcome, buffers });
     this.#ledger.hold(outcome);
     this.#database.finish(taskId, outcome, buffers);
-  }
-
-  #tell(taskId: string, message: Message, buffers: readonly Uint8Array[] = [], carrier: CarriesBuffers = {}): void {
-    const task = this.#pending.get(taskId);
-    if (task === undefined) return;
-    const tell = ({ uuid, connection }: Submitter): void => {
-      if (carrier.places !== undefined) this.#ledger.deliver(uuid, carrier);
-      if (message.type === "output") this.#outputFlow.pass(connection, message);
-      else connection.send(message, buffers);
-    };
-    if (task.submitter !== undefined) tell(task.submitter);
-    for (const client of task.askers ?? []) tell(client);
   }
 }

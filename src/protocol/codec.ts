@@ -14,7 +14,7 @@
 
 import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import type { Message } from "./messages.ts";
-import { messagesOf, type Run, runFrom } from "./runs.ts";
+import { checkRun, isRun, messagesOf, type Run, runFrom } from "./runs.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const PROLOGUE_LENGTH = 48;
@@ -48,10 +48,13 @@ const packr = new Packr({
 });
 
 /** A message with the buffers that belong to it. */
-export interface Envelope {
-  readonly message: Message;
+export interface Envelope<M = Message> {
+  readonly message: M;
   readonly buffers: readonly Uint8Array[];
 }
+
+/** What a packet consists of. */
+export type PacketItem = Envelope<Message | Run>;
 
 export interface Prologue {
   readonly headLength: number;
@@ -64,16 +67,16 @@ export interface Prologue {
 export class MalformedPacket extends Error {}
 
 /** The head of a packet, after `room` bytes that are left free. */
-export function encodeHead(envelopes: readonly Envelope[], room = 0): Buffer {
+export function encodeHead(envelopes: readonly PacketItem[], room = 0): Buffer {
   const lengths: number[] = [];
   const entries: unknown[] = [];
   const messageAt = (index: number): Message | undefined => {
     const envelope = envelopes[index];
-    return envelope?.buffers.length === 0 ? envelope.message : undefined;
+    return envelope?.buffers.length === 0 && !isRun(envelope.message) ? envelope.message : undefined;
   };
   for (let at = 0; at < envelopes.length; at++) {
-    const { message, buffers } = envelopes[at] as Envelope;
-    const run = buffers.length === 0 ? runFrom(at, messageAt) : undefined;
+    const { message, buffers } = envelopes[at] as PacketItem;
+    const run = buffers.length === 0 && !isRun(message) ? runFrom(at, messageAt) : undefined;
     entries.push(run ?? message, buffers.length);
     if (run !== undefined) at += run.ids.length - 1;
     for (const buffer of buffers) lengths.push(buffer.byteLength);
@@ -81,13 +84,22 @@ export function encodeHead(envelopes: readonly Envelope[], room = 0): Buffer {
   return packr.pack([lengths, entries], RESERVE_START_SPACE | room);
 }
 
-export interface DecodedHead {
+export interface Head<M> {
   readonly lengths: readonly number[];
-  readonly messages: readonly { readonly message: Message; readonly bufferCount: number }[];
+  readonly messages: readonly { readonly message: M; readonly bufferCount: number }[];
 }
 
-/** @throws MalformedPacket */
-export function decodeHead(head: Uint8Array): DecodedHead {
+/** What a head consists of, each run as the messages that it stands for. @throws MalformedPacket */
+export function decodeHead(head: Uint8Array): Head<Message> {
+  const { lengths, messages } = readHead(head);
+  const unfolded = messages.flatMap(({ message, bufferCount }) =>
+    isRun(message) ? messagesOf(message).map((each) => ({ message: each, bufferCount })) : { message, bufferCount },
+  );
+  return { lengths, messages: unfolded };
+}
+
+/** What a head consists of, runs as they are. @throws MalformedPacket */
+export function readHead(head: Uint8Array): Head<Message | Run> {
   let decoded: unknown;
   try {
     decoded = packr.unpack(head);
@@ -99,26 +111,26 @@ export function decodeHead(head: Uint8Array): DecodedHead {
   }
   const [lengths, entries] = decoded as [number[], unknown[]];
   if (entries.length % 2 !== 0) throw new MalformedPacket("message without the number of its buffers");
-  const messages: { message: Message; bufferCount: number }[] = [];
+  const messages: { message: Message | Run; bufferCount: number }[] = [];
   let expected = 0;
   for (let i = 0; i < entries.length; i += 2) {
-    const message = entries[i] as Message | null;
+    const message = entries[i] as Message | Run | null;
     const bufferCount = entries[i + 1] as number;
     if (typeof message !== "object" || message === null || typeof message.type !== "string" || !isLength(bufferCount)) {
       throw new MalformedPacket("message without a type");
     }
-    if ((message.type as string) === "run") addRun(messages, message as unknown as Run, bufferCount);
-    else messages.push({ message, bufferCount });
+    if (isRun(message)) checkHeadRun(message, bufferCount);
+    messages.push({ message, bufferCount });
     expected += bufferCount;
   }
   if (expected !== lengths.length || !lengths.every(isLength)) throw new MalformedPacket("buffers do not add up");
   return { lengths, messages };
 }
 
-function addRun(messages: { message: Message; bufferCount: number }[], run: Run, bufferCount: number): void {
+function checkHeadRun(run: Run, bufferCount: number): void {
   try {
     if (bufferCount !== 0) throw new TypeError("a run with buffers");
-    for (const message of messagesOf(run)) messages.push({ message, bufferCount });
+    checkRun(run);
   } catch (error) {
     throw new MalformedPacket((error as Error).message, { cause: error });
   }

@@ -182,10 +182,14 @@ export function runFrom(at: number, messageAt: (index: number) => Message | unde
   return { type: "run", of: first.type, common: shape.common(first), prefix, ids, numbers, lengths, bytes };
 }
 
-/** The messages of a run. @throws TypeError for what is no run */
-export function messagesOf({ of, common, prefix, ids, numbers, lengths, bytes }: Run): Message[] {
+export function isRun(message: Message | Run): message is Run {
+  return message.type === "run";
+}
+
+/** @throws TypeError for what is no run */
+export function checkRun({ of, common, prefix, ids, numbers, lengths, bytes }: Run): void {
   const shape = Object.hasOwn(shapes, of) ? shapes[of] : undefined;
-  const isRun =
+  const addsUp =
     shape !== undefined &&
     typeof prefix === "string" &&
     typeof common === "object" &&
@@ -197,7 +201,14 @@ export function messagesOf({ of, common, prefix, ids, numbers, lengths, bytes }:
     numbers.length === ids.length * shape.width &&
     lengths.length === ids.length &&
     lengths.reduce((sum, length) => sum + Math.max(0, length), 0) === bytes.byteLength;
-  if (!isRun) throw new TypeError("a run that does not add up");
+  if (!addsUp) throw new TypeError("a run that does not add up");
+}
+
+/** The messages of a run. @throws TypeError for what is no run */
+export function messagesOf(run: Run): Message[] {
+  checkRun(run);
+  const { of, common, prefix, ids, numbers, lengths, bytes } = run;
+  const shape = shapes[of] as Shape<Runnable>;
   let offset = bytes.byteOffset;
   return ids.map((id, index) => {
     const length = lengths[index] as number;
@@ -205,6 +216,30 @@ export function messagesOf({ of, common, prefix, ids, numbers, lengths, bytes }:
     offset += length;
     return shape.read(common as never, prefix + id, payload, numbers, index * shape.width);
   });
+}
+
+/** Some of the messages of a run, by their places in ascending order, as a run. */
+export function partOfRun(run: Run, places: readonly number[]): Run {
+  const { of, ids, numbers, lengths, bytes } = run;
+  const { width } = shapes[of] as Shape<Runnable>;
+  const starts: number[] = [];
+  let end = 0;
+  for (const length of lengths) {
+    starts.push(end);
+    end += length;
+  }
+  const pick = <T>(column: readonly T[]): T[] => places.map((place) => column[place] as T);
+  const payloads = places.map((place) => {
+    const start = starts[place] as number;
+    return bytes.subarray(start, start + (lengths[place] as number));
+  });
+  return {
+    ...run,
+    ids: pick(ids),
+    numbers: places.flatMap((place) => numbers.slice(place * width, (place + 1) * width)),
+    lengths: pick(lengths),
+    bytes: Buffer.concat(payloads),
+  };
 }
 
 function isNumbers(value: unknown): value is readonly number[] {

@@ -2,15 +2,15 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Outbox } from "../../src/channel/outbox.ts";
-import type { Envelope } from "../../src/protocol/codec.ts";
+import { duringRead, Outbox } from "../../src/channel/outbox.ts";
+import type { PacketItem } from "../../src/protocol/codec.ts";
 import type { Message, Output } from "../../src/protocol/messages.ts";
 import { numbered } from "./recorder.ts";
 
 const KIB = 1024;
 
-function recording(): { outbox: Outbox; packets: (readonly Envelope[])[]; sent: (() => void)[][] } {
-  const packets: (readonly Envelope[])[] = [];
+function recording(): { outbox: Outbox; packets: (readonly PacketItem[])[]; sent: (() => void)[][] } {
+  const packets: (readonly PacketItem[])[] = [];
   const sent: (() => void)[][] = [];
   const outbox = new Outbox((envelopes, onSent) => {
     packets.push(envelopes);
@@ -19,10 +19,10 @@ function recording(): { outbox: Outbox; packets: (readonly Envelope[])[]; sent: 
   return { outbox, packets, sent };
 }
 
-const numbersIn = (packet: readonly Envelope[] | undefined): number[] => {
+const numbersIn = (packet: readonly PacketItem[] | undefined): number[] => {
   return (packet ?? []).map(({ message }) => Number((message as Output).taskId));
 };
-const plain = (message: Message): Envelope => ({ message, buffers: [] });
+const plain = (message: Message): PacketItem => ({ message, buffers: [] });
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 test("the first message of a turn leaves at once, the others in one packet at the end of the turn", async () => {
@@ -31,6 +31,26 @@ test("the first message of a turn leaves at once, the others in one packet at th
   expect(packets.map(numbersIn)).toEqual([[0]]);
   await Promise.resolve();
   expect(packets.map(numbersIn)).toEqual([[0], upTo(100).slice(1)]);
+});
+
+test("while much is read, the first leaves with the others; while little is, at once", async () => {
+  const { outbox, packets } = recording();
+  duringRead(2 * KIB, () => {
+    for (const number of upTo(3)) outbox.add(plain(numbered(number)));
+    expect(packets).toEqual([]);
+  });
+  await Promise.resolve();
+  expect(packets.map(numbersIn)).toEqual([[0, 1, 2]]);
+  duringRead(100, () => outbox.add(plain(numbered(3))));
+  expect(packets.map(numbersIn)).toEqual([[0, 1, 2], [3]]);
+  expect(() =>
+    duringRead(2 * KIB, () => {
+      throw new Error("not a packet");
+    }),
+  ).toThrow("not a packet");
+  await Promise.resolve();
+  outbox.add(plain(numbered(4)));
+  expect(packets).toHaveLength(3);
 });
 
 test("each turn has a packet of its own, and a turn without messages none", async () => {
@@ -44,16 +64,16 @@ test("each turn has a packet of its own, and a turn without messages none", asyn
   expect(packets.map(numbersIn)).toEqual([[0], [1], [2]]);
 });
 
-test("a packet is cut at 128 messages, without waiting", async () => {
+test("a packet is cut at 512 messages, without waiting", async () => {
   const { outbox, packets } = recording();
-  for (const number of upTo(300)) outbox.add(plain(numbered(number)));
-  expect(packets.map((packet) => packet.length)).toEqual([1, 128, 128]);
+  for (const number of upTo(1100)) outbox.add(plain(numbered(number)));
+  expect(packets.map((packet) => packet.length)).toEqual([1, 512, 512]);
   await Promise.resolve();
-  expect(packets.map((packet) => packet.length)).toEqual([1, 128, 128, 43]);
-  expect(packets.flatMap(numbersIn)).toEqual(upTo(300));
+  expect(packets.map((packet) => packet.length)).toEqual([1, 512, 512, 75]);
+  expect(packets.flatMap(numbersIn)).toEqual(upTo(1100));
 });
 
-test.each<[string, (bytes: number) => Envelope]>([
+test.each<[string, (bytes: number) => PacketItem]>([
   ["buffers", (bytes) => ({ message: numbered(0), buffers: [new Uint8Array(bytes - 1), new Uint8Array(1)] })],
   ["payloads of tasks", (bytes) => plain({ type: "task", taskId: "0", payload: new Uint8Array(bytes) })],
   [
@@ -93,11 +113,11 @@ test("flush sends at once, and nothing is sent twice", async () => {
 
 test("what is called when a packet has left goes with its packet", async () => {
   const { outbox, sent } = recording();
-  const calls = upTo(130).map((number) => () => number);
+  const calls = upTo(514).map((number) => () => number);
   for (const call of calls) outbox.add(plain(numbered(0)), call);
   outbox.add(plain(numbered(0)));
   await Promise.resolve();
-  expect(sent).toEqual([calls.slice(0, 1), calls.slice(1, 129), calls.slice(129)]);
+  expect(sent).toEqual([calls.slice(0, 1), calls.slice(1, 513), calls.slice(513)]);
 });
 
 test("whatever is added, it leaves once and in order, and only the last message may exceed a packet's size", async () => {
@@ -112,7 +132,7 @@ test("whatever is added, it leaves once and in order, and only the last message 
       await Promise.resolve();
       expect(packets.flatMap(numbersIn)).toEqual(upTo(additions.length));
       for (const packet of packets) {
-        expect(packet.length).toBeLessThanOrEqual(128);
+        expect(packet.length).toBeLessThanOrEqual(512);
         const before = packet.slice(0, -1).flatMap(({ buffers }) => buffers);
         expect(before.reduce((sum, buffer) => sum + buffer.byteLength, 0)).toBeLessThan(256 * KIB);
       }

@@ -3,15 +3,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BadSignature, PacketReader, Replayed } from "../../src/channel/packet-reader.ts";
-import { type Envelope, encodeHead, MalformedPacket, PROLOGUE_LENGTH } from "../../src/protocol/codec.ts";
+import { encodeHead, MalformedPacket, type PacketItem, PROLOGUE_LENGTH } from "../../src/protocol/codec.ts";
 import { anyEnvelopes } from "../protocol/every-message.ts";
 import { packet, packetOf } from "./by-hand.ts";
 import { numbered, pattern, sameContent } from "./recorder.ts";
 
 const KEY = Buffer.alloc(32, 7);
 
-function reading(): { reader: PacketReader; delivered: Envelope[] } {
-  const delivered: Envelope[] = [];
+function reading(): { reader: PacketReader; delivered: PacketItem[] } {
+  const delivered: PacketItem[] = [];
   return { reader: new PacketReader(KEY, (envelope) => delivered.push(envelope)), delivered };
 }
 

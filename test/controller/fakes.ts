@@ -1,6 +1,6 @@
 /** For tests: a controller, and clients, engines and agents that speak the protocol to it within the process. */
 
-import type { Connection, ConnectionHandlers } from "../../src/channel/connection.ts";
+import { type Connection, type ConnectionHandlers, deliverRun } from "../../src/channel/connection.ts";
 import { connectedPair } from "../../src/channel/in-process.ts";
 import { Controller } from "../../src/controller/controller.ts";
 import type { HubRequest, Message, Outcome, Reply, Result, Submit, Task } from "../../src/protocol/messages.ts";
@@ -21,6 +21,7 @@ export class Fake {
     let handlers: ConnectionHandlers | undefined;
     const [mine, theirs] = connectedPair(this.recorder, {
       message: (message, buffers) => handlers?.message(message, buffers),
+      run: (run) => handlers && deliverRun(handlers, run),
       closed: (error) => handlers?.closed(error),
     });
     this.connection = mine;

@@ -18,6 +18,10 @@ class Slow implements Connection {
     this.#waiting.push([message, onSent]);
   }
 
+  sendRun(): void {
+    throw new Error("output is in no run");
+  }
+
   get waiting(): number {
     return this.#waiting.reduce((sum, [message]) => sum + (message as Output).text.length, 0);
   }

@@ -112,6 +112,10 @@ class World {
 
   #submit(): void {
     const ids = [...this.engines.keys()];
+    if (this.#random() < 0.1) {
+      this.#submitRun(ids);
+      return;
+    }
     if (this.#random() < 0.2) {
       const engineId = this.#pick(ids) as number;
       const taskId = `d-${this.#nextTask++}@${engineId}`;
@@ -123,6 +127,22 @@ class World {
     const request = this.#request(ids);
     this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0 });
     this.#tell({ type: "submitBalanced", taskId, request });
+  }
+
+  /** Up to 20 that are alike. */
+  #submitRun(ids: readonly number[]): void {
+    const taskIds: string[] = [];
+    const engineIds: number[] = [];
+    const request = this.#random() < 0.7 ? this.#request(ids) : undefined;
+    for (let left = Math.ceil(this.#random() * 20); left > 0; left--) {
+      const engineId = this.#pick(ids) as number;
+      const taskId = request === undefined ? `d-${this.#nextTask++}@${engineId}` : `b-${this.#nextTask++}`;
+      this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0 });
+      taskIds.push(taskId);
+      engineIds.push(engineId);
+    }
+    if (request === undefined) this.#tell({ type: "submitRun", taskIds, engineIds });
+    else this.#tell({ type: "submitBalancedRun", taskIds, request });
   }
 
   #request(ids: readonly number[]): BalancedRequest {
@@ -159,12 +179,27 @@ class World {
     const engineId = this.#pick([...this.engines].filter(([, tasks]) => tasks.length > 0).map(([id]) => id));
     if (engineId === undefined) return;
     const tasks = this.engines.get(engineId) as string[];
+    if (this.#random() < 0.2) {
+      this.#finishRun(engineId, tasks.splice(0, Math.ceil(this.#random() * tasks.length)));
+      return;
+    }
     const taskId = tasks.shift() as string;
     const task = this.tasks.get(taskId) as Known;
     task.at = undefined;
     const draw = this.#random();
     const status = draw < 0.1 ? "error" : draw < 0.13 && task.request !== undefined ? "unmet" : "ok";
     this.#tell({ type: "finish", taskId, status, duration: this.#random() * 3 });
+  }
+
+  /** The first tasks of an engine have ended well; what others say of tasks that they do not have changes nothing. */
+  #finishRun(engineId: number, taskIds: readonly string[]): void {
+    for (const taskId of taskIds) (this.tasks.get(taskId) as Known).at = undefined;
+    const durations = taskIds.map(() => this.#random() * 3);
+    const other = this.#pick([...this.engines.keys()].filter((id) => id !== engineId));
+    if (other !== undefined) this.#tell({ type: "finishRun", engineId: other, taskIds, durations });
+    for (const taskId of taskIds) expect(this.tasks.has(taskId)).toBe(true);
+    this.#tell({ type: "finishRun", engineId, taskIds: [...taskIds, "nobody's"], durations: [...durations, 1] });
+    for (const taskId of taskIds) expect(this.ended.get(taskId)).toBe("settle");
   }
 
   #abort(): void {
@@ -202,17 +237,14 @@ class World {
       case "takeBack":
         for (const taskId of instruction.taskIds) (this.tasks.get(taskId) as Known).recalled = true;
         break;
+      case "settleRun":
+        for (const taskId of instruction.taskIds) this.#ends(taskId, "settle");
+        break;
       case "settle":
       case "fail":
-      case "aborted": {
-        const { taskId, type } = instruction;
-        const task = this.tasks.get(taskId);
-        if (task === undefined) throw new Error(`${taskId} ended twice, or never was`);
-        if (task.at !== undefined) throw new Error(`${taskId} ended while engine ${task.at} has it`);
-        this.tasks.delete(taskId);
-        this.ended.set(taskId, type);
+      case "aborted":
+        this.#ends(instruction.taskId, instruction.type);
         break;
-      }
       case "retired":
         if (!this.retiring.has(instruction.engineId))
           throw new Error(`engine ${instruction.engineId} was not to retire`);
@@ -221,6 +253,14 @@ class World {
       default:
         break;
     }
+  }
+
+  #ends(taskId: string, how: "settle" | "fail" | "aborted"): void {
+    const task = this.tasks.get(taskId);
+    if (task === undefined) throw new Error(`${taskId} ended twice, or never was`);
+    if (task.at !== undefined) throw new Error(`${taskId} ended while engine ${task.at} has it`);
+    this.tasks.delete(taskId);
+    this.ended.set(taskId, how);
   }
 
   #dispatch(taskId: string, engineId: number): void {

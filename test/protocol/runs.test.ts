@@ -2,12 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeHead, type Envelope, encodeHead, MalformedPacket } from "../../src/protocol/codec.ts";
+import { decodeHead, type Envelope, encodeHead, MalformedPacket, readHead } from "../../src/protocol/codec.ts";
 import type { Message } from "../../src/protocol/messages.ts";
-import { messagesOf, type Run, runFrom } from "../../src/protocol/runs.ts";
+import { messagesOf, partOfRun, type Run, runFrom } from "../../src/protocol/runs.ts";
 
 const NONE: readonly Uint8Array[] = [];
 const PAYLOAD = Uint8Array.of(1, 2, 3);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 function task(id: string, more: object = {}): Message {
   return { type: "task", taskId: id, payload: PAYLOAD, ...more };
@@ -58,6 +59,28 @@ describe("a run", () => {
     expect(runOf(same)?.ids).toHaveLength(4);
     expect(runOf(same.map((_, number) => submission(number, { ...request })))).toBeUndefined();
     expect(throughPacket(same)).toEqual(same);
+  });
+
+  test("goes into a packet as it is, and some of its messages as a run of those", () => {
+    const messages = upTo(10).map((number) => ({
+      type: "result",
+      taskId: `c-${number}`,
+      engineId: 1,
+      engineUuid: "e",
+      outcome: {
+        status: "ok",
+        started: number,
+        completed: number + 0.5,
+        duration: number / 10,
+        payload: new Uint8Array(number).fill(number),
+      },
+    })) as Message[];
+    const run = runOf(messages) as Run;
+    const [only, ...more] = readHead(new Uint8Array(encodeHead([{ message: run, buffers: NONE }]))).messages;
+    expect(more).toEqual([]);
+    expect(messagesOf(only?.message as Run)).toEqual(messages);
+    expect(messagesOf(partOfRun(run, [0, 3, 9]))).toEqual([messages[0], messages[3], messages[9]]);
+    expect(messagesOf(partOfRun(run, upTo(10)))).toEqual(messages);
   });
 
   test("is refused when it does not add up", () => {

@@ -87,6 +87,24 @@ export class BalancedTasks {
     }
   }
 
+  /** An engine has done these tasks well, of whatever kind. Gives those that were there. */
+  finishedRun(engine: EngineState, taskIds: readonly string[], durations: readonly number[]): string[] {
+    const finished: string[] = [];
+    for (let index = 0; index < taskIds.length; index++) {
+      const task = this.#book.tasks.get(taskIds[index] as string);
+      if (task?.status !== "dispatched" || task.engineId !== engine.engineId) continue;
+      this.#board.takeOneOf(engine, task);
+      engine.completed++;
+      finished.push(task.taskId);
+      if (isBalanced(task)) {
+        if (task.deaths > 0) this.balancer.release(engine);
+        this.#board.note(engine, task, durations[index] as number);
+      }
+      this.#book.end(task, true);
+    }
+    return finished;
+  }
+
   /** An engine has answered which of its tasks it gives back. */
   recalled({ taskIds, kept }: Event<"recalled">): EngineState[] {
     const { tasks } = this.#book;

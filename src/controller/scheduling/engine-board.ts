@@ -21,6 +21,8 @@ import {
 const PREFETCH_MS = 5;
 /** And never more than so many tasks. */
 const MOST_HELD = 512;
+/** From so many tasks on an engine may get its next ones in batches. */
+const BATCHES_FROM = 32;
 /** An engine with so many tasks that wait for others takes only those that others wait for. */
 const MOST_SUSPENDED = 64;
 
@@ -80,6 +82,12 @@ export class EngineBoard {
     return engine.work < this.#prefetch && active < MOST_HELD;
   }
 
+  /** Whether the engine has more than half of what it may hold, in many short tasks: the next ones travel together later. */
+  isWellSupplied(engine: EngineState): boolean {
+    if (this.#hwm !== undefined || engine.reserved || activeTasks(engine) < BATCHES_FROM) return false;
+    return engine.work > this.#prefetch / 2 || activeTasks(engine) > MOST_HELD / 2;
+  }
+
   /** What has been sent to the engine, or come back, has changed. */
   update(engine: EngineState): void {
     const active = activeTasks(engine);
@@ -108,13 +116,18 @@ export class EngineBoard {
 
   /** The task is not at the engine any more. */
   take(engine: EngineState, task: TaskState): void {
+    this.takeOneOf(engine, task);
+    this.update(engine);
+  }
+
+  /** The same for one of several tasks; {@link update} comes after the last. */
+  takeOneOf(engine: EngineState, task: TaskState): void {
     engine.dispatched.delete(task.taskId);
     if (engine.suspended.has(task.taskId)) {
       engine.suspended = new Set([...engine.suspended].filter((taskId) => taskId !== task.taskId));
     }
     if (isBalanced(task)) this.#discharge(engine, task);
     else engine.direct--;
-    this.update(engine);
   }
 
   /** These of the engine's tasks wait for others. */

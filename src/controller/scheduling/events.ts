@@ -21,6 +21,9 @@ export type SchedulerEvent =
   | { readonly type: "submit"; readonly taskId: string; readonly engineId: number }
   /** A task for whichever engine fits. */
   | { readonly type: "submitBalanced"; readonly taskId: string; readonly request: BalancedRequest }
+  /** Tasks for one engine each, or for whichever fits, that are alike. */
+  | { readonly type: "submitRun"; readonly taskIds: readonly string[]; readonly engineIds: readonly number[] }
+  | { readonly type: "submitBalancedRun"; readonly taskIds: readonly string[]; readonly request: BalancedRequest }
   /** A task that an earlier controller had: it is known, and waits to be adopted or released. */
   | {
       readonly type: "restore";
@@ -42,6 +45,13 @@ export type SchedulerEvent =
       readonly status?: "ok" | "error" | "aborted" | "unmet";
       /** What the engine says it took. */
       readonly duration?: number | undefined;
+    }
+  /** The engine has done these tasks well, which took it so long each. */
+  | {
+      readonly type: "finishRun";
+      readonly engineId: number;
+      readonly taskIds: readonly string[];
+      readonly durations: readonly number[];
     }
   /** The engine's answer to an order to give tasks back: those that had not started, and those that it keeps. */
   | { readonly type: "recalled"; readonly taskIds: readonly string[]; readonly kept: readonly string[] }
@@ -65,6 +75,8 @@ export type Instruction =
   | { readonly type: "dispatch"; readonly taskId: string; readonly engineId: number }
   /** The outcome that the engine told is the task's: tell its client. */
   | { readonly type: "settle"; readonly taskId: string; readonly engineId: number }
+  /** Likewise, for tasks of a `finishRun`, in its order: all but those that were not at that engine. */
+  | { readonly type: "settleRun"; readonly taskIds: readonly string[]; readonly engineId: number }
   /** The task will not run: tell its client. */
   | {
       readonly type: "fail";

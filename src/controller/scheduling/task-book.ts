@@ -10,9 +10,9 @@ export class TaskBook {
   /** The time of the event in hand. */
   now = 0;
   #instructions: Instruction[] = [];
-  /** Tasks that have ended, whose dependents do not know yet. */
+  /** Tasks that have ended, whose dependents do not know yet; and whether each did so well. */
   #ended: TaskState[] = [];
-  readonly #succeeded = new Set<TaskState>();
+  #succeeded: boolean[] = [];
   /** Called at once for each task that ends, so that nothing more is done with it. */
   onEnd: (task: TaskState) => void = () => undefined;
 
@@ -30,40 +30,41 @@ export class TaskBook {
   /** The outcome that the engine told is the task's. */
   settle(task: TaskState, succeeded: boolean): void {
     this.instruct({ type: "settle", taskId: task.taskId, engineId: task.engineId });
-    if (succeeded) this.#succeeded.add(task);
-    this.#end(task);
+    this.end(task, succeeded);
   }
 
   /** The task will not run. */
   fail(task: TaskState, failure: Failure, reason: string): void {
     const { taskId, engineId } = task;
     this.instruct({ type: "fail", taskId, engineId, failure, reason });
-    this.#end(task);
+    this.end(task, false);
   }
 
   /** The task is forgotten before it was sent anywhere. */
   abort(task: TaskState): void {
     this.instruct({ type: "aborted", taskId: task.taskId, engineId: task.engineId });
-    this.#end(task);
+    this.end(task, false);
   }
 
   /** Calls `listener` for each task that has ended, also for those that end meanwhile. */
   takeEnded(listener: (task: TaskState, succeeded: boolean) => void): void {
     for (let next = 0; next < this.#ended.length; next++) {
       const task = this.#ended[next] as TaskState;
-      const succeeded = this.#succeeded.has(task);
+      const succeeded = this.#succeeded[next] as boolean;
       this.endings.note(task.taskId, { succeeded, engineId: task.engineId });
       listener(task, succeeded);
     }
     if (this.#ended.length === 0) return;
     this.#ended = [];
-    this.#succeeded.clear();
+    this.#succeeded = [];
   }
 
-  #end(task: TaskState): void {
+  /** The task is over; whoever is to know is told otherwise. */
+  end(task: TaskState, succeeded: boolean): void {
     task.status = "ended";
     this.tasks.delete(task.taskId);
     this.onEnd(task);
     this.#ended.push(task);
+    this.#succeeded.push(succeeded);
   }
 }

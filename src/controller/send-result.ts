@@ -1,0 +1,59 @@
+/** Sends again what was noted of a task, what it has written, shown and published, and its result. */
+
+import type { Connection } from "../channel/connection.ts";
+import type { BufferLedger } from "./buffer-ledger.ts";
+import type { PendingTask, Submitter } from "./pending-task.ts";
+import type { TaskDatabase } from "./task-database.ts";
+import type { TaskRecord } from "./task-record.ts";
+
+export interface SendResultParts {
+  readonly pending: ReadonlyMap<string, PendingTask>;
+  readonly database: TaskDatabase;
+  readonly ledger: BufferLedger;
+}
+
+/** See `TaskRouter.sendResult`. */
+export async function sendResult(
+  { pending, database, ledger }: SendResultParts,
+  taskId: string,
+  client: Submitter,
+  again: boolean,
+): Promise<"sent" | "pending" | "unknown"> {
+  const task = pending.get(taskId);
+  if (task?.submitter === client || task?.askers?.has(client)) return "pending";
+  const record = task === undefined ? await database.fetch(taskId) : database.get(taskId);
+  if (record === undefined) return "unknown";
+  sendShown(record, client.connection, again);
+  if (task !== undefined) {
+    task.askers ??= new Set();
+    task.askers.add(client);
+    return "pending";
+  }
+  const { engineId, engineUuid, outcome, buffers } = record;
+  if (outcome !== undefined) {
+    ledger.deliver(client.uuid, outcome);
+    client.connection.send({ type: "result", taskId, engineId, engineUuid, outcome }, buffers);
+  }
+  return "sent";
+}
+
+/** `again`: the client may have some of it. */
+function sendShown(record: TaskRecord, connection: Connection, again: boolean): void {
+  const { taskId, engineId } = record;
+  if (!again) {
+    const { operation, submitted, received, label, after, follow } = record;
+    connection.send({ type: "noted", taskId, operation, submitted, received, engineId, label, after, follow });
+  }
+  for (const stream of ["stdout", "stderr"] as const) {
+    const text = record[stream];
+    const since = again ? { at: 0, again } : {};
+    if (text !== "") connection.send({ type: "output", taskId, stream, text, engineId, ...since });
+  }
+  for (const [at, { payload, buffers }] of (record.displayed ?? []).entries()) {
+    connection.send({ type: "displayed", taskId, payload, ...(again ? { at, again } : {}) }, buffers);
+  }
+  if (record.published !== undefined) {
+    const { payload, buffers } = record.published;
+    connection.send({ type: "published", taskId, payload }, buffers);
+  }
+}
