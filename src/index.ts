@@ -56,7 +56,7 @@ export type { DateChoice, TimeStamp } from "./client/timing.ts";
 export type { View } from "./client/view.ts";
 export type { Wait } from "./client/waiting.ts";
 export { Cluster, type ClusterJson } from "./cluster/cluster.ts";
-export type { ClusterOptions, ControllerOptions, LauncherName } from "./cluster/cluster-options.ts";
+export type { ClusterOptions, ControllerOptions, EngineOptions, LauncherName } from "./cluster/cluster-options.ts";
 export type { DeviceRequest, DeviceRequests } from "./cluster/device-requests.ts";
 export type { ClusterSummary } from "./cluster/discovery.ts";
 export {

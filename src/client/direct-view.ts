@@ -94,7 +94,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
 
   /** {@link push} of one name that gives a promise. */
   async set(name: string, value: unknown): Promise<void> {
-    return await this.#push({ [name]: value });
+    return await this.#push({ [checkName(name)]: value });
   }
 
   /** {@link push} that gives a promise. */

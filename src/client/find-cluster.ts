@@ -36,10 +36,10 @@ export interface ConnectOptions {
 const FILE_POLL_MS = 50;
 
 const CONNECT_KINDS: OptionKinds<ConnectOptions> = {
-  clusterId: "any",
-  file: "any",
+  clusterId: "text",
+  file: "text",
   info: "any",
-  profileDir: "any",
+  profileDir: "text",
   ...WAIT_KINDS,
   dataWay: "any",
 };

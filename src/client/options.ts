@@ -1,7 +1,7 @@
 /** Checks of the options that methods take: a misspelt name is an error, and never means everything. */
 
 /** What the value of an option has to be; `"any"`: the method looks for itself. */
-type Kind = "boolean" | "function" | "stream" | "any";
+type Kind = "boolean" | "function" | "stream" | "text" | "any";
 
 /** Every option of a method. */
 export type OptionKinds<O> = { readonly [K in keyof Required<O>]: Kind };
@@ -26,8 +26,15 @@ export function checkOptions<O extends object>(method: string, options: O, kinds
 }
 
 function checkKind(name: string, value: unknown, kind: Kind): void {
-  if (kind === "any") return;
-  const fits =
-    kind === "stream" ? typeof (value as { write?: unknown } | null)?.write === "function" : typeof value === kind;
-  if (!fits) throw new TypeError(`${name} must be a ${kind}; given: ${String(value)}`);
+  if (!fits(value, kind)) {
+    const wanted = kind === "text" ? "string that is not empty" : kind;
+    throw new TypeError(`${name} must be a ${wanted}; given: ${value === "" ? '""' : String(value)}`);
+  }
+}
+
+function fits(value: unknown, kind: Kind): boolean {
+  if (kind === "any") return true;
+  if (kind === "text") return typeof value === "string" && value !== "";
+  if (kind === "stream") return typeof (value as { write?: unknown } | null)?.write === "function";
+  return typeof value === kind;
 }

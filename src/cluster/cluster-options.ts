@@ -37,6 +37,11 @@ export interface ControllerOptions {
   readonly patience?: number;
 }
 
+/** How engines are started. */
+export interface EngineOptions {
+  readonly launcher?: LauncherName;
+}
+
 /** The options of `Cluster.start`. */
 export interface ClusterOptions {
   /** How many engines; one for each processor unless given. */
@@ -46,7 +51,8 @@ export interface ClusterOptions {
   /** Where the connection file lies; `$NDPARALLEL_DIR`, or a directory among the temporary ones, unless given. */
   readonly profileDir?: string;
   readonly controller?: LauncherName | ControllerOptions;
-  readonly engine?: LauncherName;
+  /** How the engines' processes are started. */
+  readonly engine?: LauncherName | EngineOptions;
   /** Environment variables for the engines, besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /**
@@ -78,13 +84,13 @@ export interface ClusterOptions {
 const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown) => void } = {
   engines: (value) => checkCount(value, 0, "engines"),
   clusterId: (value) => expectType("clusterId", value, "string"),
-  profileDir: (value) => expectType("profileDir", value, "string"),
+  profileDir: checkDirectory,
   controller: checkController,
-  engine: (value) => expectLocal("engine", value),
+  engine: checkEngine,
   env: checkEnv,
   writeDetection: checkWriteDetection,
   devices: parseDevices,
-  engineTimeout: (value) => expectType("engineTimeout", value, "number"),
+  engineTimeout: checkTime,
   restart: (value) => checkRestart("restart", value),
   resources: (value) => checkAmounts("resources", value),
   dataWay: checkDataWay,
@@ -107,6 +113,29 @@ export function checkOptions(options: ClusterOptions): void {
 export function checkCount(count: unknown, least: number, name = "count"): void {
   if (!Number.isInteger(count)) throw new TypeError(`${name} must be a number of engines; given: ${String(count)}`);
   if ((count as number) < least) throw new RangeError(`${name} must be at least ${least}; given: ${String(count)}`);
+}
+
+function checkDirectory(value: unknown): void {
+  expectType("profileDir", value, "string");
+  if (value === "") throw new TypeError("profileDir must be the path of a directory; given: an empty string");
+}
+
+function checkTime(value: unknown): void {
+  expectType("engineTimeout", value, "number");
+  const time = value as number;
+  if (Number.isNaN(time)) throw new TypeError("engineTimeout must be a number of milliseconds; given: NaN");
+  if (time < 0) throw new RangeError(`engineTimeout must not be negative; given: ${time}`);
+}
+
+function checkEngine(value: unknown): void {
+  if (typeof value !== "object" || value === null) {
+    expectLocal("engine", value);
+    return;
+  }
+  const { launcher = "local", ...others } = value as EngineOptions;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new TypeError(`unknown option "engine.${unknown}"; there is: launcher`);
+  expectLocal("engine.launcher", launcher);
 }
 
 function checkDataWay(value: unknown): void {

@@ -131,7 +131,7 @@ export class Cluster {
 
   /** The running clusters whose connection files lie in `profileDir`; files of dead ones are removed. */
   static async list(options: { readonly profileDir?: string } = {}): Promise<ClusterSummary[]> {
-    checkNames("list", options, { profileDir: "any" });
+    checkNames("list", options, { profileDir: "text" });
     const files = connectionFiles(options.profileDir ?? defaultProfileDir());
     const found = await Promise.all(files.map(({ path }) => runningCluster(path)));
     return found

@@ -59,8 +59,14 @@ export class HubRequests {
     }
   }
 
-  /** Resolves once the engines have ended. */
+  /** Resolves once the engines have ended. @throws RangeError when one does not exist. */
   #retire(engineIds: readonly number[]): Promise<void> {
+    const ids = this.#parts.registry.engines.map(({ engineId }) => engineId);
+    const unknown = engineIds.find((engineId) => !ids.includes(engineId));
+    if (unknown !== undefined) {
+      const known = ids.length === 0 ? "no engine is registered" : `engine ids are: ${ids.join(", ")}`;
+      throw new RangeError(`there is no engine ${unknown}; ${known}`);
+    }
     for (const engineId of engineIds) this.#parts.router.retire(engineId);
     return this.#parts.registry.gone(engineIds);
   }

@@ -111,9 +111,9 @@ const methods: Method[] = [
   {
     name: "Client.connect",
     call: (options) => Client.connect({ clusterId: "x", ...(options as object) }),
-    options: { ...wait, dataWay: "pigeon" },
+    options: { ...wait, clusterId: 5, profileDir: "", dataWay: "pigeon" },
   },
-  { name: "Cluster.list", call: (options) => Cluster.list(options as never), options: {} },
+  { name: "Cluster.list", call: (options) => Cluster.list(options as never), options: { profileDir: 5 } },
 ];
 
 /** What a call throws, or rejects with; an iterator is asked for its first item. */
@@ -157,6 +157,20 @@ test("the flags of a load-balanced view that name tasks say which flag was wrong
   const balanced = shared.rc.loadBalancedView();
   expect(() => balanced.with({ after: 5 as never })).toThrow(/flag after must name tasks.*5/);
   expect(() => balanced.with({ follow: [{}] as never })).toThrow(/flag follow must name tasks/);
+});
+
+test.each<[unknown]>([[5], [""], [null]])("a connection file %j is refused", async (file) => {
+  const error = await failure(() => Client.connect({ file } as never));
+  expect(error).toBeInstanceOf(TypeError);
+  expect(error.message).toMatch(/file/);
+});
+
+test("an engine that does not exist cannot be retired, and a value has to have a name", async () => {
+  const error = await failure(() => shared.cluster.retireEngines([0, 99]));
+  expect(error).toBeInstanceOf(RangeError);
+  expect(error.message).toMatch(/no engine 99.*0, 1/);
+  expect(await failure(() => shared.cluster.retireEngines("0" as never))).toBeInstanceOf(TypeError);
+  expect(await failure(() => shared.all.set(undefined as never, 1))).toBeInstanceOf(TypeError);
 });
 
 test("keys of a query are a list of texts", async () => {

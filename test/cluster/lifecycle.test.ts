@@ -51,7 +51,7 @@ describe("Cluster.start", () => {
   });
 
   it("starts no engine when asked for none, and some later", async () => {
-    await using cluster = await Cluster.start({ engines: 0 });
+    await using cluster = await Cluster.start({ engines: 0, engine: { launcher: "local" }, controller: "local" });
     await using client = await cluster.connect();
     expect(client.ids).toEqual([]);
     const set = await cluster.startEngines(2);
@@ -90,6 +90,11 @@ describe("Cluster.start", () => {
     ["another launcher of engines", { engine: "ssh" }, TypeError, /engine must be "local".*ssh/],
     ["another launcher of the controller", { controller: "ssh" }, TypeError, /controller must be "local".*ssh/],
     ["an environment of numbers", { env: { A: 1 } }, TypeError, /env must be an object of strings/],
+    ["a launcher of engines that there is not", { engine: { launcher: "ssh" } }, TypeError, /engine\.launcher.*ssh/],
+    ["an unknown option of engines", { engine: { lancher: "local" } }, TypeError, /engine\.lancher.*launcher/],
+    ["a directory without a name", { profileDir: "" }, TypeError, /profileDir must be.*empty/],
+    ["a time limit that is no number", { engineTimeout: Number.NaN }, TypeError, /engineTimeout must be.*NaN/],
+    ["a negative time limit", { engineTimeout: -5 }, RangeError, /engineTimeout must not be negative.*-5/],
     ["a time limit as text", { engineTimeout: "1 s" }, TypeError, /engineTimeout must be a number.*1 s/],
     ["an id that is no text", { clusterId: 7 }, TypeError, /clusterId must be a string.*7/],
     ["an empty id", { clusterId: "" }, TypeError, /clusterId must be 1 to 64 letters, digits/],
