@@ -3,6 +3,7 @@
 import type { NdArray } from "ndarray";
 import ndarray from "ndarray";
 import { allocate, dtypeOf, isTypedArray, type TypedArray } from "./dtypes.ts";
+import { copyNdArray } from "./strided-copy.ts";
 
 export type { NdArray };
 
@@ -72,37 +73,18 @@ export function rowMajorData(array: NdArray): TypedArray | unknown[] {
   return packed;
 }
 
-/** Writes the elements of `array` in C order into `target` from index `start` on. */
+/**
+ * Writes the elements of `array` in C order into `target`, memory of the same kind, from index `start` on. Every bit
+ * pattern survives.
+ */
 export function copyRowMajor(array: NdArray, target: TypedArray | unknown[], start: number): void {
-  const { shape, stride } = array;
-  const source = array.data as unknown as unknown[];
-  const out = target as unknown[];
-  const rank = shape.length;
+  const { shape, offset } = array;
+  const source = array.data as unknown as TypedArray | unknown[];
   const size = sizeOf(shape);
   if (size === 0) return;
   if (isRowMajor(array) && isTypedArray(source) && isTypedArray(target)) {
-    (target as Float64Array).set(
-      (source as unknown as Float64Array).subarray(array.offset, array.offset + size),
-      start,
-    );
-    return;
-  }
-  const index = new Array<number>(rank).fill(0);
-  const last = rank - 1;
-  const innerLength = rank === 0 ? 1 : (shape[last] as number);
-  const innerStride = rank === 0 ? 0 : (stride[last] as number);
-  let written = start;
-  let position = array.offset;
-  while (written < start + size) {
-    for (let i = 0, at = position; i < innerLength; i++, at += innerStride) out[written++] = source[at];
-    let axis = last - 1;
-    for (; axis >= 0; axis--) {
-      position += stride[axis] as number;
-      index[axis] = (index[axis] as number) + 1;
-      if ((index[axis] as number) < (shape[axis] as number)) break;
-      position -= (stride[axis] as number) * (shape[axis] as number);
-      index[axis] = 0;
-    }
-    if (axis < 0) break;
+    (target as Float64Array).set((source as Float64Array).subarray(offset, offset + size), start);
+  } else {
+    copyNdArray(array, makeNdArray(target, shape, rowMajorStride(shape), start));
   }
 }

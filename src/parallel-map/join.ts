@@ -12,12 +12,12 @@ import {
 import { allocateOutput, copyPart, joinedArray } from "../ndarray-transport/output-memory.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { withdrawShared } from "../ndarray-transport/segments/slices.ts";
+import { allocateArray, copyNdArray, type Elements, runCopier } from "../ndarray-transport/strided-copy.ts";
 import { describe, describeNdArray, typedArrayName, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
 import type { PartitionOptions } from "./partition.ts";
 import { checkDistribution, type Distribution, type Placement, placements, type Range } from "./plan.ts";
 import { checkAxis, elementsOf, isSequence, sliceAxis, strideAxis, toSequence } from "./sequences.ts";
-import { allocateArray, copyNdArray, type Elements, runCopier } from "./strided-copy.ts";
 
 /** How the parts were dealt out. */
 export type JoinOptions = PartitionOptions;

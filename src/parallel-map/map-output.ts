@@ -3,6 +3,7 @@
 import { constructorOf, type DType, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray, rowMajorStride, sizeOf } from "../ndarray-transport/ndarrays.ts";
 import { allocateOutput } from "../ndarray-transport/output-memory.ts";
+import { copyNdArray, type Elements, runCopier } from "../ndarray-transport/strided-copy.ts";
 import { describe, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
 import {
@@ -17,7 +18,6 @@ import {
   type OutputKind,
 } from "./output.ts";
 import type { Sequence } from "./sequences.ts";
-import { copyNdArray, type Elements, runCopier } from "./strided-copy.ts";
 
 /** What kind of output a map gives whose first sequence is `first`: what goes in decides what comes out. */
 export function outputKind(first: Sequence): OutputKind {

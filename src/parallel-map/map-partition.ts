@@ -8,11 +8,11 @@
 
 import { dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray } from "../ndarray-transport/ndarrays.ts";
+import { copyNdArray } from "../ndarray-transport/strided-copy.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
 import { allocateElements, elementTypeOf, isBigIntType, type OutputKind } from "./output.ts";
 import { MOST_RESULTS, type Results, resultsFor } from "./results.ts";
 import { ndarrayItems, type Sequence, sequenceLength } from "./sequences.ts";
-import { copyNdArray } from "./strided-copy.ts";
 
 type AnyFunction = (...items: unknown[]) => unknown;
 type Tile = ArrayLike<unknown>;

@@ -9,9 +9,9 @@ import {
   type TypedArray,
 } from "../ndarray-transport/dtypes.ts";
 import type { NdArray } from "../ndarray-transport/ndarrays.ts";
+import { allocateArray, type Elements } from "../ndarray-transport/strided-copy.ts";
 import { withArticle } from "./describe.ts";
 import type { ForeignOutput } from "./foreign.ts";
-import { allocateArray, type Elements } from "./strided-copy.ts";
 
 /** The type of an ndarray's elements: a dtype, or anything, over a plain array. */
 export type ElementType = DType | "array";

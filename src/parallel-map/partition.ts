@@ -2,10 +2,10 @@
 
 import { allocate, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray } from "../ndarray-transport/ndarrays.ts";
+import { allocateArray, type Elements, runCopier } from "../ndarray-transport/strided-copy.ts";
 import { type Foreign, foreignArrays, isForeign } from "./foreign.ts";
 import { blockRanges, checkDistribution, type Distribution, placements } from "./plan.ts";
 import { type Sequence, sequenceLength, sliceSequence, strideAxis } from "./sequences.ts";
-import { allocateArray, type Elements, runCopier } from "./strided-copy.ts";
 
 /** How a sequence is divided over engines. */
 export interface PartitionOptions {

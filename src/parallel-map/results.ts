@@ -11,6 +11,7 @@ import {
   sizeOf,
 } from "../ndarray-transport/ndarrays.ts";
 import { allocatePart } from "../ndarray-transport/output-memory.ts";
+import { allocateArray, copyNdArray, type Elements } from "../ndarray-transport/strided-copy.ts";
 import { describe } from "./describe.ts";
 import { ForeignResults } from "./foreign.ts";
 import {
@@ -25,7 +26,6 @@ import {
   mixedSigns,
   type OutputKind,
 } from "./output.ts";
-import { allocateArray, copyNdArray, type Elements } from "./strided-copy.ts";
 
 /** Takes the results of a partition in order and makes the partition of results. */
 export interface Results {

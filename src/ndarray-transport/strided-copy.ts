@@ -6,10 +6,9 @@
  * than four kinds to code about twenty times slower.
  */
 
-import { bytesOf, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
-import type { NdArray } from "../ndarray-transport/ndarrays.ts";
-import { copyBytes, TOGETHER_BYTES } from "../ndarray-transport/segments/copying.ts";
-import { describe } from "./describe.ts";
+import type { NdArray } from "ndarray";
+import { bytesOf, dtypeOf, isTypedArray, type TypedArray } from "./dtypes.ts";
+import { copyBytes, TOGETHER_BYTES } from "./segments/copying.ts";
 
 /** The memory of an ndarray: a typed array, or a plain array of anything. */
 export type Elements = TypedArray | unknown[];
@@ -65,7 +64,7 @@ export function runCopier(source: Elements, target: Elements): CopyRun {
       for (let i = 0; i < count; i++) target[targetStart + i * targetStep] = source[start + i * step];
     };
   }
-  throw new TypeError(`elements of ${describe(source)} cannot be copied to ${describe(target)}`);
+  throw new TypeError("elements can be copied only between typed arrays of one kind, or between plain arrays");
 }
 
 /** Copies all elements of `source` to `target`, an ndarray of the same shape over memory of the same kind. */
