@@ -205,7 +205,11 @@ function makeEngine(
     connection.flush();
   };
   provideRunningTask(serializer, (message, buffers) => marks.shield(() => show(message, buffers)));
-  const guard = new WriteGuard(writeDetection(), () => namespace.added());
+  const guard = new WriteGuard(
+    writeDetection(),
+    () => namespace.added(),
+    (buffer) => plane.spoilt(buffer),
+  );
   const remains = (): unknown[] => [...Object.values(namespace.added()), ...kept.values()];
   const send = (message: Message, buffers?: readonly Uint8Array[]): void => connection.send(message, buffers);
   const exchange = new KeptExchange({ kept, serializer, plane, send });

@@ -44,6 +44,7 @@ export class DataPlane {
   readonly #relay: RelayWay | undefined;
   readonly #ways: readonly Way[];
   readonly #receiver: Receiver;
+  readonly #cache = new KeyedCache();
   /** The processes that have ended and whose buffers are still used here. */
   readonly #gone = new Set<string>();
 
@@ -69,7 +70,7 @@ export class DataPlane {
       ways: this.#ways,
       owned: this.#owned,
       origins: this.#origins,
-      cache: new KeyedCache(),
+      cache: this.#cache,
       send,
     });
   }
@@ -110,6 +111,11 @@ export class DataPlane {
   /** Lets go of the buffers of a message that is of no use. */
   refuse(carrier: CarriesBuffers): void {
     this.#receiver.refuse(carrier);
+  }
+
+  /** Received memory was written to: it is not given to anybody else as what it was. */
+  spoilt(buffer: ArrayBufferLike): void {
+    this.#cache.forget(buffer);
   }
 
   /** Takes a message from the controller; says whether it was one of the data plane's. */

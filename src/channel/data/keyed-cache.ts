@@ -23,6 +23,11 @@ export class KeyedCache {
   get(key: string, byteLength: number): Bytes | undefined {
     const entry = this.#entries.get(key);
     if (entry?.byteLength !== byteLength) return undefined;
+    if (!(entry.bytes instanceof Promise) && entry.bytes.byteLength !== byteLength) {
+      // A task has transferred the memory to somebody else.
+      this.drop(key);
+      return undefined;
+    }
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     return entry.bytes;
@@ -30,14 +35,14 @@ export class KeyedCache {
 
   /** Keeps the bytes, at the cost of those that were not used for the longest time; gives them back. */
   add(key: string, byteLength: number, bytes: Bytes): Bytes {
-    this.#remove(key);
+    this.drop(key);
     if (byteLength > this.#limit) return bytes;
     const entry = { byteLength, bytes };
     this.#entries.set(key, entry);
     this.#byteLength += byteLength;
     for (const [oldest] of this.#entries) {
       if (this.#byteLength <= this.#limit) break;
-      this.#remove(oldest);
+      this.drop(oldest);
     }
     if (bytes instanceof Promise) {
       bytes.then(
@@ -45,14 +50,22 @@ export class KeyedCache {
           entry.bytes = arrived;
         },
         () => {
-          if (this.#entries.get(key) === entry) this.#remove(key);
+          if (this.#entries.get(key) === entry) this.drop(key);
         },
       );
     }
     return bytes;
   }
 
-  #remove(key: string): void {
+  /** Keeps nothing that lies in that memory any more: it was written to. */
+  forget(buffer: ArrayBufferLike): void {
+    for (const [key, { bytes }] of [...this.#entries]) {
+      if (!(bytes instanceof Promise) && bytes.buffer === buffer) this.drop(key);
+    }
+  }
+
+  /** Keeps what has that name no longer. */
+  drop(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);

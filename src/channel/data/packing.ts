@@ -86,7 +86,7 @@ export class Packer {
     for (const [index, bytes] of buffers.entries()) {
       const key = keys?.[index];
       const isKnown = (key !== undefined && owned.byKey(key) !== undefined) || this.#keptOf(bytes) !== undefined;
-      if (bytes.byteLength < INLINE_LIMIT || isKnown || sliceOf(bytes) !== undefined) continue;
+      if (bytes.byteLength < INLINE_LIMIT || isKnown || this.#isReachable(bytes)) continue;
       if (chosen.some((other) => isSame(other.bytes, bytes))) continue;
       chosen.push({ bytes, key });
     }
@@ -97,6 +97,15 @@ export class Packer {
       const slice = slices[index];
       if (slice !== undefined) this.#keep(bytes, { ...keepingOf(slice), key });
     }
+  }
+
+  /** Whether others can map it: memory of this process, or of another one that has not ended. */
+  #isReachable(bytes: Uint8Array): boolean {
+    const { origins, isGone } = this.#options;
+    const shared = sliceOf(bytes);
+    if (shared === undefined || shared.slice !== undefined) return shared !== undefined;
+    const owner = origins.of(bytes)?.descriptor?.owner;
+    return owner !== undefined && !isGone(owner);
   }
 
   #describe(bytes: Uint8Array, key: string | undefined): BufferDescriptor {

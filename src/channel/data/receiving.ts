@@ -35,6 +35,8 @@ const RELEASED = 64;
 
 export class Receiver {
   readonly #options: ReceiverOptions;
+  /** What is being fetched under a name, for all who have asked for it. */
+  readonly #joint = new Map<string, JointFetch>();
   #released = new Map<string, number[]>();
 
   constructor(options: ReceiverOptions) {
@@ -69,20 +71,34 @@ export class Receiver {
 
   #obtain(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
     const { key, byteLength } = descriptor;
+    if (key === undefined) return this.#fetch(descriptor, signal);
     const { cache } = this.#options;
-    const cached = key === undefined ? undefined : cache.get(key, byteLength);
+    const cached = cache.get(key, byteLength);
     if (cached !== undefined) {
       this.release(descriptor);
+      if (cached instanceof Promise) this.#joint.get(key)?.join(signal);
       return cached;
     }
-    const bytes = this.#fetch(descriptor, signal);
-    return key === undefined ? bytes : cache.add(key, byteLength, bytes);
+    const joint = new JointFetch(() => cache.drop(key));
+    joint.join(signal);
+    const bytes = this.#fetch(descriptor, joint.signal);
+    if (bytes instanceof Promise) {
+      this.#joint.set(key, joint);
+      const ended = (): void => {
+        joint.end();
+        if (this.#joint.get(key) === joint) this.#joint.delete(key);
+      };
+      bytes.then(ended, ended);
+    }
+    return cache.add(key, byteLength, bytes);
   }
 
   #fetch(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
     const failed = (error: unknown): never => {
       this.release(descriptor);
-      throw error instanceof NoRoute ? new ConnectionError(error.message, { cause: error }) : error;
+      if (!(error instanceof NoRoute || error instanceof ConnectionError)) throw error;
+      const what = `an array of ${descriptor.byteLength} bytes could not be fetched`;
+      throw new ConnectionError(`${what}: ${error.message}`, { cause: error });
     };
     const arrived = (obtained: Obtained): Uint8Array => this.#arrived(descriptor, obtained);
     try {
@@ -134,6 +150,37 @@ export class Receiver {
     const released = [...this.#released].map(([owner, ids]) => ({ owner, ids }));
     this.#released = new Map();
     this.#options.send({ type: "releaseBuffers", released });
+  }
+}
+
+/** A fetch that several wait for: it is given up when the last of them is not interested any more. */
+class JointFetch {
+  readonly #controller = new AbortController();
+  readonly #givenUp: () => void;
+  #waiting = 0;
+  #hasEnded = false;
+
+  constructor(givenUp: () => void) {
+    this.#givenUp = givenUp;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  join(signal: AbortSignal): void {
+    this.#waiting++;
+    const left = (): void => {
+      if (--this.#waiting > 0 || this.#hasEnded) return;
+      this.#givenUp();
+      this.#controller.abort(signal.reason);
+    };
+    signal.addEventListener("abort", left, { once: true });
+  }
+
+  /** All is there, or nothing comes. */
+  end(): void {
+    this.#hasEnded = true;
   }
 }
 

@@ -6,6 +6,7 @@ import { immutable } from "./immutable.ts";
 import { type JoinedMapping, type JoinedPart, joinParts } from "./joined-mapping.ts";
 import { type ChangedBuffer, MappedSlice, takeChanges } from "./mapped-slice.ts";
 import { mappingOf } from "./mapping.ts";
+import { pinned } from "./pinned.ts";
 import { SegmentPool, type SegmentSlice } from "./segment-pool.ts";
 
 /** The shared memory that this process owns. */
@@ -44,7 +45,7 @@ export function allocateShared(byteLength: number, { zero = true, lead = 0 }: Sh
   let buffer: ArrayBuffer;
   try {
     if (zero) slice.clear();
-    buffer = slice.buffer();
+    buffer = pinned(slice.buffer());
   } catch (error) {
     slice.release();
     throw error;
@@ -67,7 +68,7 @@ export function withdrawShared(buffer: ArrayBufferLike): void {
  */
 export function allocatePooled(byteLength: number): ArrayBuffer {
   const slice = segmentPool.allocate(byteLength);
-  const buffer = slice.buffer();
+  const buffer = pinned(slice.buffer());
   releaseWhenCollected(buffer, slice);
   return buffer;
 }
@@ -110,7 +111,7 @@ function releaseWhenCollected(buffer: ArrayBuffer, slice: SegmentSlice): void {
 
 function mapAs(descriptor: SliceDescriptor, unmapped: () => void, own?: SegmentSlice): ArrayBuffer {
   const mapping = mappingOf(descriptor);
-  const buffer = immutable(mapping.view(descriptor));
+  const buffer = pinned(immutable(mapping.view(descriptor)));
   const slice = new MappedSlice(descriptor, mapping, buffer, unmapped, own);
   received.set(buffer, slice);
   mapped.add(slice);
@@ -139,7 +140,7 @@ export function joinMapped(views: readonly ArrayBufferView[]): ArrayBuffer | und
   }
   const mapping = joinParts(parts);
   if (mapping === undefined) return undefined;
-  const buffer = immutable(mapping.view());
+  const buffer = pinned(immutable(mapping.view()));
   joined.set(buffer, mapping);
   whenCollected(buffer, () => mapping.collected());
   return buffer;

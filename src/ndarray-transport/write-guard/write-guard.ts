@@ -43,17 +43,26 @@ const SMALL_BYTES = 64 * 1024;
 export class WriteGuard {
   readonly #detection: WriteDetection;
   readonly #namespace: () => Record<string, unknown>;
+  readonly #spoilt: (buffer: ArrayBufferLike) => void;
   readonly #residents = new ResidentChecks();
 
-  /** @param namespace what has a name here, for naming arrays */
-  constructor(detection: WriteDetection, namespace: () => Record<string, unknown>) {
+  /**
+   * @param namespace what has a name here, for naming arrays
+   * @param spoilt is told of memory in which a change stays
+   */
+  constructor(
+    detection: WriteDetection,
+    namespace: () => Record<string, unknown>,
+    spoilt: (buffer: ArrayBufferLike) => void = () => undefined,
+  ) {
     this.#detection = hasImmutable() ? "off" : detection;
     this.#namespace = namespace;
+    this.#spoilt = spoilt;
   }
 
   /** Watches one task. */
   watch(): TaskWatch {
-    return new TaskWatch(this.#detection, this.#residents, this.#namespace);
+    return new TaskWatch(this.#detection, this.#residents, this.#namespace, this.#spoilt);
   }
 }
 
@@ -61,6 +70,7 @@ export class TaskWatch {
   readonly #detection: WriteDetection;
   readonly #residents: ResidentChecks;
   readonly #namespace: () => Record<string, unknown>;
+  readonly #spoilt: (buffer: ArrayBufferLike) => void;
   readonly #received: ReceivedMemory[] = [];
   #own: PrivateMemory[] = [];
   #mapped: Set<ArrayBufferLike> | undefined;
@@ -68,10 +78,16 @@ export class TaskWatch {
   #began = 0;
   #subject: TaskSubject | undefined;
 
-  constructor(detection: WriteDetection, residents: ResidentChecks, namespace: () => Record<string, unknown>) {
+  constructor(
+    detection: WriteDetection,
+    residents: ResidentChecks,
+    namespace: () => Record<string, unknown>,
+    spoilt: (buffer: ArrayBufferLike) => void,
+  ) {
     this.#detection = detection;
     this.#residents = residents;
     this.#namespace = namespace;
+    this.#spoilt = spoilt;
   }
 
   /** How what the task receives is to be read. `isResident` tells from the call whether its arrays outlast it. */
@@ -94,6 +110,7 @@ export class TaskWatch {
     const subject = this.#subject;
     if (subject === undefined) return undefined;
     const changes = this.#takeChanges(subject);
+    for (const { buffer, isExact } of changes) if (!isExact) this.#spoilt(buffer);
     if (this.#detection === "full" && subject.keeps.length > 0) {
       for (const memory of this.#own) this.#residents.add(memory, subject.keeps);
     }
