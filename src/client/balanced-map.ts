@@ -1,6 +1,6 @@
 /** One map over chunks, each a load-balanced task: of a given size, or of a size that grows and shrinks with the items. */
 
-import { TaskAborted } from "../errors.ts";
+import { SerializationError, TaskAborted } from "../errors.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
 import { chunkRanges, type Range } from "../parallel-map/plan.ts";
@@ -14,6 +14,7 @@ import { ChunkSizes } from "./chunk-sizes.ts";
 import { abortOn } from "./direct-call.ts";
 import { Growth } from "./growth.ts";
 import { keptAssembly } from "./kept-calls.ts";
+import { CallTracker } from "./send-tracker.ts";
 import type { ClientTask } from "./task.ts";
 
 const NOT_SENT = "the map was aborted before these items were sent";
@@ -58,7 +59,10 @@ function describeMap(fn: unknown, sequences: readonly unknown[], catches: boolea
   const output = outputKind(normal[0] as Sequence);
   const ranges: Range[] = [];
   const callOf = (range: Range): CallValue => {
-    const parts = normal.map((sequence) => sliceSequence(sequence, range));
+    const parts = normal.map((sequence, index) => {
+      if (range.stop > sequenceLength(sequence)) throw takenAway(index);
+      return sliceSequence(sequence, range);
+    });
     const call = { operation: "map", fn, sequences: parts, output, offset: range.start } as const;
     return catches ? { ...call, catches } : call;
   };
@@ -74,6 +78,13 @@ function describeMap(fn: unknown, sequences: readonly unknown[], catches: boolea
   return { fn, length, callOf, ranges, assembly };
 }
 
+function takenAway(index: number): SerializationError {
+  return new SerializationError(
+    `sequence ${index} of the map was transferred (detached) or resized before all of it had been sent; ` +
+      "wait for the result, or for waitForSend() with the flag track, before you do that",
+  );
+}
+
 function addRange({ ranges, assembly }: MapOfItems, range: Range): void {
   ranges.push(range);
   (assembly.counts as number[]).push(range.stop - range.start);
@@ -86,6 +97,10 @@ class Feeder {
   readonly #map: MapOfItems;
   readonly #sizes: ChunkSizes;
   readonly #growth: Growth = new Growth(() => this.#stop());
+  readonly #tracker: CallTracker | undefined;
+  /** What the tracker waits for: chunks, and what was borrowed and lent for them. */
+  #sends = 0;
+  readonly #lent: number[] = [];
   #position = 0;
   #underWay = 0;
 
@@ -96,15 +111,26 @@ class Feeder {
     const { session, flags } = sender;
     const { ordered, returnExceptions, signal } = flags;
     const { tasks } = this.#growth;
+    if (flags.track) this.#tracker = this.#track();
     // What cannot be sent among the first is refused at once.
     this.#feed(true);
     const assembly = flags.keep ? keptAssembly(session, map.assembly) : map.assembly;
-    const parts = { session, growth: this.#growth, assembly, ordered, returnExceptions };
+    const parts = { session, growth: this.#growth, assembly, ordered, returnExceptions, tracker: this.#tracker };
     this.result = new AsyncResult<unknown>(tasks, parts);
     if (signal === undefined || this.#growth.isComplete) return;
     signal.addEventListener("abort", this.#growth.stop, { once: true });
     this.#growth.onComplete(() => signal.removeEventListener("abort", this.#growth.stop));
     abortOn(signal, session, tasks);
+  }
+
+  /** The memory may be written again when all chunks have left: they are made as they are sent. */
+  #track(): CallTracker {
+    const tracker = new CallTracker();
+    this.#growth.onComplete(() => {
+      const reclaim = (): void => this.#sender.session.plane.reclaim(this.#lent);
+      tracker.expect({ sends: this.#sends, lent: this.#lent.length, reclaim });
+    });
+    return tracker;
   }
 
   #stop(): void {
@@ -133,7 +159,14 @@ class Feeder {
   #send(range: Range): void {
     const call = this.#map.callOf(range);
     const units = range.stop - range.start;
-    const task = submitBalanced(this.#sender, encodeBalanced(this.#sender, call), { call, units });
+    const tracker = this.#tracker;
+    const packer = tracker && this.#sender.session.plane.packer(tracker);
+    const onSent = tracker && (() => tracker.onSent());
+    const task = submitBalanced(this.#sender, encodeBalanced(this.#sender, call), { call, units }, { packer, onSent });
+    if (packer !== undefined) {
+      this.#sends += 1 + packer.borrowed;
+      this.#lent.push(...packer.lent);
+    }
     addRange(this.#map, range);
     this.#underWay++;
     this.#growth.add(task);
@@ -146,6 +179,7 @@ class Feeder {
     const isOver = task.status === "aborted" || this.#sender.session.link.ended !== undefined;
     if (isOver) this.#stop();
     else this.#feed(false);
+    if (this.#underWay === 0 && this.#growth.isComplete) this.#tracker?.finish();
   }
 
   /** The items of the range will not be sent. */

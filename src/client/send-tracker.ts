@@ -29,6 +29,7 @@ export class CallTracker implements SendTracker {
   #sent = 0;
   #returned = 0;
   #isFinished = false;
+  #isUrged = false;
 
   constructor() {
     this.promise = new Promise((resolve) => {
@@ -37,12 +38,13 @@ export class CallTracker implements SendTracker {
   }
 
   get done(): boolean {
-    if (this.#expected === undefined) return false;
+    if (this.#expected === undefined) return this.#isFinished;
     const { sends, lent } = this.#expected;
     return (this.#isFinished || this.#sent >= sends) && this.#returned >= lent;
   }
 
   urge(): void {
+    this.#isUrged = true;
     if (!this.done) this.#expected?.reclaim();
   }
 
@@ -50,6 +52,7 @@ export class CallTracker implements SendTracker {
   expect(expected: Expected): void {
     this.#expected = expected;
     this.#check();
+    if (this.#isUrged) this.urge();
   }
 
   /** A message has left. */
