@@ -68,6 +68,7 @@ export class Balancer {
       if (nested && !this.#board.hasRoom(engine, true)) return;
       const task = this.#nextFor(engine, nested, now);
       if (task === undefined) return;
+      (task.lane as Lane).movedAt = now;
       this.leave(task);
       this.#send(task, engine);
     }

@@ -1,7 +1,10 @@
 /**
  * How long tasks take, learned from those that ended: by kind of task (a label, or a function), and how much slower
- * than others an engine is. Slowness is told from logarithms, so that a few very long tasks do not pass for a slow engine.
+ * than others an engine is. How much, logarithms tell; that it is so, the ranks of its tasks among all of their kind must
+ * make sure, so that an engine to which a few very long tasks happened to come does not pass for a slow one.
  */
+
+import { Ranks } from "./ranks.ts";
 
 /** Kinds that are remembered; the one that was not seen for longest goes first. */
 const KINDS = 1_000;
@@ -11,8 +14,10 @@ const FRESHNESS = 0.05;
 const FORGETTING = 0.999;
 /** Shorter durations are taken for this one, in milliseconds: clocks tell nothing below. */
 const SHORTEST_MS = 0.005;
-/** An engine's slowness counts from so many tasks on. */
-const ENOUGH_TASKS = 6;
+/** How far from the middle the mean rank of an engine's tasks must be, in standard deviations of such a mean by chance. */
+const SURE = 3.3;
+/** The variance of one rank: any is as likely as any other. */
+const RANK_VARIANCE = 1 / 12;
 /** A difference is clear from half as much again on. */
 const CLEAR_LOG = Math.log(1.5);
 
@@ -22,18 +27,22 @@ interface KindStatistics {
   mean: number;
   /** Of its square. */
   meanSquare: number;
-  /** Of the logarithm, as if on an engine of ordinary speed. */
+  /** Of the logarithm, as it was: what is believed of an engine must not confirm itself. */
   meanLog: number;
   /** The longest of late. */
   longest: number;
+  /** Likewise. */
+  readonly ranks: Ranks;
 }
 
 /** What is known of one engine. */
 export interface Speed {
   count: number;
+  /** The mean rank of its tasks: a half if it is like the others. */
+  rank: number;
   /** The logarithm of how many times longer it takes than others. */
   logSlowness: number;
-  /** How many times longer: 1 until enough is known, and for small differences. */
+  /** How many times longer: 1 until that is sure, and for small differences. */
   slowness: number;
 }
 
@@ -55,6 +64,7 @@ export class Durations {
         meanSquare: duration * duration,
         meanLog: log,
         longest: duration,
+        ranks: new Ranks(),
       });
       this.#latestKind = kind;
       if (this.#kinds.size > KINDS) this.#kinds.delete(this.#kinds.keys().next().value as string);
@@ -62,13 +72,14 @@ export class Durations {
     }
     if (kind !== this.#latestKind) this.#kinds.set(kind, known);
     this.#latestKind = kind;
-    noteSpeed(speed, log - known.meanLog);
+    noteSpeed(speed, log, known);
     const part = Math.max(FRESHNESS, 1 / ++known.count);
     const ordinary = duration / slownessOf(speed);
     known.mean += part * (ordinary - known.mean);
     known.meanSquare += part * (ordinary * ordinary - known.meanSquare);
     known.longest = Math.max(ordinary, known.longest * FORGETTING);
-    known.meanLog += part * (Math.log(ordinary) - known.meanLog);
+    known.meanLog += part * (log - known.meanLog);
+    known.ranks.add(log);
   }
 
   /** Milliseconds that a task of that kind takes on an engine of ordinary speed; `undefined` when that is not known. */
@@ -86,11 +97,15 @@ export class Durations {
   }
 }
 
-function noteSpeed(speed: Speed, logRatio: number): void {
+function noteSpeed(speed: Speed, log: number, { ranks, meanLog }: KindStatistics): void {
+  const rank = ranks.of(log);
+  if (rank === undefined) return;
   const part = Math.max(FRESHNESS, 1 / ++speed.count);
-  speed.logSlowness += part * (logRatio - speed.logSlowness);
-  if (speed.count < ENOUGH_TASKS) return;
-  const isClear = Math.abs(speed.logSlowness) > CLEAR_LOG;
+  speed.logSlowness += part * (log - meanLog - speed.logSlowness);
+  speed.rank += part * (rank - speed.rank);
+  // The test of Mann and Whitney: chance is in the engine's tasks, and in those that they are compared with.
+  const byChance = Math.sqrt(RANK_VARIANCE * (part + 1 / ranks.size));
+  const isClear = Math.abs(speed.logSlowness) > CLEAR_LOG && Math.abs(speed.rank - 0.5) > SURE * byChance;
   speed.slowness = isClear ? Math.exp(speed.logSlowness) : 1;
 }
 

@@ -44,6 +44,8 @@ export class EngineBoard {
   readonly withMore: Set<EngineState> = new Set();
   readonly #hwm: number | undefined;
   readonly #prefetch: number;
+  /** How many engines run something. */
+  #busy = 0;
   #uses = 0;
   /** The least slowness, and the sum of speeds; counted anew now and then. */
   #fastest = 1;
@@ -68,6 +70,7 @@ export class EngineBoard {
     this.engines.delete(engine.engineId);
     this.withMore.delete(engine);
     if (engine.place >= 0) this.pool.remove(engine);
+    if (engine.busy) this.#busy--;
     this.#countIn = 0;
   }
 
@@ -91,6 +94,10 @@ export class EngineBoard {
   /** What has been sent to the engine, or come back, has changed. */
   update(engine: EngineState): void {
     const active = activeTasks(engine);
+    if (engine.busy !== active > 0) {
+      engine.busy = active > 0;
+      this.#busy += engine.busy ? 1 : -1;
+    }
     const slowness = slownessOf(engine.speed);
     // As many as an engine of ordinary speed would have that is done with one more at the same time.
     engine.load = slowness === 1 ? active : (active + 1) * slowness - 1;
@@ -142,8 +149,9 @@ export class EngineBoard {
 
   /** Learns from a task that has ended. */
   note(engine: EngineState, { request }: BalancedTask, duration: number): void {
+    const wasLikeOthers = engine.speed.slowness === 1;
     this.durations.note(request.kind, request.units, duration, engine.speed);
-    if (--this.#countIn <= 0) this.#countSpeeds();
+    if (--this.#countIn <= 0 || wasLikeOthers !== (engine.speed.slowness === 1)) this.#countSpeeds();
   }
 
   /** How many times longer the engine takes than the fastest. */
@@ -154,6 +162,11 @@ export class EngineBoard {
   /** How many engines like the fastest would do as much as all. */
   get speed(): number {
     return this.#speed * this.#fastest;
+  }
+
+  /** Whether any engine runs something. */
+  get isBusy(): boolean {
+    return this.#busy > 0;
   }
 
   #charge(engine: EngineState, task: BalancedTask): void {

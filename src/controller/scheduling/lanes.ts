@@ -15,6 +15,8 @@ export class Lane implements WaitingPlace {
   readonly #levels: Level[] = [];
   /** How many tasks wait. */
   size = 0;
+  /** When a task was last sent from here. */
+  movedAt = 0;
 
   constructor(key: string, conditions: LaneConditions) {
     this.key = key;

@@ -82,6 +82,8 @@ export interface EngineState extends Candidate {
   lastUsed: number;
   readonly speed: Speed;
   completed: number;
+  /** It runs something. */
+  busy: boolean;
   /** Nothing new goes there. */
   retiring: boolean;
   stopped: boolean;
@@ -106,8 +108,9 @@ export function newEngine(engineId: number, offered: Readonly<Record<string, num
     load: 0,
     lastUsed: 0,
     place: -1,
-    speed: { count: 0, logSlowness: 0, slowness: 1 },
+    speed: { count: 0, rank: 0.5, logSlowness: 0, slowness: 1 },
     completed: 0,
+    busy: false,
     retiring: false,
     stopped: false,
     stuck: false,
