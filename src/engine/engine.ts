@@ -10,11 +10,20 @@ import type { InterruptOrder } from "../protocol/agent-messages.ts";
 import type { Message, Outcome, Task } from "../protocol/messages.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { provideLateCut } from "./late-cut.ts";
-import { interrupted, runTask, systemFailure, type TaskInput, type TaskOutcome, type TaskRunner } from "./run-task.ts";
+import {
+  interrupted,
+  type RunApart,
+  runTask,
+  systemFailure,
+  type TaskInput,
+  type TaskOutcome,
+  type TaskRunner,
+} from "./run-task.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
 import type { TaskOutput } from "./task-output.ts";
-import { clientOf, type QueuedTask, TaskQueue } from "./task-queue.ts";
+import { type QueuedTask, TaskQueue } from "./task-queue.ts";
+import { checkCalendar } from "./wall-clock.ts";
 
 /** After running this long without a break the engine looks for messages, in milliseconds. */
 const TURN_MS = 5;
@@ -26,6 +35,9 @@ const ANSWER_MS = 1;
  * nobody can. Arrays in shared memory need no waiting.
  */
 const SERVING_MS = 500;
+
+const NOTHING: Packed = { carrier: {}, inline: [] };
+const NO_INPUTS: TaskInput["inputs"] = [];
 
 export interface EngineParts extends TaskRunner {
   readonly engineId: number;
@@ -137,7 +149,7 @@ export class Engine {
   /** Runs queued tasks until there are none, one takes time of its own, or it is time for a look around. */
   #turn(): void {
     this.#isScheduled = false;
-    const began = performance.now();
+    const began = checkCalendar();
     let answered = began;
     if (this.#waitsForFetches()) return;
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
@@ -150,12 +162,11 @@ export class Engine {
       }
       this.#answer(context, outcome);
       if (this.#waitsForFetches()) return;
-      const now = performance.now();
-      if (now - answered > ANSWER_MS) {
+      if (outcome.at - answered > ANSWER_MS) {
         this.#parts.connection.flush();
-        answered = now;
+        answered = outcome.at;
       }
-      if (now - began > TURN_MS) {
+      if (outcome.at - began > TURN_MS) {
         this.#isScheduled = true;
         // Twice, so that the event loop polls the sockets in between, wherever it is now.
         setImmediate(() => setImmediate(() => this.#turns.port1.postMessage(undefined)));
@@ -167,17 +178,18 @@ export class Engine {
 
   #run(context: TaskContext, { task, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
     if (buffers === undefined) return systemFailure(error);
-    // What can be interrupted is a callback of its own, also where preparations come before it.
-    const apart = <T>(run: () => T | Promise<T>): Promise<T> =>
-      new Promise((resolve, reject) => {
-        this.#apart.push(() => {
-          if (this.#begun.has(context.taskId))
-            new Promise<T>((done) => done(this.#compute(context, run))).then(resolve, reject);
-        });
-        this.#turns.port1.postMessage(undefined);
-      });
-    return runTask({ client: clientOf(context.taskId), ...inputOf(task, buffers) }, this.#parts, apart);
+    return runTask(inputOf(context, task, buffers), this.#parts, this.#runApart);
   }
+
+  /** What can be interrupted is a callback of its own, also where preparations come before it. */
+  readonly #runApart: RunApart = <T>(context: TaskContext, run: () => T | Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      this.#apart.push(() => {
+        if (this.#begun.has(context.taskId))
+          new Promise<T>((done) => done(this.#compute(context, run))).then(resolve, reject);
+      });
+      this.#turns.port1.postMessage(undefined);
+    });
 
   /** Runs what may be cut short. */
   #compute<T>(context: TaskContext, run: () => T): T {
@@ -247,7 +259,7 @@ export class Engine {
       if (!this.#queue.remove(taskId)) continue;
       const message = "the task was aborted before it started";
       const outcome: Outcome = { status: "aborted", error: { kind: "aborted", name: "TaskAborted", message } };
-      this.#send(taskId, { outcome, buffers: [] });
+      this.#send(taskId, outcome, []);
     }
   }
 
@@ -258,19 +270,19 @@ export class Engine {
   }
 
   #answer(context: TaskContext, outcome: TaskOutcome): void {
-    this.#parts.output.end(context);
+    this.#parts.output.end(context, outcome.at);
     if (this.#begun.size === 0) this.#parts.kept.forgetMoved();
-    this.#send(context.taskId, outcome);
+    this.#send(context.taskId, outcome.outcome, outcome.buffers, outcome.keys);
   }
 
-  #send(taskId: string, { outcome, buffers, keys }: TaskOutcome): void {
+  #send(taskId: string, outcome: Outcome, buffers: TaskOutcome["buffers"], keys?: TaskOutcome["keys"]): void {
     const { connection, plane, engineId, uuid } = this.#parts;
-    let packed: Packed;
+    let packed: Packed = NOTHING;
     try {
-      packed = plane.packer().pack({ buffers, keys });
+      if (buffers.length > 0) packed = plane.packer().pack({ buffers, keys });
     } catch (error) {
       // No memory for a copy, for one thing.
-      this.#send(taskId, systemFailure(error));
+      this.#send(taskId, systemFailure(error).outcome, []);
       return;
     }
     const { carrier, inline } = packed;
@@ -280,8 +292,8 @@ export class Engine {
 }
 
 /** What a task consists of: the buffers of the results that it takes follow its own. */
-function inputOf({ payload, inputs }: Task, buffers: readonly Uint8Array[]): Omit<TaskInput, "client"> {
-  if (inputs === undefined) return { payload, buffers, inputs: [] };
+function inputOf(context: TaskContext, { payload, inputs }: Task, buffers: readonly Uint8Array[]): TaskInput {
+  if (inputs === undefined) return { context, payload, buffers, inputs: NO_INPUTS };
   let end = buffers.length - inputs.reduce((sum, { bufferCount }) => sum + bufferCount, 0);
   const own = buffers.slice(0, end);
   const received = inputs.map((input) => {
@@ -289,5 +301,5 @@ function inputOf({ payload, inputs }: Task, buffers: readonly Uint8Array[]): Omi
     end += input.bufferCount;
     return { payload: input.payload, buffers: buffers.slice(start, end) };
   });
-  return { payload, buffers: own, inputs: received };
+  return { context, payload, buffers: own, inputs: received };
 }

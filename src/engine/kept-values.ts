@@ -99,7 +99,7 @@ export class KeptValues {
 
   /** What was fetched for a task that did not come to read it is of no use. */
   forgetMoved(): void {
-    this.#moved.clear();
+    if (this.#moved.size > 0) this.#moved.clear();
   }
 
   #isOwn({ owner }: KeptPiece): boolean {

@@ -99,10 +99,15 @@ export class NativeOutput {
     }
   }
 
+  /** Whether it may be, at the time `now`, that something has been written. */
+  mayHaveMore(now: number): boolean {
+    return this.#isTouched || now - this.#looked >= LOOK_MS;
+  }
+
   /** What has been written, if it may be that something has. */
   take(): NativeText[] {
     const now = performance.now();
-    if (!this.#isTouched && now - this.#looked < LOOK_MS) return [];
+    if (!this.mayHaveMore(now)) return [];
     this.#looked = now;
     this.#isTouched = false;
     return this.#locked(() => {

@@ -1,8 +1,8 @@
 /** Runs one task: reads the operation from its payload, does it in the namespace, and writes the outcome. */
 
-import { EngineError } from "../errors.ts";
+import { EngineError, SerializationError } from "../errors.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
-import type { TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
+import type { TaskSubject, TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
 import { copyInPlace, stayingPart } from "../parallel-map/join.ts";
 import type { Calls, CallValue } from "../protocol/calls.ts";
 import type { Outcome } from "../protocol/messages.ts";
@@ -12,11 +12,13 @@ import type { KeptResult, KeptValues } from "./kept-values.ts";
 import { KnownCalls } from "./known-calls.ts";
 import type { Operations } from "./operations.ts";
 import { type ReceivedInput, readingInputs } from "./result-arguments.ts";
-import { doWork } from "./run-with-tensors.ts";
+import { doWork, isPromiseLike, type Work } from "./run-with-tensors.ts";
+import type { TaskContext } from "./task-context.ts";
+import { clientOf } from "./task-queue.ts";
+import { calendarTime, checkCalendar } from "./wall-clock.ts";
 
 export interface TaskInput {
-  /** The client that sent it. */
-  readonly client: string;
+  readonly context: TaskContext;
   readonly payload: Uint8Array;
   readonly buffers: readonly Uint8Array[];
   /** Results of other tasks that are among its arguments. */
@@ -29,15 +31,13 @@ export interface TaskOutcome {
   readonly keys?: Serialized["keys"] | undefined;
   /** The value that stays here, if the call asked for that. */
   readonly kept?: KeptResult | undefined;
-}
-
-/** When a task began, by the calendar and by a finer clock. */
-interface Start {
-  readonly started: number;
-  readonly begun: number;
+  /** When the task ended, by `performance.now()`. */
+  readonly at: number;
 }
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
+/** After so many milliseconds it is looked what the calendar says. */
+const LONG_MS = 10;
 const knownCalls = new KnownCalls();
 
 /** What runs tasks. */
@@ -50,48 +50,100 @@ export interface TaskRunner {
   readonly remains: () => Iterable<unknown>;
 }
 
-/** Runs something in a callback of its own, which can be cut short; then the promise stays open. */
-export type RunApart = <T>(run: () => T | Promise<T>) => Promise<T>;
+/** Runs something of a task in a callback of its own, which can be cut short; then the promise stays open. */
+export type RunApart = <T>(context: TaskContext, run: () => T | Promise<T>) => Promise<T>;
 
 /**
  * Runs a task to its end. The result is a promise only if the task itself is asynchronous, or uses tensors, so that many
  * short tasks run back to back.
  */
 export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): TaskOutcome | Promise<TaskOutcome> {
-  const start: Start = { started: Date.now(), begun: performance.now() };
-  const watch = runner.guard.watch();
-  let keeps = false;
-  let range: Calls["apply"]["range"];
-  let isMap = false;
-  let isRead = false;
-  return doWork({
-    prepare: () => prepare(task, runner.serializer),
-    apart,
-    perform: () => {
-      const call = readCall(task, runner.serializer, watch);
-      isRead = true;
-      keeps = call.keep === true;
-      if (call.operation === "apply") range = call.range;
-      isMap = call.operation === "map";
-      return perform(call, runner, watch);
-    },
-    end: (value) => {
-      const violation = watch.end();
-      if (violation !== undefined) return fail(violation, start);
-      const sent = (): unknown => (range === undefined ? value : copyInPlace(value, range));
-      if (!keeps) return succeed(sent, start, runner.serializer);
-      if (isMap) stayingPart(value);
-      const kept = runner.kept.keep(value, task.client);
-      return { ...(succeed(() => kept, start, runner.serializer) as TaskOutcome), kept };
-    },
-    endBadly: (error) => {
-      watch.end();
-      // What another engine keeps is not to be had: no fault of the function.
-      if (!isRead && error instanceof EngineError) return systemFailure(error);
-      return fail(error, start);
-    },
-    remains: runner.remains,
-  });
+  return doWork(new TaskRun(task, runner, apart));
+}
+
+class TaskRun implements Work<TaskOutcome> {
+  readonly #task: TaskInput;
+  readonly #runner: TaskRunner;
+  readonly #apart: RunApart;
+  /** When it began, by `performance.now()`. */
+  readonly #begun = performance.now();
+  /** None as long as there is nothing that the task could write to and must not. */
+  #watch: TaskWatch | undefined;
+  #call: CallValue | undefined;
+
+  constructor(task: TaskInput, runner: TaskRunner, apart: RunApart) {
+    this.#task = task;
+    this.#runner = runner;
+    this.#apart = apart;
+  }
+
+  prepare(): Promise<unknown> | undefined {
+    return prepare(this.#task, this.#runner.serializer);
+  }
+
+  apart<R>(run: () => R | Promise<R>): Promise<R> {
+    return this.#apart(this.#task.context, run);
+  }
+
+  perform(): unknown {
+    const { operations, guard } = this.#runner;
+    const known = this.#readKnown();
+    if (known === undefined) this.#watch = guard.watch();
+    const call = known ?? readCall(this.#task, this.#runner.serializer, this.#watch as TaskWatch);
+    this.#call = call;
+    if (!Object.hasOwn(operations, call.operation))
+      throw new TypeError(`unknown operation "${String(call.operation)}"`);
+    // Plain arguments are nobody else's: only what earlier tasks received is to be watched.
+    if (known !== undefined && !guard.isIdle) this.#watch = guard.watch();
+    this.#watch?.begin(subjectOf(call));
+    const value = (operations[call.operation] as (call: CallValue) => unknown)(call);
+    if (this.#watch !== undefined || !isPromiseLike(value)) return value;
+    // While it goes on, others may receive something.
+    this.#watch = guard.watch();
+    this.#watch.begin(subjectOf(call));
+    return value;
+  }
+
+  end(value: unknown): TaskOutcome | Promise<TaskOutcome> {
+    const violation = this.#watch?.end();
+    if (violation !== undefined) return fail(violation, this.#begun);
+    const { serializer, kept: keptValues } = this.#runner;
+    const call = this.#call as CallValue;
+    if (call.keep !== true) {
+      const range = call.operation === "apply" ? call.range : undefined;
+      return succeed(value, range, this.#begun, serializer);
+    }
+    if (call.operation === "map") stayingPart(value);
+    const kept = keptValues.keep(value, clientOf(this.#task.context.taskId));
+    return { ...(succeed(kept, undefined, this.#begun, serializer) as TaskOutcome), kept };
+  }
+
+  endBadly(error: unknown): TaskOutcome {
+    this.#watch?.end();
+    // What another engine keeps is not to be had: no fault of the function.
+    if (this.#call === undefined && error instanceof EngineError) return systemFailure(error);
+    return fail(error, this.#begun);
+  }
+
+  remains(): Iterable<unknown> {
+    return this.#runner.remains();
+  }
+
+  /** A call of which only the arguments are new. */
+  #readKnown(): CallValue | undefined {
+    const { payload, inputs } = this.#task;
+    const { serializer } = this.#runner;
+    const middle = inputs.length > 0 ? undefined : serializer.middleOfPair(payload);
+    if (middle === undefined) return undefined;
+    try {
+      const call = knownCalls.get(payload, middle, (beginning) => serializer.deserialize(beginning, NO_BUFFERS));
+      const args = serializer.deserializeList(payload, middle);
+      if (call.operation !== "apply") throw new SerializationError(`a list is no part of "${call.operation}"`);
+      return { operation: call.operation, fn: call.fn, args: args as unknown[] };
+    } catch (error) {
+      throw whyUnread(error);
+    }
+  }
 }
 
 function prepare({ payload, inputs }: TaskInput, serializer: Serializer): Promise<unknown> | undefined {
@@ -103,7 +155,7 @@ function prepare({ payload, inputs }: TaskInput, serializer: Serializer): Promis
 
 /** The outcome of a task whose buffers could not be fetched, or whose result could not be kept for others. */
 export function systemFailure(error: unknown): TaskOutcome {
-  return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS };
+  return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS, at: performance.now() };
 }
 
 /** The outcome of a task that was cut short, by a signal or by an order to abort it. */
@@ -121,39 +173,35 @@ export function interrupted(signal: string | undefined): TaskOutcome {
           completed,
           error: { kind: "remote", name: "InterruptedError", message: `the task was interrupted by ${signal}` },
         };
-  return { outcome, buffers: NO_BUFFERS };
-}
-
-function perform(call: CallValue, { operations }: TaskRunner, watch: TaskWatch): unknown {
-  if (!Object.hasOwn(operations, call.operation)) throw new TypeError(`unknown operation "${String(call.operation)}"`);
-  watch.begin({ call, keeps: call.operation === "push" ? Object.keys(call.record) : [], text: () => textOf(call) });
-  const operation = operations[call.operation] as (call: CallValue) => unknown;
-  return operation(call);
+  return { outcome, buffers: NO_BUFFERS, at: performance.now() };
 }
 
 function readCall({ payload, buffers, inputs }: TaskInput, serializer: Serializer, watch: TaskWatch): CallValue {
   try {
-    const pair = serializer.deserializePair(payload);
-    if (pair === undefined) {
-      let stays = false;
-      const options = watch.reading((call) => {
-        stays = isPush(call);
-        return stays;
-      });
-      const read = (): unknown => serializer.deserialize(payload, buffers, options);
-      const ofInputs = { ...options, ...(options.isResident && { isResident: () => stays }) };
-      return (inputs.length === 0 ? read() : readingInputs(inputs, serializer, ofInputs, read)) as CallValue;
-    }
-    const call = knownCalls.get(pair.first, () => serializer.deserialize(pair.first, NO_BUFFERS));
-    return { ...call, args: pair.rest } as CallValue;
+    let stays = false;
+    const options = watch.reading((call) => {
+      stays = isPush(call);
+      return stays;
+    });
+    const read = (): unknown => serializer.deserialize(payload, buffers, options);
+    const ofInputs = { ...options, ...(options.isResident && { isResident: () => stays }) };
+    return (inputs.length === 0 ? read() : readingInputs(inputs, serializer, ofInputs, read)) as CallValue;
   } catch (error) {
-    // An expression that was sent by reference is evaluated while the call is read: its error is the task's.
-    throw (error as Error).cause ?? error;
+    throw whyUnread(error);
   }
+}
+
+/** An expression that was sent by reference is evaluated while the call is read: its error is the task's. */
+function whyUnread(error: unknown): unknown {
+  return (error as Error).cause ?? error;
 }
 
 function isPush(call: unknown): boolean {
   return (call as Partial<CallValue>).operation === "push";
+}
+
+function subjectOf(call: CallValue): TaskSubject {
+  return { call, keeps: call.operation === "push" ? Object.keys(call.record) : [], text: () => textOf(call) };
 }
 
 /** The code that a call runs. */
@@ -162,26 +210,56 @@ function textOf(call: CallValue): string {
   return "fn" in call ? String(call.fn) : "";
 }
 
-function succeed(value: () => unknown, start: Start, serializer: Serializer): TaskOutcome | Promise<TaskOutcome> {
-  const outcome = ({ head, buffers, keys }: Serialized): TaskOutcome => ({
-    outcome: { status: "ok", ...times(start), payload: head },
-    buffers,
-    keys,
-  });
+/** @param range where in a larger array the value goes */
+function succeed(
+  value: unknown,
+  range: Calls["apply"]["range"],
+  begun: number,
+  serializer: Serializer,
+): TaskOutcome | Promise<TaskOutcome> {
   try {
-    const serialized = serializeWhenReady(() => serializer.serialize(value(), "result"));
-    if (!(serialized instanceof Promise)) return outcome(serialized);
-    return serialized.then(outcome, (error: unknown) => fail(error, start));
+    if (typeof value !== "object" && typeof value !== "function") {
+      return outcomeOf(serializer.serialize(value, "result"), begun);
+    }
+    const sent = (): unknown => (range === undefined ? value : copyInPlace(value, range));
+    const serialized = serializeWhenReady(() => serializer.serialize(sent(), "result"));
+    if (!(serialized instanceof Promise)) return outcomeOf(serialized, begun);
+    return serialized.then(
+      (ready) => outcomeOf(ready, begun),
+      (error: unknown) => fail(error, begun),
+    );
   } catch (error) {
-    return fail(error, start);
+    return fail(error, begun);
   }
 }
 
-function fail(error: unknown, start: Start): TaskOutcome {
-  const outcome: Outcome = { status: "error", ...times(start), error: toRemoteWireError(error) };
-  return { outcome, buffers: NO_BUFFERS };
+function outcomeOf({ head, buffers, keys }: Serialized, begun: number): TaskOutcome {
+  const at = endOf(begun);
+  const outcome: Outcome = {
+    status: "ok",
+    started: calendarTime(begun),
+    completed: calendarTime(at),
+    duration: at - begun,
+    payload: head,
+  };
+  return { outcome, buffers, keys, at };
 }
 
-function times({ started, begun }: Start): { started: number; completed: number; duration: number } {
-  return { started, completed: Date.now(), duration: performance.now() - begun };
+function fail(error: unknown, begun: number): TaskOutcome {
+  const at = endOf(begun);
+  const started = calendarTime(begun);
+  const outcome: Outcome = {
+    status: "error",
+    started,
+    completed: calendarTime(at),
+    duration: at - begun,
+    error: toRemoteWireError(error),
+  };
+  return { outcome, buffers: NO_BUFFERS, at };
+}
+
+/** The time, by `performance.now()`. The calendar may have been set while a task ran for long. */
+function endOf(begun: number): number {
+  const at = performance.now();
+  return at - begun < LONG_MS ? at : checkCalendar();
 }

@@ -23,7 +23,10 @@ export function doWork<T>(work: Work<T>): Later<T> {
     const preparation = work.prepare();
     return preparation === undefined
       ? begin(work)
-      : preparation.then(() => work.apart(() => begin(work)), work.endBadly);
+      : preparation.then(
+          () => work.apart(() => begin(work)),
+          (error) => work.endBadly(error),
+        );
   } catch (error) {
     return work.endBadly(error);
   }
@@ -36,7 +39,11 @@ function begin<T>(work: Work<T>): Later<T> {
   if (tensors !== undefined) return withTensors(work, tensors);
   try {
     const value = work.perform();
-    return isPromiseLike(value) ? Promise.resolve(value).then(work.end, work.endBadly) : work.end(value);
+    if (!isPromiseLike(value)) return work.end(value);
+    return Promise.resolve(value).then(
+      (settled) => work.end(settled),
+      (error) => work.endBadly(error),
+    );
   } catch (error) {
     return work.endBadly(error);
   }
@@ -56,7 +63,7 @@ async function withTensors<T>(work: Work<T>, tensors: TensorTask): Promise<T> {
   }
 }
 
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === "object" &&
     value !== null &&

@@ -69,11 +69,11 @@ export class TaskOutput {
     native?.listen((text) => this.#addNative(this.owner(), text));
   }
 
-  /** The task has ended: sends what is left. What it left behind may write later; that is sent as it comes. */
-  end(context: TaskContext): void {
-    this.#takeNative(context);
+  /** The task has ended at the time `now`, by `performance.now()`: sends what is left. What it left behind may write later; that is sent as it comes. */
+  end(context: TaskContext, now: number): void {
+    if (this.#native?.mayHaveMore(now) === true) this.#takeNative(context);
     if (this.#lastWords?.context === context) this.#lastWords = undefined;
-    const gathered = this.#gathered.get(context);
+    const gathered = this.#gathered.size === 0 ? undefined : this.#gathered.get(context);
     if (gathered === undefined) return;
     for (const stream of STREAMS) gathered.text[stream] += gathered.decoders[stream].end();
     this.#flush(context, gathered);

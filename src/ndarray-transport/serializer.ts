@@ -7,9 +7,10 @@ import { prepareTree } from "./prepare.ts";
 import type { ReceivedMemory } from "./reception.ts";
 import { messageOf, serializationError } from "./refusal.ts";
 import type { AnyHandler, Serialized } from "./types.ts";
-import { asksForPreparation, isPlain, readHead, readPair, writeHead, writePair } from "./wire.ts";
+import { asksForPreparation, isPlain, middleOfPair, readHead, readRest, writeHead, writePair } from "./wire.ts";
 
 export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
+export { PAIR_START } from "./wire.ts";
 
 /** What the receiver wants of a value. */
 export interface DeserializeOptions {
@@ -82,10 +83,23 @@ export class Serializer {
     return hasSpecial || buffers.length > 0 ? undefined : { head: writePair(head, list), buffers };
   }
 
-  /** The parts of what {@link serializePair} gave; `undefined` for other heads. @throws SerializationError */
-  deserializePair(head: Uint8Array): { readonly first: Uint8Array; readonly rest: unknown } | undefined {
+  /**
+   * Where in what {@link serializePair} gave the head ends that was given there, which begins at {@link PAIR_START};
+   * `undefined` for other heads.
+   * @throws SerializationError
+   */
+  middleOfPair(head: Uint8Array): number | undefined {
     try {
-      return readPair(head);
+      return middleOfPair(head);
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+
+  /** The list in what {@link serializePair} gave. @throws SerializationError */
+  deserializeList(head: Uint8Array, middle: number): unknown {
+    try {
+      return readRest(head, middle);
     } catch (error) {
       throw unreadable(error);
     }

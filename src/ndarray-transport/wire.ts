@@ -27,6 +27,15 @@
  */
 
 import { addExtension, Packr, RESERVE_START_SPACE } from "msgpackr";
+import {
+  areFewNumbers,
+  lengthOfNumber,
+  lengthOfNumbers,
+  readNumber,
+  readNumbers,
+  writeNumber,
+  writeNumbers,
+} from "./wire-numbers.ts";
 
 export const Kind = {
   reference: 0,
@@ -76,9 +85,7 @@ const WITH_SPECIAL = 0x53;
 const WITH_PREPARATION = 0x54;
 /** A pair: the length of another head, that head, then msgpack of plain data. */
 const PAIR = 0x55;
-const PAIR_START = 5;
-/** So many bytes can be left free before what msgpackr writes. */
-const MOST_ROOM = 0xff;
+export const PAIR_START = 5;
 
 let specialsRead = 0;
 
@@ -106,6 +113,12 @@ const packr = new Packr({
  * @param needsPreparation whether a handler has something to prepare before its values can be read
  */
 export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation = false): Uint8Array {
+  if (typeof tree === "number") {
+    const head = Buffer.allocUnsafe(1 + lengthOfNumber(tree));
+    head[0] = PLAIN;
+    writeNumber(head, 1, tree);
+    return head;
+  }
   const head = packr.pack(tree, RESERVE_START_SPACE | 1);
   head[0] = needsPreparation ? WITH_PREPARATION : hasSpecial ? WITH_SPECIAL : PLAIN;
   return head;
@@ -117,29 +130,44 @@ export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation =
  * @param first the head of a value without buffers
  */
 export function writePair(first: Uint8Array, rest: unknown): Uint8Array {
-  const room = PAIR_START + first.byteLength;
-  const isRoomMade = room <= MOST_ROOM;
-  const packed = isRoomMade ? packr.pack(rest, RESERVE_START_SPACE | room) : packr.pack(rest);
-  const head = isRoomMade ? packed : Buffer.allocUnsafe(room + packed.byteLength);
-  if (!isRoomMade) head.set(packed, room);
+  const middle = PAIR_START + first.byteLength;
+  let head: Buffer;
+  if (areFewNumbers(rest)) {
+    head = Buffer.allocUnsafe(middle + lengthOfNumbers(rest));
+    writeNumbers(head, middle, rest);
+  } else {
+    const packed = packr.pack(rest);
+    head = Buffer.allocUnsafe(middle + packed.byteLength);
+    head.set(packed, middle);
+  }
   head[0] = PAIR;
   head.writeUInt32LE(first.byteLength, 1);
   head.set(first, PAIR_START);
   return head;
 }
 
-/** The parts of a pair; `undefined` if the head is that of something else. Throws as {@link readHead} does. */
-export function readPair(head: Uint8Array): { readonly first: Uint8Array; readonly rest: unknown } | undefined {
+/**
+ * Where in a pair its first part, which begins at {@link PAIR_START}, ends; `undefined` if the head is that of something
+ * else. Throws as {@link readHead} does.
+ */
+export function middleOfPair(head: Uint8Array): number | undefined {
   if (head[0] !== PAIR) return undefined;
+  const middle = PAIR_START + sourceOver(head).readUInt32LE(head.byteOffset + 1);
+  if (middle >= head.byteLength) throw new Error("it is cut short");
+  return middle;
+}
+
+/** The other part of a pair. Throws as {@link readHead} does. */
+export function readRest(head: Uint8Array, middle: number): unknown {
   const source = sourceOver(head);
-  const start = head.byteOffset + PAIR_START;
-  const middle = start + source.readUInt32LE(head.byteOffset + 1);
+  const start = head.byteOffset + middle;
   const end = head.byteOffset + head.byteLength;
-  if (middle >= end) throw new Error("it is cut short");
+  const numbers = readNumbers(source, start, end);
+  if (numbers !== undefined) return numbers;
   const before = specialsRead;
-  const rest = packr.unpack(source, { start: middle, end }) as unknown;
+  const rest = packr.unpack(source, { start, end }) as unknown;
   if (specialsRead !== before) throw new Error("what it holds is not what it announces");
-  return { first: source.subarray(start, middle), rest };
+  return rest;
 }
 
 /** Whether the head was written with `needsPreparation`. */
@@ -180,12 +208,13 @@ export function readHead(head: Uint8Array): unknown {
   if (first !== PLAIN && first !== WITH_SPECIAL && first !== WITH_PREPARATION) {
     throw new Error("it does not start as a head does");
   }
-  // Small natural numbers without msgpackr, which takes longer to begin than to read them.
-  const only = head.byteLength === 2 ? (head[1] as number) : 0xff;
-  if (only < 0x80) return only;
-  const before = specialsRead;
+  const source = sourceOver(head);
   const start = head.byteOffset + 1;
-  const tree = packr.unpack(sourceOver(head), { start, end: start + head.byteLength - 1 }) as unknown;
+  const end = head.byteOffset + head.byteLength;
+  const number = readNumber(source, start, end);
+  if (number !== undefined) return number;
+  const before = specialsRead;
+  const tree = packr.unpack(source, { start, end }) as unknown;
   if (first === PLAIN && specialsRead !== before) throw new Error("what it holds is not what it announces");
   return tree;
 }

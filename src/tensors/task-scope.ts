@@ -7,6 +7,8 @@ import { beginGpuScope } from "./gpu.ts";
 /** So many objects are looked at for tensors that must live on; where there are more, all tensors live on. */
 const MOST_OBJECTS = 100_000;
 
+const NO_SCOPES: readonly TaskScope[] = [];
+
 /** One task, from its beginning to the time when its result is on its way. */
 export interface TensorTask {
   /** Done when devices have done their work. @throws what went wrong there */
@@ -30,13 +32,10 @@ let shared: { readonly scopes: readonly TaskScope[]; tasks: number } | undefined
 
 /** Begins a task; undefined as long as no tensor library is used in this process. */
 export function beginTensorTask(): TensorTask | undefined {
-  shared ??= { scopes: beginScopes(), tasks: 0 };
-  const { scopes } = shared;
+  const scopes = shared?.scopes ?? beginScopes();
   const gpu = beginGpuScope();
-  if (scopes.length === 0 && gpu === undefined) {
-    shared = undefined;
-    return undefined;
-  }
+  if (scopes.length === 0 && gpu === undefined) return undefined;
+  shared ??= { scopes, tasks: 0 };
   shared.tasks++;
   return {
     settle: async () => {
@@ -71,8 +70,14 @@ export function releaseTensors(values: readonly unknown[], roots: () => Iterable
   }
 }
 
-function beginScopes(): TaskScope[] {
-  return [...tensorAdapters()].flatMap((adapter) => adapter.begin?.() ?? []);
+/** Before every task, and mostly for nothing. */
+function beginScopes(): readonly TaskScope[] {
+  let scopes = NO_SCOPES;
+  for (const adapter of tensorAdapters()) {
+    const scope = adapter.begin?.();
+    if (scope !== undefined) scopes = [...scopes, scope];
+  }
+  return scopes;
 }
 
 function reachableFrom(roots: Iterable<unknown>): (tensor: unknown) => boolean {

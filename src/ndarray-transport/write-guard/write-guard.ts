@@ -60,6 +60,12 @@ export class WriteGuard {
     this.#spoilt = spoilt;
   }
 
+  /** Whether there is nothing that a task could write to and must not, besides what it receives itself. */
+  get isIdle(): boolean {
+    if (this.#detection !== "full") return true;
+    return this.#residents.size === 0 && !hasMapped();
+  }
+
   /** Watches one task. */
   watch(): TaskWatch {
     return new TaskWatch(this.#detection, this.#residents, this.#namespace, this.#spoilt);
