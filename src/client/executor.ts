@@ -41,18 +41,26 @@ export class Executor<S extends Shape = "one"> implements AsyncDisposable {
 
   /** Calls `fn`. @throws Error after {@link shutdown}. */
   submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): AsyncResult<Shaped<S, Awaited<R>>> {
-    if (this.#isShutDown) throw new Error("the executor was shut down: it takes no more calls");
+    this.#expectOpen();
     return this.#view.applyAsync(fn, ...args);
   }
 
   /**
    * Calls `fn` for each item, or each item of several sequences together, and yields the values in order. Items are
    * taken as they are needed, so that sequences may be endless. A call that failed throws at its place; whoever leaves
-   * the loop aborts what has not started.
+   * the loop aborts what has not started. A map that was made before {@link shutdown} goes on as far as it is iterated.
    */
-  async *map<A extends unknown[], R>(
+  map<A extends unknown[], R>(
     fn: (...args: A) => R,
     ...parameters: [...{ [K in keyof A]: Items<A[K]> }] | [...{ [K in keyof A]: Items<A[K]> }, ExecutorMapOptions]
+  ): AsyncGenerator<Shaped<S, Awaited<R>>, void, undefined> {
+    this.#expectOpen();
+    return this.#map(fn, parameters);
+  }
+
+  async *#map<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    parameters: readonly unknown[],
   ): AsyncGenerator<Shaped<S, Awaited<R>>, void, undefined> {
     const { sequences, options } = split(parameters);
     const limit = checkLimit(options.maxOutstanding ?? Math.max(1, 2 * this.maxWorkers));
@@ -64,7 +72,7 @@ export class Executor<S extends Shape = "one"> implements AsyncDisposable {
         while (!isOver && waiting.length < limit) {
           const { done, value } = await items.next();
           if (done) isOver = true;
-          else waiting.push(this.submit(fn, ...(value as A)));
+          else waiting.push(this.#view.applyAsync(fn, ...(value as A)));
         }
         const next = waiting.shift();
         if (next === undefined) return;
@@ -86,6 +94,10 @@ export class Executor<S extends Shape = "one"> implements AsyncDisposable {
   /** {@link shutdown}. The engines go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+
+  #expectOpen(): void {
+    if (this.#isShutDown) throw new Error("the executor was shut down: it takes no more calls");
   }
 }
 

@@ -91,6 +91,18 @@ describe("map", () => {
 });
 
 describe("shutdown", () => {
+  test("lets a map that was made before go on, as far as it is iterated", async () => {
+    let map: AsyncGenerator<number>;
+    {
+      await using executor = shared.rc.executor();
+      map = executor.map((x: number) => x * x, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      expect((await map.next()).value).toBe(0);
+    }
+    const rest: number[] = [];
+    for await (const value of map) rest.push(value);
+    expect(rest).toEqual([1, 4, 9, 16, 25, 36, 49, 64, 81]);
+  });
+
   test("waits for the calls that were made, takes no more, and leaves the engines running", async () => {
     await using gate = await Gate.make();
     let results: { ready: boolean }[];
@@ -103,6 +115,7 @@ describe("shutdown", () => {
     const executor = shared.rc.executor();
     await executor.shutdown({ wait: false });
     expect(() => executor.submit(() => 1)).toThrow(/shut down/);
+    expect(() => executor.map((x: number) => x, [1])).toThrow(/shut down/);
     expect(await shared.all.apply(() => 1)).toEqual([1, 1]);
   });
 });
