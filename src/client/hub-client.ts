@@ -5,7 +5,7 @@ import { checkOptions } from "./options.ts";
 import { checkTargets, type Targets } from "./targets.ts";
 import { TaskClient } from "./task-client.ts";
 import type { RecordKey, TaskQuery, TaskRecord } from "./task-records.ts";
-import { decodeRow, encodeQuery, isElsewhere } from "./task-records.ts";
+import { decodeRow, encodeQuery, isElsewhere, keysToAsk } from "./task-records.ts";
 
 /** How many tasks wait at, run on, and have been completed by one engine; or, if verbose, which. */
 export interface EngineQueueStatus<T> {
@@ -92,13 +92,12 @@ export class HubClient extends TaskClient {
    * ```
    */
   async dbQuery(query: TaskQuery, keys?: readonly RecordKey[]): Promise<TaskRecord[]> {
-    if (keys !== undefined && !(Array.isArray(keys) && keys.every((key) => typeof key === "string"))) {
-      throw new TypeError(`keys must be a list of keys, as ["status", "label"]; given: ${String(keys)}`);
-    }
     const encoded = encodeQuery(query) as Record<string, unknown>;
-    const rows = await this.session.link.request<"query">({ method: "query", query: encoded, keys });
+    const asked = keysToAsk(keys);
+    const rows = await this.session.link.request<"query">({ method: "query", query: encoded, keys: asked });
     const values = await Promise.all(rows.map((row) => (isElsewhere(row) ? this.#valueOf(row.msgId) : undefined)));
-    return rows.map((row, index) => decodeRow(row, this.session.serializer, values[index]));
+    const records = rows.map((row, index) => decodeRow(row, this.session.serializer, values[index]));
+    return asked === keys ? records : records.map(({ result: _, ...record }) => record);
   }
 
   /** The value of a task, from whoever has it; `undefined` when nobody has it any more. */

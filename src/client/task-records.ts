@@ -1,5 +1,6 @@
 /** Records of the hub's task database, as a program sees them; and its questions, as the hub sees them. */
 
+import type { ReceivedMemory } from "../ndarray-transport/reception.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { StoredValue, TaskRow } from "../protocol/task-rows.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
@@ -15,7 +16,7 @@ export interface RecordExtras {
   readonly result: unknown;
   /** The large arrays of the arguments, as bytes, as long as the hub keeps them. */
   readonly buffers: readonly Uint8Array[];
-  /** The large arrays of the result, as bytes. */
+  /** The arrays of the result, at whatever depth, as bytes. */
   readonly resultBuffers: readonly Uint8Array[];
 }
 
@@ -59,6 +60,15 @@ export function encodeQuery(query: unknown): unknown {
   return Object.fromEntries(Object.entries(query).map(([key, value]) => [key, encodeQuery(value)]));
 }
 
+/** What the hub is asked for: the arrays of a result are found in its value. @throws TypeError */
+export function keysToAsk(keys: readonly RecordKey[] | undefined): readonly RecordKey[] | undefined {
+  const given: unknown = keys;
+  if (given !== undefined && !(Array.isArray(given) && given.every((key) => typeof key === "string"))) {
+    throw new TypeError(`keys must be a list of keys, as ["status", "label"]; given: ${String(keys)}`);
+  }
+  return keys?.includes("resultBuffers") && !keys.includes("result") ? [...keys, "result"] : keys;
+}
+
 /** Whether the value of the row's task has large arrays, which have to be fetched from their owner. */
 export function isElsewhere({ result, executeResult }: TaskRow): boolean {
   return result?.isElsewhere === true || executeResult?.isElsewhere === true;
@@ -80,6 +90,7 @@ export function decodeRow(row: TaskRow, serializer: Serializer, fetched?: unknow
     const value = row[key];
     if (value !== undefined && value !== null) record[key] = read(value);
   }
+  if (Object.hasOwn(row, "resultBuffers")) record["resultBuffers"] = arraysIn(record["result"], serializer);
   if (Object.hasOwn(row, "outputs")) record["outputs"] = (row.outputs ?? []).map(read);
   if (row.error !== undefined && row.error !== null) {
     record["error"] = fromWireError(row.error, {
@@ -89,4 +100,16 @@ export function decodeRow(row: TaskRow, serializer: Serializer, fetched?: unknow
     });
   }
   return record as unknown as TaskRecord;
+}
+
+/** The bytes of the arrays in a value. */
+function arraysIn(value: unknown, serializer: Serializer): Uint8Array[] {
+  const { head, buffers } = serializer.serialize(value);
+  const arrays: ReceivedMemory[] = [];
+  serializer.deserialize(head, buffers, { arrays });
+  return arrays.map(({ memory }) =>
+    ArrayBuffer.isView(memory)
+      ? new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength)
+      : new Uint8Array(memory),
+  );
 }

@@ -201,8 +201,21 @@ describe("dbQuery", () => {
     const [record] = await rc.dbQuery(query, ["result", "operation", "clientUuid"]);
     expect(record?.operation).toBe("apply");
     expect((record as { result: Float64Array }).result.join() === sent.join()).toBe(true);
+    const [withBuffers] = await rc.dbQuery(query, ["resultBuffers", "status"]);
+    expect(Object.keys(withBuffers ?? {}).sort()).toEqual(["msgId", "resultBuffers", "status"]);
+    const bytes = withBuffers?.resultBuffers?.[0] as Uint8Array;
+    expect(Buffer.compare(bytes, Buffer.from(sent.buffer))).toBe(0);
     const fetched = (await rc.getResult(idOf(result), { owner: false })) as Float64Array;
     expect(fetched.join() === sent.join()).toBe(true);
+    const small = rc.at(1).apply(() => ({ list: [Int32Array.of(1, 2)], other: new Uint8Array(3) }));
+    await small;
+    const [found] = await rc.dbQuery({ msgId: idOf(small) }, ["resultBuffers"]);
+    expect(found?.resultBuffers?.map(({ byteLength }) => byteLength)).toEqual([8, 3]);
+    const plain = rc.at(1).apply(() => 5);
+    await plain;
+    expect(await rc.dbQuery({ msgId: idOf(plain) }, ["resultBuffers"])).toEqual([
+      { msgId: idOf(plain), resultBuffers: [] },
+    ]);
     await expect(rc.dbQuery(query, ["color" as never])).rejects.toThrow(/no key "color"/);
   });
 
