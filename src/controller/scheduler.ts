@@ -153,7 +153,7 @@ export class Scheduler {
     for (const task of engine.dispatched.values()) {
       const isWaiting = engine.suspended.has(task.taskId);
       if (!isBalanced(task)) this.#book.fail(task, "engine", reason);
-      else if (isFirst || isWaiting) suspects.push(task);
+      else if (isFirst || engine.begun.has(task.taskId)) suspects.push(task);
       else others.push(task);
       if (!isWaiting) isFirst = false;
     }

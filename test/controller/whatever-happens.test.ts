@@ -13,6 +13,8 @@ interface Known {
   /** Sent, and perhaps begun. */
   recalled: boolean;
   runs: number;
+  /** How many engines have died that had begun it, for sure. */
+  deaths: number;
 }
 
 /** Engines and clients as the outside sees them, kept from events and instructions alone. */
@@ -21,6 +23,10 @@ class World {
   readonly tasks = new Map<string, Known>();
   /** By engine: the tasks that were sent to it, in order. */
   readonly engines = new Map<number, string[]>();
+  /** By engine: those that it has said wait for tasks of their own, now or earlier. They have begun. */
+  readonly begun = new Map<number, Set<string>>();
+  /** Engines some of whose tasks wait now. */
+  readonly waiting = new Set<number>();
   readonly retiring = new Set<number>();
   readonly stopped = new Set<number>();
   readonly ended = new Map<string, "settle" | "fail" | "aborted">();
@@ -42,7 +48,8 @@ class World {
     else if (draw < 0.03) this.#down();
     else if (draw < 0.035) this.#tell({ type: "retire", engineId: this.#retire() });
     else if (draw < 0.05) this.#stopOrGoOn();
-    else if (draw < 0.4) this.#submit();
+    else if (draw < 0.1) this.#waitOrGoOn();
+    else if (draw < 0.42) this.#submit();
     else if (draw < 0.85) this.#finish();
     else if (draw < 0.9) this.#abort();
     else if (draw < 0.95) this.#answerRecall();
@@ -74,6 +81,7 @@ class World {
   #up(): void {
     const engineId = this.#nextEngine++;
     this.engines.set(engineId, []);
+    this.begun.set(engineId, new Set());
     this.#tell({ type: "engineUp", engineId, resources: engineId % 2 === 0 ? { gpu: 1 } : {} });
   }
 
@@ -83,8 +91,15 @@ class World {
     this.engines.delete(engineId);
     this.retiring.delete(engineId);
     this.stopped.delete(engineId);
+    this.waiting.delete(engineId);
     for (const taskId of lost) (this.tasks.get(taskId) as Known).at = undefined;
+    for (const taskId of this.#begunAt(engineId, lost)) (this.tasks.get(taskId) as Known).deaths++;
     this.#tell({ type: "engineDown", engineId, reason: "killed" });
+    // What had begun counts as run, whatever else the engine had.
+    for (const taskId of lost) {
+      const task = this.tasks.get(taskId);
+      if ((this.scheduler.failures(taskId)?.deaths ?? 0) < (task?.deaths ?? 0)) throw new Error(`${taskId} had begun`);
+    }
     // A task for that engine alone cannot be anywhere else.
     for (const [taskId, task] of this.tasks) {
       if (task.request === undefined && this.engineOf(taskId) === engineId) throw new Error(`${taskId} was forgotten`);
@@ -104,6 +119,29 @@ class World {
     this.#tell({ type, engineId });
   }
 
+  /** What the engine has surely begun: the first, and what waits or has waited. */
+  #begunAt(engineId: number, tasks: readonly string[]): Set<string> {
+    const begun = new Set([...(this.begun.get(engineId) ?? [])].filter((taskId) => tasks.includes(taskId)));
+    const [first] = tasks;
+    return begun.size === 0 && first !== undefined ? new Set([first]) : begun;
+  }
+
+  /** A task waits for tasks of its own, so that the engine may begin another; or no task waits any more. */
+  #waitOrGoOn(): void {
+    const engineId = this.#pick([...this.engines].filter(([, tasks]) => tasks.length > 0).map(([id]) => id));
+    if (engineId === undefined) return;
+    const tasks = this.engines.get(engineId) as string[];
+    const begun = this.#begunAt(engineId, tasks);
+    const next = tasks.find((taskId) => !begun.has(taskId));
+    const begins = this.waiting.has(engineId) && next !== undefined && this.#random() < 0.5;
+    if (begins) begun.add(next);
+    this.begun.set(engineId, begun);
+    const waits = begins || this.#random() < 0.6;
+    if (waits) this.waiting.add(engineId);
+    else this.waiting.delete(engineId);
+    this.#tell({ type: "waiting", engineId, taskIds: waits ? [...begun] : [] });
+  }
+
   #retire(): number {
     const engineId = this.#pick([...this.engines.keys()]) as number;
     this.retiring.add(engineId);
@@ -119,13 +157,13 @@ class World {
     if (this.#random() < 0.2) {
       const engineId = this.#pick(ids) as number;
       const taskId = `d-${this.#nextTask++}@${engineId}`;
-      this.tasks.set(taskId, { request: undefined, at: undefined, recalled: false, runs: 0 });
+      this.tasks.set(taskId, { request: undefined, at: undefined, recalled: false, runs: 0, deaths: 0 });
       this.#tell({ type: "submit", taskId, engineId });
       return;
     }
     const taskId = `b-${this.#nextTask++}`;
     const request = this.#request(ids);
-    this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0 });
+    this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0, deaths: 0 });
     this.#tell({ type: "submitBalanced", taskId, request });
   }
 
@@ -137,7 +175,7 @@ class World {
     for (let left = Math.ceil(this.#random() * 20); left > 0; left--) {
       const engineId = this.#pick(ids) as number;
       const taskId = request === undefined ? `d-${this.#nextTask++}@${engineId}` : `b-${this.#nextTask++}`;
-      this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0 });
+      this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0, deaths: 0 });
       taskIds.push(taskId);
       engineIds.push(engineId);
     }
@@ -169,12 +207,14 @@ class World {
       inputs: chance(0.05) ? others() : undefined,
       near: chance(0.1) ? [this.#pick(ids) as number, 1_000] : undefined,
       timeout: chance(0.1) ? this.#random() * 200 : undefined,
-      retries: chance(0.3) ? { ...DEFAULT_RETRIES, error: 2, place } : undefined,
+      retries: chance(0.3)
+        ? { ...DEFAULT_RETRIES, error: 2, death: this.#pick([0, 1, 3]) as number, place }
+        : undefined,
       nested: chance(0.05) || undefined,
     };
   }
 
-  /** The first task of an engine ends; others cannot have begun. */
+  /** A task that has begun ends: the first, or one of those that waited. */
   #finish(): void {
     const engineId = this.#pick([...this.engines].filter(([, tasks]) => tasks.length > 0).map(([id]) => id));
     if (engineId === undefined) return;
@@ -183,7 +223,9 @@ class World {
       this.#finishRun(engineId, tasks.splice(0, Math.ceil(this.#random() * tasks.length)));
       return;
     }
-    const taskId = tasks.shift() as string;
+    const taskId = this.#pick([...this.#begunAt(engineId, tasks)]) as string;
+    tasks.splice(tasks.indexOf(taskId), 1);
+    if (tasks.length === 0) this.waiting.delete(engineId);
     const task = this.tasks.get(taskId) as Known;
     task.at = undefined;
     const draw = this.#random();
@@ -207,12 +249,13 @@ class World {
     if (taskId !== undefined) this.#tell({ type: "abort", taskId });
   }
 
-  /** An engine answers an order to give back: all but its first task, which it has begun. */
+  /** An engine answers an order to give back: all that it has not begun. */
   #answerRecall(): void {
     for (const [engineId, tasks] of this.engines) {
       const asked = tasks.filter((taskId) => this.tasks.get(taskId)?.recalled);
       if (asked.length === 0) continue;
-      const back = asked.filter((taskId) => taskId !== tasks[0]);
+      const begun = this.#begunAt(engineId, tasks);
+      const back = asked.filter((taskId) => !begun.has(taskId));
       this.engines.set(
         engineId,
         tasks.filter((taskId) => !back.includes(taskId)),
@@ -277,6 +320,7 @@ class World {
           (targets?.includes(engineId) ?? true) &&
           (resources === undefined || engineId % 2 === 0);
     if (!mayRun) throw new Error(`${taskId} was sent to a wrong engine, ${engineId}`);
+    if (task.deaths > (task.request?.retries ?? DEFAULT_RETRIES).death) throw new Error(`${taskId} is run too often`);
     task.at = engineId;
     task.recalled = false;
     task.runs++;

@@ -130,6 +130,7 @@ export class EngineBoard {
   /** The same for one of several tasks; {@link update} comes after the last. */
   takeOneOf(engine: EngineState, task: TaskState): void {
     engine.dispatched.delete(task.taskId);
+    if (engine.begun.size > 0) engine.begun.delete(task.taskId);
     if (engine.suspended.has(task.taskId)) {
       engine.suspended = new Set([...engine.suspended].filter((taskId) => taskId !== task.taskId));
     }
@@ -140,6 +141,7 @@ export class EngineBoard {
   /** These of the engine's tasks wait for others. */
   suspend(engine: EngineState, taskIds: readonly string[]): void {
     engine.suspended = new Set(taskIds.filter((taskId) => engine.dispatched.has(taskId)));
+    for (const taskId of engine.suspended) engine.begun.add(taskId);
     engine.work = 0;
     for (const task of engine.dispatched.values()) {
       if (isBalanced(task) && !engine.suspended.has(task.taskId)) engine.work += task.estimate ?? this.#prefetch;

@@ -74,6 +74,8 @@ export interface EngineState extends Candidate {
   direct: number;
   /** Those of the dispatched ones that wait for tasks of their own. */
   suspended: ReadonlySet<string>;
+  /** Those of the dispatched ones that wait or have waited: they have begun, whatever is before them. */
+  readonly begun: Set<string>;
   /** What the dispatched load-balanced tasks are expected to take, in milliseconds. */
   work: number;
   /** When a task was dispatched to it while idle, or finished, last. */
@@ -103,6 +105,7 @@ export function newEngine(engineId: number, offered: Readonly<Record<string, num
     dispatched: new Map(),
     direct: 0,
     suspended: new Set(),
+    begun: new Set(),
     work: 0,
     progressAt: now,
     load: 0,
