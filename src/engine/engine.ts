@@ -19,6 +19,7 @@ import {
   type TaskOutcome,
   type TaskRunner,
 } from "./run-task.ts";
+import { publishEnd, publishReceive, publishStart } from "./task-channels.ts";
 import { runInContext, type TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -85,6 +86,7 @@ export class Engine {
 
   message(message: Message, buffers: readonly Uint8Array[]): void {
     if (message.type === "task") {
+      publishReceive(message.taskId, this.#parts.engineId);
       this.#queue.add(message, buffers);
       this.#start();
     } else if (message.type === "abortTasks") {
@@ -155,6 +157,7 @@ export class Engine {
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
       const context: TaskContext = { taskId: task.task.taskId };
       const run = task;
+      publishStart(context.taskId, this.#parts.engineId);
       const outcome = this.#compute(context, () => this.#run(context, run));
       if (outcome instanceof Promise) {
         this.#goesOn(context, outcome);
@@ -287,6 +290,7 @@ export class Engine {
     }
     const { carrier, inline } = packed;
     const result = carrier.places === undefined ? outcome : { ...outcome, ...carrier };
+    publishEnd(taskId, engineId, outcome);
     connection.send({ type: "result", taskId, engineId, engineUuid: uuid, outcome: result }, inline);
   }
 }

@@ -194,4 +194,47 @@ describe("who ran what when", () => {
     await rm(svg);
     await rm(json);
   });
+
+  it("is told on diagnostics channels of each engine, from the moment a task arrives", async () => {
+    await using cluster = await Cluster.start({ engines: 1 });
+    await using rc = await cluster.connect();
+    const view = rc.at(0);
+    interface Seen {
+      readonly step: string;
+      readonly taskId: string;
+      readonly engineId: number;
+      readonly status?: string;
+      readonly duration?: number;
+    }
+    await view.apply(() => {
+      const { subscribe: listen } = process.getBuiltinModule("node:diagnostics_channel");
+      const seen: unknown[] = [];
+      for (const step of ["receive", "start", "end"])
+        listen(`ndparallel:task:${step}`, (message) => void seen.push({ step, ...(message as object) }));
+      Object.assign(globalThis, { seen });
+    });
+    await using gate = await Gate.make();
+    const held = view.apply(waitAt, gate.url);
+    const aborted = view.apply(square, 2);
+    const bad = view.apply(() => {
+      throw new RangeError("bad");
+    });
+    await gate.arrived();
+    await aborted.abort();
+    await Promise.allSettled([aborted]);
+    gate.open();
+    await Promise.allSettled([held, bad]);
+    const seen = await view.apply(() => (globalThis as unknown as { seen: Seen[] }).seen);
+    const of = ({ messageIds: [id] }: { readonly messageIds: readonly string[] }) =>
+      seen.filter(({ taskId }) => taskId === id).map(({ step, engineId, status }) => [step, engineId, status]);
+    const begins = ["receive", "start"].map((step) => [step, 0, undefined]);
+    expect(of(held)).toEqual([...begins, ["end", 0, "ok"]]);
+    expect(of(bad)).toEqual([...begins, ["end", 0, "error"]]);
+    expect(of(aborted)).toEqual([
+      ["receive", 0, undefined],
+      ["end", 0, "aborted"],
+    ]);
+    const ends = seen.filter(({ step, status }) => step === "end" && status !== "aborted");
+    for (const { duration } of ends) expect(duration).toBeGreaterThanOrEqual(0);
+  });
 });
