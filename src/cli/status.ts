@@ -51,6 +51,8 @@ interface ClusterState {
   readonly controllerMemory: number | undefined;
   readonly clients: number;
   readonly unassigned: number;
+  /** Why the task database cannot be written, if so. */
+  readonly databaseFailure: string | undefined;
   readonly engines: readonly EngineState[];
 }
 
@@ -69,15 +71,17 @@ export async function look(client: Client): Promise<ClusterState> {
     // Not this command itself, nor, where it is asked by one, the process that keeps the cluster.
     clients: known.clients - 1,
     unassigned: queues.unassigned,
+    databaseFailure: known.databaseFailure?.message,
     engines,
   };
 }
 
 function show(state: ClusterState, options: Options): string {
   if (flag(options, "json")) return json(state);
-  const { clusterId, controllerPid, controllerMemory, clients, unassigned } = state;
+  const { clusterId, controllerPid, controllerMemory, clients, unassigned, databaseFailure } = state;
   const head = `cluster ${clusterId}: controller ${controllerPid} (${megabytes(controllerMemory)}), ${clients} other connections, ${unassigned} tasks without an engine\n`;
-  return head + engineTable(state.engines);
+  const warning = databaseFailure === undefined ? "" : `the task database cannot be written: ${databaseFailure}\n`;
+  return head + warning + engineTable(state.engines);
 }
 
 export function engineTable(engines: readonly EngineState[]): string {

@@ -2,7 +2,7 @@
 
 import type { HubRequest } from "../protocol/messages.ts";
 import type { TaskRow } from "../protocol/task-rows.ts";
-import type { TaskDatabase } from "./task-database.ts";
+import type { DatabaseFailure, TaskDatabase } from "./task-database.ts";
 import type { TaskQuery } from "./task-query.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
 import { checkKeys, rowOf } from "./task-rows.ts";
@@ -40,6 +40,10 @@ export class HubQuestions {
 
   constructor(database: TaskDatabase) {
     this.#database = database;
+  }
+
+  get databaseFailure(): DatabaseFailure | undefined {
+    return this.#database.failure;
   }
 
   answer(question: Question, submit: Submit): Promise<unknown> {

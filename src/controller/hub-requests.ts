@@ -86,6 +86,7 @@ export class HubRequests {
   }
 
   #status(): ControllerStatus {
+    const databaseFailure = this.#parts.questions.databaseFailure;
     return {
       clusterId: this.#parts.clusterId,
       pid: process.pid,
@@ -94,6 +95,7 @@ export class HubRequests {
       engineSets: this.#parts.registry.engineSets,
       clients: this.#parts.clients.size,
       buffers: this.#parts.ledger.size,
+      ...(databaseFailure === undefined ? {} : { databaseFailure }),
       rejected: { ...this.#parts.rejections() },
     };
   }

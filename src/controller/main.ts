@@ -58,9 +58,12 @@ async function run(configuration: ControllerConfiguration): Promise<void> {
     await controller.close();
     leave(connectionFile);
   };
-  const database = await openDatabase(configuration.database ?? {}, { connectionFile, isRestart }, (error) => {
-    process.stderr.write(`the task database cannot be written, and the controller ends: ${error.message}\n`);
-    process.exit(1);
+  const database = await openDatabase(configuration.database ?? {}, { connectionFile, isRestart }, (failure) => {
+    const cause =
+      failure === undefined
+        ? "the task database can be written again"
+        : `the task database cannot be written (${failure.message}): tasks go on, and what ends is kept in memory until it can`;
+    process.stderr.write(`ndparallel: ${cause}\n`);
   });
   const controller = new Controller({
     clusterId,

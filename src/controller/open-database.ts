@@ -7,7 +7,7 @@ import { MemoryDatabase } from "./memory-database.ts";
 import { openStore } from "./sqlite/open.ts";
 import { SentJournal } from "./sqlite/sent-journal.ts";
 import { SQLITE_LIMITS, SqliteDatabase } from "./sqlite/sqlite-database.ts";
-import type { TaskDatabase } from "./task-database.ts";
+import type { DatabaseFailure, TaskDatabase } from "./task-database.ts";
 import type { Legacy } from "./task-recovery.ts";
 
 /** A database, and what an earlier controller has left in it. */
@@ -32,14 +32,14 @@ export function openMemory(limits: Pick<DatabaseOptions, "records" | "bytes"> = 
 }
 
 /**
- * `onFailure` is called when nothing can be written any more. Tasks that had not ended are part of the legacy of a
+ * `onFailure` is called when nothing can be written, and when it can be again. Tasks that had not ended are part of the legacy of a
  * controller that is restarted; of an earlier cluster they are lost.
  * @throws Error when the file cannot be used, or what is needed for it is not installed.
  */
 export async function openDatabase(
   options: DatabaseOptions,
   place: { readonly connectionFile: string; readonly isRestart: boolean },
-  onFailure: (error: Error) => void,
+  onFailure: (failure: DatabaseFailure | undefined) => void,
 ): Promise<OpenDatabase> {
   const { type, file, records, bytes } = options;
   if ((type ?? (file === undefined ? "memory" : "sqlite")) === "memory") return openMemory(options);
@@ -49,7 +49,7 @@ export async function openDatabase(
   const store = await openStore({ file: path, limits });
   const [unfinished, endings] = [await store.unfinished(), isRestart ? await store.endings() : []];
   const completed = new Map(await store.counts(isRestart));
-  const journal = new SentJournal(journalFile(path), isRestart, onFailure);
+  const journal = new SentJournal(journalFile(path), isRestart);
   return (onForgotten) => {
     const database = new SqliteDatabase({ store, journal, onForgotten, onFailure });
     const tasks = database.takeUp(unfinished);

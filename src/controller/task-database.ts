@@ -14,6 +14,13 @@ export interface TaskDatabaseLimits {
   readonly bytes: number;
 }
 
+/** Nothing can be written just now. */
+export interface DatabaseFailure {
+  readonly message: string;
+  /** How many records were too many to be kept until it can be. */
+  readonly lost: number;
+}
+
 /**
  * Records are written at once and asked for with an answer that comes later. What has not ended is always at hand, with
  * {@link TaskDatabase.get}.
@@ -43,6 +50,8 @@ export interface TaskDatabase {
   /** Tasks of runs have ended, and know how. */
   finishRun?(tasks: readonly RunTask[]): void;
 
+  /** Set while nothing can be written. */
+  readonly failure?: DatabaseFailure | undefined;
   /** Whether what is written outlives the controller. */
   readonly isDurable: boolean;
   /** Resolves once everything is written that was told so far. */

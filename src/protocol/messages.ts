@@ -168,6 +168,8 @@ export interface ControllerStatus {
   readonly clients: number;
   /** Large buffers that tasks, results and receivers hold, wherever they are. */
   readonly buffers: number;
+  /** While the task database cannot be written: why, and how many records could not be kept until it can be. */
+  readonly databaseFailure?: { readonly message: string; readonly lost: number } | undefined;
   /** Connections and messages that were refused, by reason. */
   readonly rejected: {
     readonly handshakes: number;

@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { MemoryDatabase } from "../../src/controller/memory-database.ts";
+import type { StoreThread } from "../../src/controller/sqlite/parts.ts";
 import { pack, unpack } from "../../src/controller/sqlite/rows.ts";
 import { SentJournal } from "../../src/controller/sqlite/sent-journal.ts";
-import { SQLITE_LIMITS, SqliteDatabase, type StoreThread } from "../../src/controller/sqlite/sqlite-database.ts";
+import { SQLITE_LIMITS, SqliteDatabase } from "../../src/controller/sqlite/sqlite-database.ts";
 import { SqliteStore } from "../../src/controller/sqlite/store.ts";
-import type { TaskDatabase, TaskDatabaseLimits } from "../../src/controller/task-database.ts";
+import type { DatabaseFailure, TaskDatabase, TaskDatabaseLimits } from "../../src/controller/task-database.ts";
 import type { Outcome } from "../../src/protocol/messages.ts";
 
 type Make = (limits?: Partial<TaskDatabaseLimits>, onForgotten?: (outcome: Outcome) => void) => TaskDatabase;
@@ -43,10 +44,10 @@ export function useDatabases(): { readonly [name: string]: Make } & { readonly m
       const directory = mkdtempSync(join(tmpdir(), "ndparallel-database-"));
       directories.push(directory);
       const store = new SqliteStore(join(directory, "tasks.sqlite"), { ...SQLITE_LIMITS, ...limits });
-      const fail = (error: Error): void => {
-        throw error;
+      const fail = (failure: DatabaseFailure | undefined): void => {
+        throw new Error(failure?.message);
       };
-      const journal = new SentJournal(join(directory, "tasks.sqlite-sent"), false, fail);
+      const journal = new SentJournal(join(directory, "tasks.sqlite-sent"), false);
       const database = new SqliteDatabase({ store: inProcess(store), journal, onForgotten, onFailure: fail });
       open.push(database);
       return database;

@@ -14,15 +14,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const fail = (error: Error): void => {
-  throw error;
-};
-
 /** A controller that does not end in order; of what has been written nothing is lost. */
-const after = (): SentJournal => new SentJournal(path, true, fail);
+const after = (): SentJournal => new SentJournal(path, true);
 
 test("the last line counts, and only what was about to leave is there", () => {
-  const journal = new SentJournal(path, false, fail);
+  const journal = new SentJournal(path, false);
   journal.note("a", 0);
   journal.note("b", 1);
   journal.note("a", 2);
@@ -32,12 +28,12 @@ test("the last line counts, and only what was about to leave is there", () => {
   journal.note("d", 3);
   const next = after();
   expect(["a", "b", "c", "d"].map((taskId) => next.place(taskId))).toEqual([2, 1, -1, undefined]);
-  const fresh = new SentJournal(path, false, fail);
+  const fresh = new SentJournal(path, false);
   expect([fresh.place("a"), readFileSync(path, "utf8")]).toEqual([undefined, ""]);
 });
 
 test("what the database has is left out once the file is long, the rest stays", () => {
-  const first = new SentJournal(path, false, fail);
+  const first = new SentJournal(path, false);
   first.note("unknown", 7);
   first.note("known", 8);
   first.write();
@@ -48,24 +44,24 @@ test("what the database has is left out once the file is long, the rest stays", 
   };
   // As when it is taken up.
   journal.note("known", journal.place("known") as number);
-  note(0, 10_000);
+  note(0, 100_000);
   journal.mark();
-  note(10_000, 10);
+  note(100_000, 10);
   journal.mark();
-  note(10_010, 10);
-  expect(statSync(path).size).toBeGreaterThan(100_000);
+  note(100_010, 10);
+  expect(statSync(path).size).toBeGreaterThan(1024 * 1024);
   journal.written();
   expect(statSync(path).size).toBeLessThan(1_000);
   const next = after();
   expect([next.place("unknown"), next.place("known")]).toEqual([7, undefined]);
-  expect([9_999, 10_000, 10_019].map((n) => next.place(`task-${n}`))).toEqual([undefined, 0, 3]);
+  expect([99_999, 100_000, 100_019].map((n) => next.place(`task-${n}`))).toEqual([undefined, 0, 3]);
   // It goes on in the new file.
-  note(20_000, 1);
-  expect(after().place("task-20000")).toBe(0);
+  note(200_000, 1);
+  expect(after().place("task-200000")).toBe(0);
 });
 
 test("a line that was not finished counts for nothing, and after an end in order there is no file", () => {
-  const journal = new SentJournal(path, false, fail);
+  const journal = new SentJournal(path, false);
   journal.note("a", 1);
   journal.write();
   journal.note("b", 12);

@@ -59,7 +59,11 @@ export class Sqlite {
       this.exec("COMMIT");
       return result;
     } catch (error) {
-      this.exec("ROLLBACK");
+      try {
+        this.exec("ROLLBACK");
+      } catch {
+        // It has been rolled back already, as when the disk is full.
+      }
       throw error;
     }
   }

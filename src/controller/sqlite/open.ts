@@ -1,8 +1,8 @@
 /** Starts the thread of a SQLite database. */
 
 import { Worker } from "node:worker_threads";
+import type { StoreThread } from "./parts.ts";
 import { pack, unpack } from "./rows.ts";
-import type { StoreThread } from "./sqlite-database.ts";
 import type { ThreadData } from "./thread.ts";
 
 interface Answer {

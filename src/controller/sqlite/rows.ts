@@ -1,24 +1,39 @@
-/** A task record as it is stored: in parts, so that nobody reads large ones who does not need them. */
+/**
+ * A task record as it is stored: in parts, so that nobody reads large ones who does not need them. Each part is an array
+ * without names, because there are many, and writing names costs more than the values.
+ */
 
 import { Packr } from "msgpackr";
+import type { Outcome, Submit, SubmitBalanced } from "../../protocol/messages.ts";
 import type { StoredRequest, TaskRecord } from "../task-record.ts";
 
 /** The parts, each a column; `record` is always read. */
-export type Part = "record" | "output" | "shown" | "result" | "request";
+export const PARTS = ["record", "output", "shown", "result", "request"] as const;
+export type Part = (typeof PARTS)[number];
 
-/** What is written of one task. */
-export interface Change {
-  readonly id: string;
-  readonly isNew: boolean;
-  readonly columns: Readonly<Record<string, string | number | Uint8Array>>;
+/** What is written of one task, for the thread that writes. What is not among it is null. */
+export type Change = readonly [
+  id: string,
+  /** Only when it is new. */
+  submitted: number | null,
+  engine: number | null,
+  status: string | null,
   /** The task ended since the last change. */
-  readonly ends: boolean;
-  /** By how many bytes the results and output that are kept have grown. */
-  readonly growth: number;
-}
+  ends: boolean,
+  /** Bytes of results and output that are kept of it, and by how much that has grown. */
+  bytes: number,
+  growth: number,
+  ...parts: (readonly unknown[] | null)[],
+];
 
-/** Parts by name, packed. */
-export type StoredRow = Partial<Record<Part, Uint8Array>>;
+/** Parts by name, packed, and what is a column of its own. */
+export interface StoredRow extends Partial<Record<Part, Uint8Array | null>> {
+  readonly id: string;
+  readonly submitted: number;
+  readonly engine: number;
+}
+/** What is always read of a row. */
+export const COLUMNS: string = "id, submitted, engine, record";
 
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: "number" });
 
@@ -43,29 +58,97 @@ export function partsFor(keys: Iterable<string>): Part[] {
   return [...parts];
 }
 
-export function packPart(part: Part, record: TaskRecord, request: StoredRequest | undefined): Uint8Array {
-  const { stdout, stderr, published, displayed, buffers, outcome, argumentBuffers: _, ...rest } = record;
+type Parts = {
+  readonly record: ReturnType<typeof recordPart>;
+  readonly output: readonly [stdout: string, stderr: string];
+  readonly shown: readonly [TaskRecord["published"], TaskRecord["displayed"]];
+  readonly result: readonly [Uint8Array | undefined, readonly Uint8Array[]];
+  readonly request: ReturnType<typeof requestPart>;
+};
+
+/** A part as it is packed. */
+export function partOf(part: Part, record: TaskRecord, request: StoredRequest | undefined): readonly unknown[] | null {
   switch (part) {
     case "record":
-      return pack({ ...rest, outcome: outcome && { ...outcome, payload: undefined } });
+      return recordPart(record);
     case "output":
-      return pack([stdout, stderr]);
+      return [record.stdout, record.stderr];
     case "shown":
-      return pack([published, displayed]);
+      return [record.published, record.displayed];
     case "result":
-      return pack([outcome?.payload, buffers]);
+      return [record.outcome?.payload, record.buffers];
     case "request":
-      return pack(request);
+      return request === undefined ? null : requestPart(request);
   }
 }
 
+function recordPart({
+  clientUuid,
+  engineUuid,
+  operation,
+  label,
+  after,
+  follow,
+  failures,
+  received,
+  outcome,
+}: TaskRecord) {
+  const ending = outcome === undefined ? undefined : outcomePart(outcome);
+  return [clientUuid, engineUuid, operation, label, after, follow, failures, received, ending] as const;
+}
+
+function outcomePart({ status, started, completed, duration, error, places, payload: _, ...rest }: Outcome) {
+  // Whoever adds a field writes it here, too.
+  rest satisfies Record<string, never>;
+  return [status, started, completed, duration, error, places] as const;
+}
+
+/** What its record does not say. */
+function requestPart({ message, buffers, isNested }: StoredRequest) {
+  const target = message.type === "submit" ? message.engineIds[0] : message.request;
+  const inputs = message.type === "submit" ? message.inputs : undefined;
+  return [target, message.label, inputs, message.payload, message.places, buffers, isNested] as const;
+}
+
 /** Parts that are not there are empty. */
-export function recordOf({ record, output, shown, result, request }: StoredRow): TaskRecord {
-  const [stdout, stderr] = output ? unpack<[string, string]>(output) : ["", ""];
-  const [published, displayed] = shown ? unpack<[TaskRecord["published"], TaskRecord["displayed"]]>(shown) : [];
-  const [payload, buffers = []] = result ? unpack<[Uint8Array | undefined, Uint8Array[]]>(result) : [];
-  const base = unpack<TaskRecord>(record as Uint8Array);
-  const outcome = base.outcome && { ...base.outcome, payload };
-  const argumentBuffers = request && unpack<StoredRequest | undefined>(request)?.buffers;
-  return { ...base, outcome, stdout, stderr, published, displayed, buffers, argumentBuffers };
+export function recordOf(row: StoredRow): TaskRecord {
+  const { id: taskId, submitted, engine: engineId } = row;
+  const [clientUuid, engineUuid, operation, label, after, follow, failures, received, ending] = read(row, "record");
+  const [stdout, stderr] = row.output ? read(row, "output") : ["", ""];
+  const [published, displayed] = row.shown ? read(row, "shown") : [];
+  const [payload, buffers = []] = row.result ? read(row, "result") : [];
+  const argumentBuffers = requestOf(row)?.buffers;
+  const task = { taskId, clientUuid, engineId, engineUuid, operation, submitted, label, after, follow };
+  const told = { stdout, stderr, published, displayed, received, failures, buffers, argumentBuffers };
+  return { ...task, ...told, outcome: ending && outcomeOf(ending, payload) };
+}
+
+function outcomeOf(ending: ReturnType<typeof outcomePart>, payload: Uint8Array | undefined): Outcome {
+  const [status, started, completed, duration, error, places] = ending;
+  return { status, started, completed, duration, error, places, payload };
+}
+
+/** What the task was sent with, if that part is there. */
+export function requestOf(row: StoredRow): StoredRequest | undefined {
+  if (!row.request) return undefined;
+  const { id: taskId, submitted } = row;
+  const [, , operation] = read(row, "record");
+  const [target, label, inputs, payload, places, buffers, isNested] = read(row, "request");
+  const common = { operation, submitted, label, payload, ...(places === undefined ? {} : { places }) };
+  const direct = (engineId: number): Submit => ({
+    type: "submit",
+    ...common,
+    ...(inputs === undefined ? {} : { inputs }),
+    taskIds: [taskId],
+    engineIds: [engineId],
+  });
+  const message: Submit | SubmitBalanced =
+    typeof target === "object"
+      ? { type: "submitBalanced", ...common, taskId, request: target }
+      : direct(target as number);
+  return { message, buffers, ...(isNested ? { isNested } : {}) };
+}
+
+function read<P extends Part>(row: StoredRow, part: P): Parts[P] {
+  return unpack<Parts[P]>(row[part] as Uint8Array);
 }

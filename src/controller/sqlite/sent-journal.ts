@@ -6,24 +6,24 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 
 /** The file is made anew when it is longer, in bytes. */
-const LENGTH = 64 * 1024;
+const LENGTH = 1024 * 1024;
 
 export class SentJournal {
   readonly #path: string;
   #file: number;
   #length = 0;
-  #pending = "";
   /** What the database has not written: a part for each of its writes that are on their way, and one for the next. */
   #parts = [""];
+  /** How much of the last of them is in the file. */
+  #from = 0;
   /** What an earlier controller has left, of tasks that are not known yet; a negative engine is none. */
   readonly #left: Map<string, number>;
+  /** The file could not be written, and is made anew when the database has been written. */
   #isBroken = false;
-  readonly #onFailure: (error: Error) => void;
 
-  /** `goesOn`: after an earlier controller. `onFailure`: the file cannot be written, and is not any more. */
-  constructor(path: string, goesOn: boolean, onFailure: (error: Error) => void) {
+  /** `goesOn`: after an earlier controller. */
+  constructor(path: string, goesOn: boolean) {
     this.#path = path;
-    this.#onFailure = onFailure;
     this.#left = goesOn ? read(path) : new Map();
     this.#file = openSync(path, goesOn ? "a" : "w", 0o600);
   }
@@ -35,31 +35,33 @@ export class SentJournal {
 
   /** The task is about to be sent, or (negative) is at no engine any more. */
   note(taskId: string, engineId: number): void {
-    this.#left.delete(taskId);
-    const line = `${taskId} ${engineId}\n`;
-    this.#pending += line;
-    this.#parts[this.#parts.length - 1] += line;
+    if (this.#left.size > 0) this.#left.delete(taskId);
+    this.#parts[this.#parts.length - 1] += `${taskId} ${engineId}\n`;
   }
 
   /** Something is about to leave. */
   write(): void {
-    if (this.#pending === "") return;
-    const text = this.#pending;
-    this.#pending = "";
+    const last = this.#parts[this.#parts.length - 1] as string;
+    if (last.length === this.#from) return;
+    const text = last.slice(this.#from);
+    this.#from = last.length;
     this.#length += text.length;
     this.#guarded(() => writeSync(this.#file, text));
   }
 
   /** The database begins to write what it has been told so far. */
   mark(): void {
+    this.write();
     this.#parts.push("");
+    this.#from = 0;
   }
 
   /** It has done so, as often as it has begun. */
   written(): void {
     this.#parts.shift();
-    if (this.#length < LENGTH) return;
-    this.#pending = "";
+    if (this.#length < LENGTH && !this.#isBroken) return;
+    this.#isBroken = false;
+    this.#from = this.#parts.at(-1)?.length ?? 0;
     const left = [...this.#left].map(([taskId, engineId]) => `${taskId} ${engineId}\n`);
     const text = left.join("") + this.#parts.join("");
     this.#length = text.length;
@@ -72,6 +74,13 @@ export class SentJournal {
     });
   }
 
+  /** It could not, and will write everything anew: then this begins anew, too. */
+  failed(): void {
+    this.#parts = [""];
+    this.#from = 0;
+    this.#isBroken = true;
+  }
+
   /** The database has everything. */
   close(): void {
     closeSync(this.#file);
@@ -82,9 +91,9 @@ export class SentJournal {
     if (this.#isBroken) return;
     try {
       write();
-    } catch (error) {
+    } catch {
+      // The disk is full, for one thing, which the database finds out, too.
       this.#isBroken = true;
-      this.#onFailure(error as Error);
     }
   }
 }

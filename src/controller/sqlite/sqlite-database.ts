@@ -7,63 +7,39 @@
 import type { Outcome, Submit, SubmitBalanced } from "../../protocol/messages.ts";
 import type { StoredValue } from "../../protocol/task-rows.ts";
 import { TASK_KEYS } from "../../protocol/task-rows.ts";
-import { appendOutput, appendShown, bytesOf, end } from "../record-changes.ts";
+import { MEMORY_LIMITS } from "../memory-database.ts";
+import { appendOutput, appendShown, end } from "../record-changes.ts";
 import type { Failures } from "../scheduling/events.ts";
-import type { TaskDatabase, TaskDatabaseLimits } from "../task-database.ts";
+import type { DatabaseFailure, TaskDatabase, TaskDatabaseLimits } from "../task-database.ts";
 import { compileQuery, type TaskQuery } from "../task-query.ts";
 import type { StoredRequest, TaskRecord } from "../task-record.ts";
-import { type Change, type Part, packPart, partsFor, recordOf, type StoredRow, unpack } from "./rows.ts";
-import type { SentJournal } from "./sent-journal.ts";
-import type { SqliteStore } from "./store.ts";
+import { type Entry, mark, newEntry, requestsOf, restore, takeChange, tooMany } from "./entries.ts";
+import type { SqliteDatabaseParts } from "./parts.ts";
+import { type Part, partsFor, recordOf, requestOf, type StoredRow } from "./rows.ts";
 
 export const SQLITE_LIMITS: TaskDatabaseLimits = { records: 1_000_000, bytes: 16 * 1024 ** 3 };
 
 /** How long changes are gathered before they are written, in milliseconds. */
 const GATHER_MS = 20;
-
-/** {@link SqliteStore} behind a thread. */
-export type StoreThread = {
-  readonly [M in "write" | "find" | "history" | "drop" | "unfinished" | "endings" | "counts" | "close"]: (
-    ...args: Parameters<SqliteStore[M]>
-  ) => Promise<ReturnType<SqliteStore[M]>>;
-};
-
-interface Entry {
-  readonly record: TaskRecord;
-  request: StoredRequest | undefined;
-  /** What has changed since it was last written. */
-  readonly changed: Set<Part>;
-  isNew: boolean;
-  hasEnded: boolean;
-  /** Its bytes, as far as they are written. */
-  bytes: number;
-}
-
-export interface SqliteDatabaseParts {
-  readonly store: StoreThread;
-  readonly journal: SentJournal;
-  /** Called with the outcome of each record that goes. */
-  readonly onForgotten: (outcome: Outcome) => void;
-  /** Called when nothing can be written any more. */
-  readonly onFailure: (error: Error) => void;
-}
+/** When it is tried again after nothing could be written, in milliseconds. */
+const RETRY_MS = 1_000;
 
 export class SqliteDatabase implements TaskDatabase {
-  readonly #store: StoreThread;
-  readonly #onForgotten: (outcome: Outcome) => void;
-  readonly #onFailure: (error: Error) => void;
+  readonly #store: SqliteDatabaseParts["store"];
+  readonly #onForgotten: SqliteDatabaseParts["onForgotten"];
+  readonly #onFailure: SqliteDatabaseParts["onFailure"];
   /** What has not ended, or not been written. */
   readonly #entries = new Map<string, Entry>();
   #changed = new Set<Entry>();
   #timer: NodeJS.Timeout | undefined;
   readonly isDurable = true;
-  #lastWrite: Promise<void> = Promise.resolve();
-  /** How many transactions are on their way. */
-  #writing = 0;
+  /** The transaction that is on its way. */
+  #writing: Promise<void> | undefined;
+  #failure: DatabaseFailure | undefined;
   /** Output that came after its task had been written. */
   #late: Promise<void> = Promise.resolve();
 
-  readonly #journal: SentJournal;
+  readonly #journal: SqliteDatabaseParts["journal"];
   /** How many tasks engines have completed since it was written. */
   #completed = new Map<string, number>();
 
@@ -75,19 +51,16 @@ export class SqliteDatabase implements TaskDatabase {
   }
 
   add(record: TaskRecord): void {
-    this.#enter(record, true, "record");
+    this.#touch(this.#enter(record, true), "record");
   }
 
   keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[], isNested = false): void {
-    const nested = isNested ? { isNested } : {};
-    if (message.type === "submitBalanced") {
-      this.#keep(message.taskId, { message, buffers, ...nested });
-      return;
+    for (const [taskId, request] of requestsOf(message, buffers, isNested)) {
+      const entry = this.#entries.get(taskId);
+      if (entry === undefined) continue;
+      entry.request = request;
+      this.#touch(entry, "request");
     }
-    message.taskIds.forEach((taskId, index) => {
-      const one = { ...message, taskIds: [taskId], engineIds: [message.engineIds[index] as number] };
-      this.#keep(taskId, { message: one, buffers, ...nested });
-    });
   }
 
   get(taskId: string): TaskRecord | undefined {
@@ -118,10 +91,14 @@ export class SqliteDatabase implements TaskDatabase {
     this.#touch(entry, "record");
   }
 
+  get failure(): DatabaseFailure | undefined {
+    return this.#failure;
+  }
+
+  /** While nothing can be written it is not waited for. */
   async recorded(): Promise<void> {
     await this.#late;
-    this.#write();
-    await this.#lastWrite;
+    if (this.#failure === undefined) await this.#written();
   }
 
   addOutput(taskId: string, stream: "stdout" | "stderr", text: string): void {
@@ -140,7 +117,8 @@ export class SqliteDatabase implements TaskDatabase {
     }
     end(entry.record, outcome, buffers);
     entry.hasEnded = true;
-    this.#touch(entry, "record", "result");
+    this.#touch(entry, "record");
+    this.#touch(entry, "result");
   }
 
   async fetch(taskId: string): Promise<TaskRecord | undefined> {
@@ -150,34 +128,46 @@ export class SqliteDatabase implements TaskDatabase {
 
   /** Of what lies elsewhere nothing is told: its owner may let it go once the task has it. */
   async request(taskId: string): Promise<StoredRequest | undefined> {
-    this.#write();
+    await this.#written();
     const [row] = await this.#store.find({ msgId: taskId }, ["request"]);
-    const request = row?.request && unpack<StoredRequest>(row.request);
+    const request = this.#unwritten(taskId)?.request ?? (row && requestOf(row));
     return request?.message.places === undefined ? request : undefined;
   }
 
   async history(): Promise<string[]> {
-    this.#write();
-    return await this.#store.history();
+    await this.#written();
+    const written = await this.#store.history();
+    const others = [...this.#changed]
+      .filter(({ isNew }) => isNew)
+      .sort((a, b) => a.record.submitted - b.record.submitted);
+    return [...written, ...others.map(({ record }) => record.taskId)];
   }
 
   async find(query: TaskQuery, keys: readonly string[] = TASK_KEYS): Promise<TaskRecord[]> {
     // What is wrong with it is told without a thread.
-    compileQuery(query);
+    const matches = compileQuery(query);
     await this.#late;
-    this.#write();
-    return (await this.#store.find(query, partsFor(keys))).map(recordOf);
+    await this.#written();
+    const written = (await this.#store.find(query, partsFor(keys))).map(recordOf);
+    if (this.#failure === undefined) return written;
+    const others = [...this.#changed].map(({ record, request }) => ({ ...record, argumentBuffers: request?.buffers }));
+    const ids = new Set(others.map(({ taskId }) => taskId));
+    const found = [...written.filter(({ taskId }) => !ids.has(taskId)), ...others.filter(matches)];
+    return found.sort((a, b) => a.submitted - b.submitted);
   }
 
   async drop(taskIds: Iterable<string>): Promise<void> {
     await this.#late;
-    this.#write();
-    this.#forgotten(await this.#store.drop([...taskIds]));
+    await this.#written();
+    const ids = [...taskIds];
+    this.#forgotten(await this.#store.drop(ids));
+    for (const taskId of ids) this.#abandon(this.#unwritten(taskId));
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     await this.#late;
-    this.#write();
+    await this.#written();
     await this.#store.close();
     this.#journal.close();
   }
@@ -185,7 +175,6 @@ export class SqliteDatabase implements TaskDatabase {
   async #fetch(taskId: string): Promise<TaskRecord | undefined> {
     const known = this.#entries.get(taskId)?.record;
     if (known !== undefined) return known;
-    this.#write();
     return (await this.#store.find({ msgId: taskId }, ["output", "shown", "result"])).map(recordOf)[0];
   }
 
@@ -196,23 +185,14 @@ export class SqliteDatabase implements TaskDatabase {
       this.#enter(record, false);
       const place = this.#journal.place(record.taskId);
       if (place !== undefined) this.assign(record.taskId, place, record.engineUuid);
-      return { record, request: row.request && unpack<StoredRequest>(row.request) };
+      return { record, request: requestOf(row) };
     });
   }
 
-  #enter(record: TaskRecord, isNew: boolean, ...parts: Part[]): Entry {
-    const bytes = record.outcome === undefined ? 0 : bytesOf(record);
-    const entry: Entry = { record, request: undefined, changed: new Set(), isNew, hasEnded: false, bytes };
+  #enter(record: TaskRecord, isNew: boolean): Entry {
+    const entry = newEntry(record, isNew);
     this.#entries.set(record.taskId, entry);
-    if (parts.length > 0) this.#touch(entry, ...parts);
     return entry;
-  }
-
-  #keep(taskId: string, request: StoredRequest): void {
-    const entry = this.#entries.get(taskId);
-    if (entry === undefined) return;
-    entry.request = request;
-    this.#touch(entry, "request");
   }
 
   #change(taskId: string, part: Part, change: (record: TaskRecord) => boolean): void {
@@ -228,66 +208,92 @@ export class SqliteDatabase implements TaskDatabase {
       const again = this.#entries.get(taskId) ?? this.#enter(record, false);
       if (change(again.record)) this.#touch(again, part);
     });
-    this.#late.catch(this.#onFailure);
+    // What cannot be read cannot be added to.
+    this.#late = this.#late.catch(() => undefined);
   }
 
-  #touch(entry: Entry, ...parts: Part[]): void {
-    for (const part of parts) entry.changed.add(part);
-    this.#changed.add(entry);
-    if (this.#writing === 0) this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
+  #touch(entry: Entry, part: Part): void {
+    if (entry.changed === 0) this.#changed.add(entry);
+    mark(entry, part);
+    if (this.#writing === undefined && this.#timer === undefined) this.#writeIn(GATHER_MS);
   }
 
-  /** Writes what has changed; what is asked later is answered with it. Without a question, one transaction at a time. */
-  #write(): void {
+  #writeIn(ms: number): void {
+    this.#timer = setTimeout(() => this.#write(), ms);
+  }
+
+  /** Resolves once everything is written that has changed so far, or cannot be. */
+  async #written(): Promise<void> {
+    if (this.#writing !== undefined) await this.#writing;
+    await this.#write();
+  }
+
+  /** Writes what has changed; one transaction at a time. */
+  #write(): Promise<void> | undefined {
+    if (this.#writing !== undefined || this.#changed.size === 0) return this.#writing;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#changed.size === 0) return;
     const entries = this.#changed;
     this.#changed = new Set();
-    const completed = [...this.#completed];
-    this.#completed.clear();
-    this.#writing++;
+    const completed = this.#completed;
+    this.#completed = new Map();
     this.#journal.mark();
-    this.#lastWrite = this.#store
-      .write([...entries].map(takeChange), completed)
-      .then((outcomes) => this.#written(entries, outcomes))
-      .catch(this.#onFailure);
+    const changes = Array.from(entries, takeChange);
+    this.#writing = this.#store.write(changes, [...completed]).then(
+      (outcomes) => this.#succeeded(entries, outcomes),
+      (error: Error) => this.#failed(entries, completed, error),
+    );
+    return this.#writing;
   }
 
-  #written(entries: ReadonlySet<Entry>, outcomes: readonly Outcome[]): void {
-    this.#writing--;
+  #succeeded(entries: ReadonlySet<Entry>, outcomes: readonly Outcome[]): void {
+    this.#writing = undefined;
     this.#journal.written();
     for (const entry of entries) {
+      entry.taken = undefined;
       const { taskId, outcome } = entry.record;
-      const isDone = outcome !== undefined && !this.#changed.has(entry);
+      const isDone = outcome !== undefined && entry.changed === 0;
       if (isDone && this.#entries.get(taskId) === entry) this.#entries.delete(taskId);
     }
     this.#forgotten(outcomes);
-    if (this.#writing === 0 && this.#changed.size > 0) this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
+    if (this.#failure !== undefined) {
+      this.#failure = undefined;
+      this.#onFailure(undefined);
+    }
+    if (this.#changed.size > 0) this.#writeIn(GATHER_MS);
+  }
+
+  /** Tasks go on; what has ended is kept in memory, within its limits, until it can be written. */
+  #failed(entries: ReadonlySet<Entry>, completed: ReadonlyMap<string, number>, { message }: Error): void {
+    this.#writing = undefined;
+    this.#journal.failed();
+    const later = this.#changed;
+    this.#changed = new Set([...entries, ...later]);
+    for (const entry of entries) restore(entry);
+    for (const [uuid, count] of completed) this.#completed.set(uuid, (this.#completed.get(uuid) ?? 0) + count);
+    const isNews = this.#failure === undefined;
+    const surplus = tooMany(this.#changed, MEMORY_LIMITS);
+    for (const entry of surplus) this.#abandon(entry);
+    this.#failure = { message, lost: (this.#failure?.lost ?? 0) + surplus.length };
+    if (isNews) this.#onFailure(this.#failure);
+    this.#writeIn(RETRY_MS);
+  }
+
+  /** A task that has changed since it was written. */
+  #unwritten(taskId: string): Entry | undefined {
+    const entry = this.#entries.get(taskId);
+    return entry !== undefined && entry.changed !== 0 ? entry : undefined;
+  }
+
+  /** What has ended and not been written will not be. */
+  #abandon(entry: Entry | undefined): void {
+    if (entry?.record.outcome === undefined) return;
+    this.#changed.delete(entry);
+    this.#entries.delete(entry.record.taskId);
+    this.#onForgotten(entry.record.outcome);
   }
 
   #forgotten(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) this.#onForgotten(outcome);
   }
-}
-
-function takeChange(entry: Entry): Change {
-  const { record, request, changed, isNew, hasEnded } = entry;
-  const columns: Record<string, string | number | Uint8Array> = {};
-  if (isNew) columns["submitted"] = record.submitted;
-  if (changed.has("record")) {
-    columns["engine"] = record.engineId;
-    if (record.outcome !== undefined) columns["status"] = record.outcome.status;
-  }
-  for (const part of changed) columns[part] = packPart(part, record, request);
-  const bytes = record.outcome === undefined ? 0 : bytesOf(record);
-  const growth = bytes - entry.bytes;
-  if (growth !== 0) columns["bytes"] = bytes;
-  changed.clear();
-  entry.isNew = false;
-  entry.hasEnded = false;
-  entry.bytes = bytes;
-  // It is written; who asks for it gets it from there.
-  entry.request = undefined;
-  return { id: record.taskId, isNew, columns, ends: hasEnded, growth };
 }

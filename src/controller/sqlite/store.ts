@@ -3,16 +3,17 @@
 import type { Outcome } from "../../protocol/messages.ts";
 import type { TaskDatabaseLimits } from "../task-database.ts";
 import { compileQuery, idsOf, type TaskQuery } from "../task-query.ts";
-import type { TaskRecord } from "../task-record.ts";
 import { type Row, Sqlite } from "./driver.ts";
-import { type Change, type Part, partsFor, recordOf, type StoredRow, unpack } from "./rows.ts";
+import { type Change, COLUMNS, PARTS, type Part, pack, partsFor, recordOf, type StoredRow } from "./rows.ts";
 
 /** Rows that are looked at together. */
 const PAGE = 4_096;
 /** Endings that are told, for tasks that depend on them. */
 const ENDINGS = 16_384;
 /** The version of the table. */
-const VERSION = 1;
+const VERSION = 2;
+/** New rows that are written by one statement. */
+const TOGETHER = 16;
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS tasks (
   sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, submitted REAL NOT NULL, engine INTEGER NOT NULL, status TEXT,
@@ -34,20 +35,23 @@ export class SqliteStore {
     this.#sqlite = new Sqlite(file);
     this.#limits = limits;
     const version = Number(this.#sqlite.all("PRAGMA user_version")[0]?.["user_version"]);
-    if (version > VERSION) throw new Error(`the task database ${file} was made by a later version of ndparallel`);
+    if (version !== 0 && version !== VERSION) {
+      const which = version > VERSION ? "a later" : "an earlier";
+      throw new Error(`the task database ${file} was made by ${which} version of ndparallel: name another file`);
+    }
     this.#sqlite.exec(SCHEMA);
-    const sums =
-      "SELECT count(*) AS records, total(bytes) AS bytes, max(ended) AS last FROM tasks WHERE ended NOT NULL";
-    const [row] = this.#sqlite.all(sums);
-    this.#records = Number(row?.["records"]);
-    this.#bytes = Number(row?.["bytes"]);
-    this.#lastEnd = Number(row?.["last"] ?? 0);
+    [this.#records, this.#bytes] = this.#sums();
+    this.#lastEnd = Number(this.#sqlite.all("SELECT max(ended) AS last FROM tasks")[0]?.["last"] ?? 0);
   }
 
   /** Gives the outcomes of the records that went for it: the oldest, beyond the limits. */
   write(changes: readonly Change[], completed: readonly (readonly [engineUuid: string, count: number])[]): Outcome[] {
-    return this.#sqlite.transaction(() => {
-      for (const change of changes) this.#write(change);
+    return this.#transaction(() => {
+      const added = changes.filter(([, submitted]) => submitted !== null);
+      let next = 0;
+      for (; next + TOGETHER <= added.length; next += TOGETHER) this.#insert(added.slice(next, next + TOGETHER));
+      for (; next < added.length; next++) this.#insert([added[next] as Change]);
+      for (const change of changes) if (change[1] === null) this.#update(change);
       for (const [uuid, count] of completed) this.#sqlite.run(COUNT, [uuid, count]);
       return this.#cull();
     });
@@ -58,25 +62,20 @@ export class SqliteStore {
     const matches = compileQuery(query);
     const asked = partsFor(Object.keys(query));
     const { condition, values } = prefilter(query);
-    const columns = ["sequence", "submitted", "record", ...asked].join(", ");
+    const columns = ["sequence", COLUMNS, ...asked].join(", ");
     const sql = `SELECT ${columns} FROM tasks WHERE sequence > ?${condition} ORDER BY sequence LIMIT ${PAGE}`;
     const found: Row[] = [];
     for (let last = -1, rows: Row[] | undefined; rows === undefined || rows.length === PAGE; ) {
       rows = this.#sqlite.all(sql, [last, ...values]);
       last = Number(rows.at(-1)?.["sequence"]);
-      for (const row of rows) if (matches(recordOf(row as StoredRow))) found.push(row);
+      for (const row of rows) if (matches(recordOf(row as unknown as StoredRow))) found.push(row);
     }
     found.sort((a, b) => Number(a["submitted"]) - Number(b["submitted"]));
     const more = parts.filter((part) => !asked.includes(part));
+    const rest = `SELECT ${more.join(", ")} FROM tasks WHERE sequence = ?`;
     return found.map((row) => {
-      const stored: Record<string, unknown> = {};
-      for (const part of ["record", ...asked] as const) if (row[part] !== null) stored[part] = row[part];
-      if (more.length === 0) return stored;
-      const [rest = {}] = this.#sqlite.all(`SELECT ${more.join(", ")} FROM tasks WHERE sequence = ?`, [
-        row["sequence"] as number,
-      ]);
-      for (const part of more) if (rest[part] != null) stored[part] = rest[part];
-      return stored;
+      const [others = {}] = more.length === 0 ? [] : this.#sqlite.all(rest, [row["sequence"] as number]);
+      return { ...row, ...others } as unknown as StoredRow;
     });
   }
 
@@ -86,8 +85,8 @@ export class SqliteStore {
 
   /** Forgets those that have ended, and gives their outcomes. */
   drop(ids: readonly string[]): Outcome[] {
-    return this.#sqlite.transaction(() => {
-      const sql = `SELECT sequence, bytes, record FROM tasks WHERE ended NOT NULL AND id IN (${IDS})`;
+    return this.#transaction(() => {
+      const sql = `SELECT sequence, bytes, ${COLUMNS} FROM tasks WHERE ended NOT NULL AND id IN (${IDS})`;
       return this.#sqlite.all(sql, [JSON.stringify(ids)]).map((row) => this.#forget(row));
     });
   }
@@ -108,39 +107,66 @@ export class SqliteStore {
 
   /** Everything of the tasks that have not ended, in the order in which they came. */
   unfinished(): StoredRow[] {
-    const sql = "SELECT record, output, shown, request FROM tasks WHERE ended IS NULL ORDER BY sequence";
-    return this.#sqlite.all(sql) as StoredRow[];
+    const sql = `SELECT ${COLUMNS}, output, shown, request FROM tasks WHERE ended IS NULL ORDER BY sequence`;
+    return this.#sqlite.all(sql) as unknown as StoredRow[];
   }
 
   close(): void {
     this.#sqlite.close();
   }
 
-  #write({ id, isNew, columns, ends, growth }: Change): void {
-    const names = Object.keys(columns);
-    const values = Object.values(columns);
-    if (ends) {
-      names.push("ended");
-      values.push(++this.#lastEnd);
+  #transaction<T>(change: () => T): T {
+    try {
+      return this.#sqlite.transaction(change);
+    } catch (error) {
+      [this.#records, this.#bytes] = this.#sums();
+      throw error;
     }
-    const set = names.map((name) => `${name} = ?`).join(", ");
-    const marks = ["?", ...names.map(() => "?")].join(", ");
-    const changed = isNew
-      ? this.#sqlite.run(`INSERT OR IGNORE INTO tasks (${["id", ...names].join(", ")}) VALUES (${marks})`, [
-          id,
-          ...values,
-        ])
-      : this.#sqlite.run(`UPDATE tasks SET ${set} WHERE id = ?`, [...values, id]);
+  }
+
+  #insert(changes: readonly Change[]): void {
+    const values = changes.flatMap(([id, submitted, engine, status, ends, bytes, , ...parts]) => {
+      const blobs = PARTS.map((_, index) => packed(parts[index]));
+      return [id, submitted, engine, status, ends ? ++this.#lastEnd : null, bytes, ...blobs];
+    });
+    const rows = changes.map(() => ROW).join(", ");
+    // What was forgotten meanwhile is not among them; what is there already stays as it is.
+    const added = this.#sqlite.run(`INSERT OR IGNORE INTO tasks (${NAMES.join(", ")}) VALUES ${rows}`, values);
+    if (added === changes.length) for (const change of changes) this.#count(change);
+    else [this.#records, this.#bytes] = this.#sums();
+  }
+
+  #update(change: Change): void {
+    const [id, , engine, status, ends, bytes, growth, ...parts] = change;
+    const columns: Record<string, string | number | Uint8Array | null> = { engine, status };
+    if (growth !== 0) columns["bytes"] = bytes;
+    if (ends) columns["ended"] = ++this.#lastEnd;
+    PARTS.forEach((part, index) => {
+      columns[part] = packed(parts[index]);
+    });
+    const changed = Object.entries(columns).filter(([, value]) => value !== null);
+    const set = changed.map(([name]) => `${name} = ?`).join(", ");
+    const values = changed.map(([, value]) => value);
     // What was forgotten meanwhile stays so.
-    if (changed === 0) return;
+    if (this.#sqlite.run(`UPDATE tasks SET ${set} WHERE id = ?`, [...values, id]) > 0) this.#count(change);
+  }
+
+  #count([, , , , ends, , growth]: Change): void {
     this.#bytes += growth;
     if (ends) this.#records++;
+  }
+
+  /** How many tasks have ended, and how many bytes are kept of them. */
+  #sums(): [records: number, bytes: number] {
+    const sums = "SELECT count(*) AS records, total(bytes) AS bytes FROM tasks WHERE ended NOT NULL";
+    const [row] = this.#sqlite.all(sums);
+    return [Number(row?.["records"]), Number(row?.["bytes"])];
   }
 
   #cull(): Outcome[] {
     const outcomes: Outcome[] = [];
     while (this.#records > this.#limits.records || this.#bytes > this.#limits.bytes) {
-      const sql = "SELECT sequence, bytes, record FROM tasks WHERE ended NOT NULL ORDER BY ended LIMIT 1";
+      const sql = `SELECT sequence, bytes, ${COLUMNS} FROM tasks WHERE ended NOT NULL ORDER BY ended LIMIT 1`;
       const [row] = this.#sqlite.all(sql);
       if (row === undefined) break;
       outcomes.push(this.#forget(row));
@@ -148,18 +174,21 @@ export class SqliteStore {
     return outcomes;
   }
 
-  #forget({ sequence, bytes, record }: Row): Outcome {
+  #forget(row: Row): Outcome {
+    const { sequence, bytes } = row;
     this.#sqlite.run("DELETE FROM tasks WHERE sequence = ?", [sequence as number]);
     this.#records--;
     this.#bytes -= Number(bytes);
-    return unpack<TaskRecord>(record as Uint8Array).outcome as Outcome;
+    return recordOf(row as unknown as StoredRow).outcome as Outcome;
   }
 }
 
 const COUNT =
   "INSERT INTO engines VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET completed = completed + excluded.completed";
+const NAMES = ["id", "submitted", "engine", "status", "ended", "bytes", ...PARTS];
+const ROW = `(${NAMES.map(() => "?").join(", ")})`;
 const IDS = "SELECT value FROM json_each(?)";
-const COLUMNS: Readonly<Record<string, string>> = { submitted: "submitted", engineId: "engine", status: "status" };
+const COLUMN_OF: Readonly<Record<string, string>> = { submitted: "submitted", engineId: "engine", status: "status" };
 const SIGNS: Readonly<Record<string, string>> = { $lt: "<", $gt: ">", $lte: "<=", $gte: ">=", $eq: "=" };
 
 /** What SQL can say of a query, so that fewer records are looked at; it never leaves out one that matches. */
@@ -171,7 +200,7 @@ function prefilter(query: TaskQuery): { readonly condition: string; readonly val
     condition += ` AND id IN (${IDS})`;
     values.push(JSON.stringify(ids));
   }
-  for (const [key, column] of Object.entries(COLUMNS)) {
+  for (const [key, column] of Object.entries(COLUMN_OF)) {
     const asked = query[key];
     const operators = typeof asked === "object" && asked !== null ? asked : { $eq: asked };
     for (const [operator, value] of Object.entries(operators)) {
@@ -182,4 +211,8 @@ function prefilter(query: TaskQuery): { readonly condition: string; readonly val
     }
   }
   return { condition, values };
+}
+
+function packed(part: readonly unknown[] | null | undefined): Uint8Array | null {
+  return part == null ? null : pack(part);
 }
