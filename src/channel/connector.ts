@@ -19,6 +19,8 @@ export interface ConnectOptions {
   readonly handlers: ConnectionHandlers;
   /** Milliseconds until the attempt is given up; `Infinity`: never. */
   readonly timeout: number;
+  /** Gives the attempt up, with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -47,7 +49,7 @@ interface Outcome {
 }
 
 function attempt(place: NetConnectOpts, options: ConnectOptions, { resolve, reject }: Outcome): void {
-  const { host, port, key, handlers, timeout } = options;
+  const { host, port, key, handlers, timeout, signal } = options;
   const handshake = connectorHandshake(key);
   let connection: SocketConnection | undefined;
   let proved = false;
@@ -56,23 +58,19 @@ function attempt(place: NetConnectOpts, options: ConnectOptions, { resolve, reje
     (chunk) => greet(chunk),
   );
   const socket: Socket = connectSocket({ ...place, onread });
-  const fail = (error: Error): void => {
+  const givenUp = (): void => fail(signal?.reason as Error);
+  const decided = (): void => {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", givenUp);
+  };
+  const fail = (error: Error): void => {
+    decided();
     // The end of the socket that follows an error is no second failure.
     socket.off("close", closedEarly);
     socket.destroy();
     reject(error);
   };
-  const refused = (error?: Error): void => {
-    if (error instanceof HandshakeError)
-      fail(new SecurityError(`${host}:${port} refused the handshake: ${error.message}`));
-    else
-      fail(
-        new ConnectionError(`cannot connect to ${host}:${port}${error ? `: ${error.message}` : ""}`, {
-          cause: error,
-        }),
-      );
-  };
+  const refused = (error?: Error): void => fail(refusal(`${host}:${port}`, error));
   const closedEarly = (): void => {
     const message = `${host}:${port} closed the connection during the handshake`;
     // Only after it has seen the proof can the other end have refused the key.
@@ -90,7 +88,7 @@ function attempt(place: NetConnectOpts, options: ConnectOptions, { resolve, reje
         proved = true;
       }
       if (keys === undefined) return;
-      clearTimeout(timer);
+      decided();
       socket.off("error", refused);
       socket.off("close", closedEarly);
       const made = new SocketConnection(socket, keys, handlers);
@@ -104,6 +102,13 @@ function attempt(place: NetConnectOpts, options: ConnectOptions, { resolve, reje
   };
   socket.on("error", refused);
   socket.on("close", closedEarly);
+  if (signal?.aborted) givenUp();
+  else signal?.addEventListener("abort", givenUp, { once: true });
+}
+
+function refusal(place: string, cause: Error | undefined): Error {
+  if (cause instanceof HandshakeError) return new SecurityError(`${place} refused the handshake: ${cause.message}`);
+  return new ConnectionError(`cannot connect to ${place}${cause ? `: ${cause.message}` : ""}`, { cause });
 }
 
 /** Reads into the connection, large buffers straight to their place; before there is one, what comes is a greeting. */

@@ -1,5 +1,6 @@
 /** Memory for arrays that are about to be written from end to end. */
 
+import { SerializationError } from "../errors.ts";
 import { allocate, bytesOf, constructorOf, type DType, dtypeOf, type TypedArray } from "./dtypes.ts";
 import { copyBytes } from "./segments/copying.ts";
 import { SegmentError } from "./segments/segment-error.ts";
@@ -21,13 +22,23 @@ const SHARED_BYTES = 64 * 1024;
 /** Mapping a part costs as much as copying so many bytes. */
 const JOINED_BYTES = 1024 * 1024;
 
-/** A new typed array of any content: it must be written before anybody sees it. Large ones come from the pool. */
+/**
+ * A new typed array of any content: it must be written before anybody sees it. Large ones come from the pool.
+ *
+ * @throws SerializationError when there is no memory for it
+ */
 export function allocateOutput(dtype: DType, length: number): TypedArray {
   const arrayClass = constructorOf(dtype);
   const byteLength = length * arrayClass.BYTES_PER_ELEMENT;
-  if (byteLength < POOLED_BYTES || !isSharedMemoryAvailable()) return allocate(dtype, length);
-  const pooled = orNothing(() => allocatePooled(byteLength));
-  return pooled === undefined ? allocate(dtype, length) : new arrayClass(pooled);
+  const isLarge = byteLength >= POOLED_BYTES && isSharedMemoryAvailable();
+  const pooled = isLarge ? orNothing(() => allocatePooled(byteLength)) : undefined;
+  if (pooled !== undefined) return new arrayClass(pooled);
+  try {
+    return allocate(dtype, length);
+  } catch (error) {
+    const message = `there is no memory for what is joined, an array of ${byteLength} bytes`;
+    throw new SerializationError(message, undefined, { cause: error });
+  }
 }
 
 /**

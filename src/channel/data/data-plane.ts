@@ -58,7 +58,7 @@ export class DataPlane {
     if (takes("shared") && isSharedMemoryAvailable()) {
       this.#shared = new SharedWay((descriptor) => this.#receiver.release(descriptor));
     }
-    if (takes("direct")) this.#direct = new DirectWay({ key, requests: this.#requests, send });
+    if (takes("direct")) this.#direct = new DirectWay({ key, requests: this.#requests, send, isOnly: !takes("relay") });
     if (takes("relay")) this.#relay = new RelayWay(this.#requests, send);
     this.#ways = [
       ...(this.#shared === undefined ? [] : [this.#shared]),

@@ -11,7 +11,7 @@ export class NoRoute extends Error {}
 
 /** Enough to keep a fast link busy while both ends wait for a core; 16 MiB at most wait anywhere on the way. */
 const DIRECT_CREDIT: Credit = { pieceBytes: 4 * 1024 * 1024, piecesAtOnce: 4 };
-/** How long a data endpoint may take to answer, in milliseconds. */
+/** How long a data endpoint may take to answer where there is another way, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3_000;
 /** How long an owner that could not be reached is not tried again, in milliseconds. */
 const RETRY_MS = 30_000;
@@ -26,12 +26,16 @@ export interface DirectOptions {
   readonly requests: PieceRequests;
   /** Reaches the controller. */
   readonly send: (message: Message) => void;
+  /** There is no other way: who does not answer is waited for, as long as it lives. */
+  readonly isOnly: boolean;
 }
 
 export class DirectRoutes {
   readonly #options: DirectOptions;
   readonly #routes = new Map<string, Promise<OpenRoute>>();
   readonly #questions = new Map<number, { readonly owner: string; answer(located: Located | Error): void }>();
+  /** By owner: the attempts to connect. */
+  readonly #attempts = new Map<string, AbortController>();
   #nextQuestion = 0;
   #ended: Error | undefined;
 
@@ -68,6 +72,7 @@ export class DirectRoutes {
       this.#questions.delete(id);
       question.answer(error);
     }
+    this.#attempts.get(owner)?.abort(error);
     const opening = this.#routes.get(owner);
     this.#routes.delete(owner);
     opening?.then(
@@ -87,14 +92,17 @@ export class DirectRoutes {
   async #open(owner: string): Promise<OpenRoute> {
     const { host, port } = await this.#locate(owner);
     if (host === undefined || port === undefined) throw new NoRoute(`${owner} serves no buffers itself`);
-    const { key, requests } = this.#options;
+    const { key, requests, isOnly } = this.#options;
     let lost = (): void => undefined;
+    const attempt = new AbortController();
+    this.#attempts.set(owner, attempt);
     try {
       const connection = await connect({
         host,
         port,
         key,
-        timeout: CONNECT_TIMEOUT_MS,
+        timeout: isOnly ? Number.POSITIVE_INFINITY : CONNECT_TIMEOUT_MS,
+        signal: attempt.signal,
         handlers: {
           message: (message, buffers) => {
             if (message.type === "piece") requests.arrived(message, buffers);
@@ -111,9 +119,12 @@ export class DirectRoutes {
       };
       return { route, connection };
     } catch (error) {
+      if (attempt.signal.aborted) throw error;
       throw new NoRoute(`the data endpoint at ${host}:${port} cannot be reached: ${(error as Error).message}`, {
         cause: error,
       });
+    } finally {
+      if (this.#attempts.get(owner) === attempt) this.#attempts.delete(owner);
     }
   }
 

@@ -1,5 +1,6 @@
 /** Makes descriptors of the large buffers that leave this process. */
 
+import { SerializationError } from "../../errors.ts";
 import { sliceOf } from "../../ndarray-transport/segments/slices.ts";
 import { INLINE_LIMIT, type Serialized } from "../../ndarray-transport/serializer.ts";
 import type { BufferDescriptor, CarriesBuffers } from "../../protocol/data-messages.ts";
@@ -147,7 +148,7 @@ export class Packer {
       // In memory that was used before, where there is some.
       const [slice] = (byteLength >= POOLED_BYTES ? copyToShared([bytes]) : undefined) ?? [];
       if (slice !== undefined) return { ...keepingOf(slice), shared: undefined, key };
-      const copy = new Uint8Array(bytes);
+      const copy = copied(bytes);
       return { bytes: () => copy, byteLength, isBorrowed: false, key };
     }
     if (isReceived) return { bytes: () => bytes, byteLength, isBorrowed: true };
@@ -163,6 +164,19 @@ export class Packer {
 
   #keptOf(bytes: Uint8Array): OwnedBuffer | undefined {
     return this.#kept.get(bytes.buffer)?.find(({ whole }) => isSame(whole, bytes))?.owned;
+  }
+}
+
+/** @throws SerializationError when there is no memory for it */
+function copied(bytes: Uint8Array): Uint8Array {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    throw new SerializationError(
+      `an array of ${bytes.byteLength} bytes could not be sent: there is no memory for a copy of it`,
+      undefined,
+      { cause: error },
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** Gets the large buffers of messages that have arrived. */
 
-import { ConnectionError } from "../../errors.ts";
+import { ConnectionError, SerializationError } from "../../errors.ts";
 import { MalformedPacket } from "../../protocol/codec.ts";
 import type { BufferDescriptor, CarriesBuffers, ReleaseBuffers } from "../../protocol/data-messages.ts";
 import { NoRoute } from "./direct-routes.ts";
@@ -96,8 +96,13 @@ export class Receiver {
   #fetch(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
     const failed = (error: unknown): never => {
       this.release(descriptor);
-      if (!(error instanceof NoRoute || error instanceof ConnectionError)) throw error;
       const what = `an array of ${descriptor.byteLength} bytes could not be fetched`;
+      if (error instanceof RangeError) {
+        throw new SerializationError(`${what}: there is no memory for it (${error.message})`, undefined, {
+          cause: error,
+        });
+      }
+      if (!(error instanceof NoRoute || error instanceof ConnectionError)) throw error;
       throw new ConnectionError(`${what}: ${error.message}`, { cause: error });
     };
     const arrived = (obtained: Obtained): Uint8Array => this.#arrived(descriptor, obtained);

@@ -3,7 +3,7 @@
  * with `set`. The second thread is started with the first large block, and ends when it has had nothing to do for a while.
  */
 
-import { openSync, readSync } from "node:fs";
+import { openSync, readFileSync, readSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type CopyHelperData, CopyJob, PIECE_BYTES } from "./copy-job.ts";
@@ -61,6 +61,10 @@ function jobWithHelper(): CopyJob | undefined {
 }
 
 function startHelper(): void {
+  if (areAddressesLimited()) {
+    isAlone = true;
+    return;
+  }
   const started = new CopyJob();
   job = started;
   const workerData: CopyHelperData = { memory: started.memory };
@@ -81,6 +85,15 @@ function startHelper(): void {
     helper.unref();
   } catch {
     failed();
+  }
+}
+
+/** Whether `ulimit -v` is set: V8 ends the process when it finds no addresses for another thread. */
+function areAddressesLimited(): boolean {
+  try {
+    return !/^Max address space +unlimited/m.test(readFileSync("/proc/self/limits", "latin1"));
+  } catch {
+    return false;
   }
 }
 
