@@ -56,7 +56,9 @@ export function toRemoteWireError(error: unknown): WireError {
 }
 
 /** The error that the receiver throws. */
-export function fromWireError(error: WireError, place: ErrorPlace = {}): Error {
+export function fromWireError(error: WireError, { engineId = -1, engineUuid, messageId }: ErrorPlace = {}): Error {
+  // A task that never was at an engine has none.
+  const place = engineId < 0 ? { messageId } : { engineId, engineUuid, messageId };
   switch (error.kind) {
     case "remote":
       return new RemoteError({ ...place, name: error.name, message: error.message, stack: error.stack });

@@ -86,6 +86,17 @@ test("a load-balanced task that ends its engine fails with EngineError, and the 
   expect(await rc.loadBalancedView().apply(() => "goes on")).toBe("goes on");
 });
 
+test("what fails without ever having been at an engine names none", async () => {
+  await using cluster = await Cluster.start({ engines: 0 });
+  await using rc = await cluster.connect();
+  const result = rc.loadBalancedView().apply(() => 1);
+  const error = await failure(() => result);
+  expect(error).toBeInstanceOf(EngineError);
+  expect(error).toMatchObject({ engineId: undefined, engineUuid: undefined, messageId: result.messageIds[0] });
+  const [record] = await rc.dbQuery({ msgId: result.messageIds[0] as string }, ["error", "engineId"]);
+  expect(record).toMatchObject({ engineId: undefined, error: { code: "EngineError", engineId: undefined } });
+});
+
 test("a cluster of one engine gives lists to views of all and of a list, and bare values to a view of one", async () => {
   await using cluster = await Cluster.start({ engines: 1 });
   await using rc = await cluster.connect();
