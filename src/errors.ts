@@ -119,8 +119,21 @@ export class TaskAborted extends ParallelError {
   }
 }
 
+/** A task could not run, for a reason of its own. */
+abstract class TaskFailure extends ParallelError {
+  readonly messageId: string | undefined;
+  /** The engine that it was at, if any. */
+  readonly engineId: number | undefined;
+
+  constructor(message: string, { messageId, engineId, ...options }: ErrorOptions & ErrorPlace = {}) {
+    super(message, options);
+    this.messageId = messageId;
+    this.engineId = engineId;
+  }
+}
+
 /** The task's own time limit passed before it could run. */
-export class TaskTimeout extends ParallelError {
+export class TaskTimeout extends TaskFailure {
   readonly code = "TaskTimeout" as const;
 }
 
@@ -137,17 +150,17 @@ export class TimeoutError extends ParallelError {
 }
 
 /** A task's requirement does not hold on the engine that was to run it. */
-export class UnmetDependency extends ParallelError {
+export class UnmetDependency extends TaskFailure {
   readonly code = "UnmetDependency" as const;
 }
 
 /** A dependency names a task that nobody knows. */
-export class InvalidDependency extends ParallelError {
+export class InvalidDependency extends TaskFailure {
   readonly code = "InvalidDependency" as const;
 }
 
 /** A dependency can never be met. */
-export class ImpossibleDependency extends ParallelError {
+export class ImpossibleDependency extends TaskFailure {
   readonly code = "ImpossibleDependency" as const;
 }
 

@@ -165,5 +165,10 @@ describe("the fields of the others", () => {
     expect(new SerializationError("m", "args[0].f").path).toBe("args[0].f");
     const aborted = new TaskAborted("m", { messageId: "t", engineId: 1 });
     expect([aborted.messageId, aborted.engineId]).toEqual(["t", 1]);
+    for (const Failure of [TaskTimeout, UnmetDependency, InvalidDependency, ImpossibleDependency]) {
+      const failed = new Failure("m", { messageId: "t", engineId: 1, cause });
+      expect([failed.messageId, failed.engineId, failed.cause]).toEqual(["t", 1, cause]);
+      expect("cause" in new Failure("m")).toBe(false);
+    }
   });
 });

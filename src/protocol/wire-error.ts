@@ -67,13 +67,13 @@ export function fromWireError(error: WireError, { engineId = -1, engineUuid, mes
     case "aborted":
       return new TaskAborted(error.message, place);
     case "timeout":
-      return new TaskTimeout(error.message);
+      return new TaskTimeout(error.message, place);
     case "unmet":
-      return new UnmetDependency(error.message);
+      return new UnmetDependency(error.message, place);
     case "invalid":
-      return new InvalidDependency(error.message);
+      return new InvalidDependency(error.message, place);
     case "impossible":
-      return new ImpossibleDependency(error.message);
+      return new ImpossibleDependency(error.message, place);
     case "type":
       return new TypeError(error.message);
     case "range":

@@ -74,7 +74,11 @@ describe("after and follow", () => {
     ];
     await Promise.all([a, b]);
     await failureWithin(5_000, view.with({ follow: [a, b] }).apply(pid), "ImpossibleDependency");
-    await failureWithin(5_000, view.with({ after: "nobody" }).apply(pid), "InvalidDependency");
+    const invalid = view.with({ after: "nobody" }).apply(pid);
+    expect(await failureWithin(5_000, invalid, "InvalidDependency")).toMatchObject({
+      messageId: invalid.messageIds[0],
+      engineId: undefined,
+    });
     const failed = view.apply(broken);
     await failed.wait();
     await failureWithin(5_000, view.with({ after: failed }).apply(pid), "ImpossibleDependency");
@@ -103,7 +107,10 @@ describe("depend and requires", () => {
     const never = depend(() => false)(pid);
     await failureWithin(5_000, shared.rc.loadBalancedView().apply(never), "ImpossibleDependency");
     const direct = await failure(() => shared.rc.at(0).apply(never));
-    expect(isParallelError(direct, "UnmetDependency")).toBe(true);
+    expect(isParallelError(direct, "UnmetDependency") && [direct.engineId, typeof direct.messageId]).toEqual([
+      0,
+      "string",
+    ]);
     expect(() => depend(5 as never)).toThrow(TypeError);
   });
 

@@ -398,6 +398,7 @@ describe("aborting and limits of time", () => {
     const late = lview().with({ timeout: 50 }).apply(square, 2);
     const error = await failureWithin(5_000, late, "TaskTimeout");
     expect(error.message).toMatch(/50 ms/);
+    expect(error).toMatchObject({ messageId: late.messageIds[0] });
     gate.open();
     expect(await Promise.all(running)).toEqual(shared.rc.ids);
   });
