@@ -214,7 +214,7 @@ describe("who ran what when", () => {
       Object.assign(globalThis, { seen });
     });
     await using gate = await Gate.make();
-    const held = view.apply(waitAt, gate.url);
+    const held = view.apply(waitAt, gate.url, 1);
     const aborted = view.apply(square, 2);
     const bad = view.apply(() => {
       throw new RangeError("bad");
