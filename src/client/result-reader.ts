@@ -19,6 +19,8 @@ export interface ClientTasks {
   device(engineId: number): DeviceInfo | undefined;
   /** Takes a task out that is to be settled, if it is there still. */
   take(task: ClientTask): boolean;
+  /** The result of a task has died with its engine: it is run again, or fails with the error. */
+  lost(task: ClientTask, error: Error): void;
   /** A task has been settled with a result of so many bytes. */
   keep(task: ClientTask, byteLength: number): void;
 }
@@ -102,7 +104,8 @@ export class ResultReader {
     const message = `the arrays in the result of engine ${engineId} were lost: ${error.message}`;
     const place = { engineId, engineUuid, messageId: task.id };
     const isGone = error instanceof ConnectionError && isEngines;
-    task.reject(isGone ? new EngineError(message, place, { cause: error }) : error);
+    if (!isGone) task.reject(error);
+    else this.#tasks.lost(task, new EngineError(message, place, { cause: error }));
   }
 
   #finish(task: ClientTask, { engineId, engineUuid, outcome }: Result, buffers: readonly Uint8Array[]): void {

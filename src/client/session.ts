@@ -15,6 +15,7 @@ import { ControllerLink } from "./controller-link.ts";
 import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
 import { KeptHandles } from "./kept-handles.ts";
+import { runAgain } from "./lost-results.ts";
 import { OutstandingTasks } from "./outstanding-tasks.ts";
 import { ResultCache } from "./result-cache.ts";
 import { ResultReader } from "./result-reader.ts";
@@ -91,6 +92,8 @@ export class Session {
       known: (taskId) => session.#known(taskId),
       device: (engineId) => session.engines.get(engineId)?.device,
       take: (task) => session.#outstanding.take(task),
+      lost: (task, error) =>
+        task.losses < Number.POSITIVE_INFINITY ? runAgain(session, task, error) : task.reject(error),
       keep: (task, byteLength) => {
         if (!task.isFetched && session.isOwn(task.id)) session.cache.add(task, byteLength);
       },
@@ -187,7 +190,7 @@ export class Session {
       if (this.link.ended === undefined) send(ready);
     };
     const taskIds = tasks.map(({ id }) => id);
-    this.#sends.add(call, unlessEnded, (error) => this.#fail(tasks, error), taskIds);
+    this.#sends.add(call, unlessEnded, (error) => this.fail(tasks, error), taskIds);
   }
 
   /**
@@ -198,13 +201,14 @@ export class Session {
     const own = this.#outstanding.get(taskId) ?? (kept ? this.cache.get(taskId) : undefined);
     if (own !== undefined) return own;
     const task = new ClientTask(taskId, -1);
+    task.losses = Number.POSITIVE_INFINITY;
     this.#outstanding.add(task);
     this.link.request({ method: "result", taskId }).then(
       (answer) => {
         if (answer !== "unknown") return;
-        this.#fail([task], new RangeError(`no task "${taskId}" is known to the hub`));
+        this.fail([task], new RangeError(`no task "${taskId}" is known to the hub`));
       },
-      (error: Error) => this.#fail([task], error),
+      (error: Error) => this.fail([task], error),
     );
     return task;
   }
@@ -222,7 +226,7 @@ export class Session {
       (labels) => {
         for (const [index, label] of labels.entries()) (tasks[index] as ClientTask).metadata.label = label;
       },
-      (error: Error) => this.#fail(tasks, error),
+      (error: Error) => this.fail(tasks, error),
     );
     return tasks;
   }
@@ -251,7 +255,8 @@ export class Session {
     return taskId.startsWith(this.#prefix);
   }
 
-  #fail(tasks: readonly ClientTask[], error: Error): void {
+  /** Those that have not ended fail with the error. */
+  fail(tasks: readonly ClientTask[], error: Error): void {
     for (const task of tasks) if (this.#outstanding.take(task)) task.reject(error);
   }
 
@@ -265,7 +270,7 @@ export class Session {
       case "resumed":
         submitUnknown(this, message.unknown, (id, error) => {
           const task = this.#outstanding.get(id);
-          if (task !== undefined) this.#fail([task], error);
+          if (task !== undefined) this.fail([task], error);
         });
         break;
       case "result":

@@ -53,6 +53,8 @@ export class ClientTask {
   settled = false;
   /** Somebody has the value already: it need not be kept for others. */
   isFetched = false;
+  /** How often its result was lost with its engine; Infinity for one that is not to be run again then. */
+  losses = 0;
   status: "ok" | "error" | "aborted" | undefined;
   error: Error | undefined;
   value: unknown;
@@ -113,6 +115,13 @@ export class ClientTask {
   /** The task has run. */
   ran(run: Run): void {
     this.#run = run;
+  }
+
+  /** The task was run again as another, which has ended. */
+  endsAs(other: ClientTask): void {
+    this.#run = other.#run;
+    if (other.error === undefined) this.resolve(other.value);
+    else this.reject(other.error, other.status === "aborted" ? "aborted" : "error");
   }
 
   resolve(value: unknown): void {

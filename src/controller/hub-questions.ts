@@ -1,5 +1,6 @@
 /** Answers questions about tasks, purges records, and runs tasks again. */
 
+import { DEFAULT_RETRIES } from "../protocol/balancing.ts";
 import type { HubRequest } from "../protocol/messages.ts";
 import type { TaskRow } from "../protocol/task-rows.ts";
 import type { DatabaseFailure, TaskDatabase } from "./task-database.ts";
@@ -57,7 +58,7 @@ export class HubQuestions {
       case "purge":
         return this.#purge(question);
       case "resubmit":
-        return this.#resubmit(question.taskIds, question.newIds, submit);
+        return this.#resubmit(question, submit);
     }
   }
 
@@ -101,11 +102,13 @@ export class HubQuestions {
 
   /** All or none. Gives their labels. */
   async #resubmit(
-    taskIds: readonly string[],
-    newIds: readonly string[],
+    { taskIds, newIds, losses = 0 }: Extract<Question, { readonly method: "resubmit" }>,
     submit: Submit,
   ): Promise<(string | undefined)[]> {
     const requests = await Promise.all(taskIds.map((taskId) => this.#request(taskId)));
+    for (const { message } of requests) {
+      if (losses > deathsAllowed(message)) throw new RangeError("its policy of retries does not run it again");
+    }
     for (const [index, request] of requests.entries()) submit(newIds[index] as string, request);
     return requests.map(({ message }) => message.label);
   }
@@ -136,4 +139,9 @@ function describe(taskIds: readonly string[]): string {
   const shown = taskIds.slice(0, 3).join(", ");
   if (taskIds.length === 1) return `task ${shown} has`;
   return taskIds.length <= 3 ? `tasks ${shown} have` : `tasks ${shown} and ${taskIds.length - 3} more have`;
+}
+
+/** How often a task may lose its engine. */
+function deathsAllowed(message: StoredRequest["message"]): number {
+  return message.type === "submitBalanced" ? (message.request.retries ?? DEFAULT_RETRIES).death : 0;
 }

@@ -134,7 +134,13 @@ export type HubRequest =
       readonly engineIds?: readonly number[] | undefined;
       readonly restart?: boolean | undefined;
     }
-  | { readonly method: "resubmit"; readonly taskIds: readonly string[]; readonly newIds: readonly string[] }
+  /** `losses`: if that many losses of results with their engines are within the policy of each, all load-balanced. */
+  | {
+      readonly method: "resubmit";
+      readonly taskIds: readonly string[];
+      readonly newIds: readonly string[];
+      readonly losses?: number | undefined;
+    }
   | { readonly method: "queueStatus"; readonly verbose?: boolean | undefined }
   | { readonly method: "status" }
   | { readonly method: "result"; readonly taskId: string };

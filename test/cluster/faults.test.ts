@@ -1,6 +1,7 @@
 /** What a script sees when an engine, the agent or the controller dies under it. */
 
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -201,6 +202,47 @@ describe("an engine that is killed", () => {
     await until(() => client.ids.length === 1, "the engine is known to be gone");
     const result = await client.at(0).apply(make, 64);
     expect([result.byteLength, result[0], result.at(-1)]).toEqual([64 * MEGABYTE, 1, 1]);
+  });
+
+  it.each([
+    { retries: undefined, outcome: "has the call run again on another" },
+    { retries: { death: 0 }, outcome: "fails a call that is not to be run again" },
+  ])("before the large result of a load-balanced call was fetched $outcome", async ({ retries }) => {
+    await using cluster = await Cluster.start({ engines: 2, dataWay: "direct" });
+    await using client = await cluster.connect();
+    const { controller } = await pidsOf(client);
+    const directory = await mkdtemp(join(tmpdir(), "announced-"));
+    const call = client
+      .loadBalancedView()
+      .with({ retries })
+      .apply(
+        async (megabytes: number, path: string) => {
+          process.stdout.write("running");
+          await new Promise((done) => setTimeout(done, 300));
+          // When the loop turns next, the engine has announced its result.
+          setImmediate(() => process.getBuiltinModule("node:fs").writeFileSync(`${path}/${process.pid}`, ""));
+          return new Float64Array((megabytes * 1024 * 1024) / 8).fill(1);
+        },
+        64,
+        directory,
+      );
+    await running(call);
+    await freeze(controller);
+    await until(() => readdirSync(directory).length > 0, "the engine announced its result");
+    const [first] = readdirSync(directory);
+    kill(Number(first));
+    kill(controller, "SIGCONT");
+    if (retries !== undefined) {
+      await failureWithin(10_000, call, "EngineError");
+      expect(readdirSync(directory)).toEqual([first]);
+    } else {
+      const result = await call;
+      expect([result.byteLength, result[0], result.at(-1)]).toEqual([64 * MEGABYTE, 1, 1]);
+      await until(() => readdirSync(directory).length === 2, "the other engine announced its result");
+      await until(() => client.ids.length === 1, "the engine is known to be gone");
+      expect(call.metadata).toMatchObject({ engineId: client.ids[0], status: "ok" });
+    }
+    rmSync(directory, { recursive: true });
   });
 });
 
