@@ -2,6 +2,7 @@
 
 import { SerializationError, TaskAborted } from "../errors.ts";
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
+import { joinInPlace } from "../parallel-map/join.ts";
 import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
 import { chunkRanges, type Range } from "../parallel-map/plan.ts";
 import { elementsOf, type Sequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
@@ -67,6 +68,8 @@ function describeMap(fn: unknown, sequences: readonly unknown[], catches: boolea
     return catches ? { ...call, catches } : call;
   };
   const assemble = (values: readonly unknown[]): unknown => {
+    const whole = output.kind === "typed" || output.kind === "ndarray" ? joinInPlace(values) : undefined;
+    if (whole !== undefined) return readonlyWhole(whole);
     const joined = new MapOutput(output, length);
     for (const [index, value] of values.entries()) joined.write((ranges[index] as Range).start, value);
     return readonlyWhole(joined.finish());

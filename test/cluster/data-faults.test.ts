@@ -1,8 +1,9 @@
 /** Engines that are killed or stopped in the middle of a transfer, on every way: what fails says so, what remains is right. */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { type AsyncResult, type Client, Cluster, type DataWay, isParallelError } from "ndparallel";
+import { type AsyncResult, type Client, Cluster, type DataWay, isParallelError, type TypedArray } from "ndparallel";
 import { describe, expect, test } from "vitest";
+import { type ArrayClass, arrayClasses, expectSameBits, randomArray, unusualNumbers } from "./arrays.ts";
 import { freeze, pidsOf, rejectionWithin, until, useSandbox } from "./processes.ts";
 
 useSandbox("file");
@@ -165,6 +166,79 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     await nothingHeld(client);
   });
 });
+
+describe.each(WAYS)("%s, while an engine is killed in the middle of a transfer", { timeout: 120_000 }, (dataWay) => {
+  test("push, pull, scatter, gather, map and broadcast of the others are right, bit for bit, of every dtype", async () => {
+    await using cluster = await Cluster.start({ engines: 3, dataWay });
+    await using client = await cluster.connect();
+    const [victim] = (await pidsOf(client)).engines as [number];
+    const others = client.view([1, 2]);
+    const arrays = Object.fromEntries(
+      arrayClasses.map((Class, i) => [`an${Class.name}`, randomArray(Class, 400_000 / Class.BYTES_PER_ELEMENT, i)]),
+    );
+    const before = residentBytes(victim);
+    const lost = client.at(0).apply(wrong, counting(LENGTH));
+    await receiving(victim, before);
+    const work = async (): Promise<void> => {
+      const names = Object.keys(arrays);
+      others.push(arrays);
+      for (const pulled of (await others.pull(names)) as unknown as TypedArray[][]) {
+        for (const [i, name] of names.entries()) expectSameBits(pulled[i], arrays[name] as TypedArray);
+      }
+      await Promise.all(
+        names.map(async (name) => {
+          const array = arrays[name] as TypedArray;
+          others.scatter(`part_${name}`, array);
+          expectSameBits(await others.gather(`part_${name}`), array);
+          const applied = await client.broadcastView([1, 2]).apply((x: TypedArray) => x, array);
+          for (const back of applied) expectSameBits(back, array);
+          const unusual = unusualNumbers(
+            arrayClasses.find((Class) => `an${Class.name}` === name) as ArrayClass,
+            40_000,
+          );
+          expectSameBits(await others.map((x: unknown) => x as number, unusual as Float64Array), unusual);
+        }),
+      );
+    };
+    const working = work();
+    process.kill(victim, "SIGKILL");
+    await working;
+    const value = await lost.get({ timeout: 30_000, returnExceptions: true }).catch((error: unknown) => error);
+    if (value !== 0) expect(isParallelError(value, "EngineError")).toBe(true);
+    await work();
+  });
+
+  test("a scatter and a gather that the engine takes part in fail for its part only", async () => {
+    await using cluster = await Cluster.start({ engines: 3, dataWay });
+    await using client = await cluster.connect();
+    const [victim] = (await pidsOf(client)).engines as [number];
+    const numbers = counting(LENGTH);
+    await freeze(victim);
+    const scattered = client.view().scatter("part", numbers);
+    process.kill(victim, "SIGKILL");
+    const errors = partsOf(await rejectionWithin(30_000, scattered));
+    expect(errors.map((error) => isParallelError(error, "EngineError"))).toEqual([true]);
+    const sizes = [0, 1, 2].map((part) => Math.floor(LENGTH / 3) + (part < LENGTH % 3 ? 1 : 0)) as [
+      number,
+      number,
+      number,
+    ];
+    expectSameBits(await client.view([1, 2]).gather("part"), numbers.subarray(sizes[0]));
+
+    const [second] = (await pidsOf(client)).engines as [number];
+    await freeze(second);
+    const gathered = client.view([1, 2]).gather("part");
+    process.kill(second, "SIGKILL");
+    const missing = partsOf(await rejectionWithin(30_000, gathered));
+    expect(missing.map((error) => isParallelError(error, "EngineError"))).toEqual([true]);
+    expectSameBits(await client.view([2]).gather("part"), numbers.subarray(sizes[0] + sizes[1]));
+  });
+});
+
+/** The errors of the parts of a call. */
+function partsOf(error: Error): Error[] {
+  return (error as { errors?: Error[] }).errors ?? [error];
+}
 
 test("the controller does not grow by what it relays", { timeout: 60_000 }, async () => {
   await using cluster = await Cluster.start({ engines: 1, dataWay: "relay" });

@@ -112,6 +112,20 @@ describe.each(WAYS)("%s", (dataWay) => {
     expect([...back.set][0]).toBe(back.views[1]);
   });
 
+  test("many large arrays in one value bring no warnings", async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", note);
+    const arrays = Array.from({ length: 20 }, (_, i) => noise(70 * KIBIBYTE, i));
+    for (const [i, back] of (await one.apply(echo<Uint8Array[]>, arrays)).entries()) {
+      expectSameBits(back, arrays[i] as Uint8Array);
+    }
+    // Warnings are told in the next turn.
+    await client.status();
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
+
   test("push, pull, scatter, gather, map", async () => {
     const array = randomArray(Float32Array as never, 123_457, 3) as Float32Array;
     await all.push({ array });
@@ -181,6 +195,33 @@ describe.each(WAYS)("%s", (dataWay) => {
       const some = await one.apply(echo<Int16Array>, whole.subarray(1_000_000, 1_500_000));
       expectSameBits(some, (expected[i] as Int16Array).subarray(1_000_000, 1_500_000));
     }
+  });
+
+  test("a balanced map whose chunks are of megabytes is joined, and its chunks go back as they were", {
+    timeout: 60_000,
+  }, async () => {
+    const numbers = Float64Array.from({ length: 900_000 }, (_, i) => i / 7);
+    const size = 250_001;
+    const mapped = await client
+      .loadBalancedView()
+      .with({ chunkSize: size })
+      .map((x) => x + 1, numbers);
+    const expected = numbers.map((x) => x + 1);
+    expectSameBits(mapped, expected);
+    expect(isReadonly(mapped)).toBe(true);
+    const before = await heldBuffers(client);
+    const kept = one
+      .with({ keep: true })
+      .apply((x: Float64Array) => x, mapped.subarray(size, 2 * size) as Float64Array);
+    await kept;
+    // The engine has the very buffer that it, or the other one, has made.
+    if (dataWay === "shared" || dataWay === "auto") expect(await heldBuffers(client)).toBeLessThanOrEqual(before);
+    expectSameBits(await (await kept).get(), expected.subarray(size, 2 * size));
+    const rows = await client
+      .loadBalancedView()
+      .with({ chunkSize: 101 })
+      .map((row: NdArray) => row, nd(expected, [900, 1000], [1, 900]));
+    expectSameBits(elements(rows as NdArray), elements(nd(expected, [900, 1000], [1, 900])));
   });
 
   test("what one engine gave goes to another, and on, as it was", async () => {

@@ -1,5 +1,6 @@
 /** Gets the large buffers of messages that have arrived. */
 
+import { setMaxListeners } from "node:events";
 import { ConnectionError, SerializationError } from "../../errors.ts";
 import { MalformedPacket } from "../../protocol/codec.ts";
 import type { BufferDescriptor, CarriesBuffers, ReleaseBuffers } from "../../protocol/data-messages.ts";
@@ -48,6 +49,8 @@ export class Receiver {
     if (places === undefined) return { buffers: inline, byteLength: 0, cancel: nothingToCancel };
     checkPlaces(places, inline.length);
     const controller = new AbortController();
+    // One listener for each buffer: many are no leak.
+    setMaxListeners(0, controller.signal);
     let next = 0;
     let byteLength = 0;
     const parts = places.map((place) => {
