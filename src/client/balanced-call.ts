@@ -11,6 +11,7 @@ import { type EncodedCall, encodeAlike, encodeCall } from "./encode-call.ts";
 import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
+import { SingleCalls } from "./single-calls.ts";
 import type { Submission } from "./submission.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
@@ -71,28 +72,12 @@ export function sendBalanced<T>(
   } as AsyncResultParts<T>);
 }
 
-/** A single call, of which there may be many at once. */
-export class SingleCalls {
-  readonly #sender: BalancedSender;
-  readonly #parts: AsyncResultParts<unknown>;
-  /** Whether calls need nothing but to be sent. */
-  readonly #areBare: boolean;
-
-  constructor(sender: BalancedSender) {
-    const { session, flags } = sender;
-    this.#sender = sender;
-    this.#parts = { session, assembly: bareValue, returnExceptions: flags.returnExceptions };
-    this.#areBare = !flags.track && !flags.keep && flags.signal === undefined;
-  }
-
-  /** @throws SerializationError when a parameter cannot be sent; nothing has been sent then. */
-  send(fn: unknown, args: readonly unknown[]): AsyncResult<unknown> {
-    const order: BalancedOrder = { call: { operation: "apply", fn, args }, units: 1 };
-    const { session, flags } = this.#sender;
-    const encoded = this.#areBare ? encodeAlike(order.call, session.serializerFor(flags.modules)) : undefined;
-    if (encoded === undefined) return sendBalanced(this.#sender, [order], bareValue);
-    return new AsyncResult(submitBalanced(this.#sender, encoded, order), this.#parts);
-  }
+/** For calls of one task each. */
+export function singleBalancedCalls(sender: BalancedSender): SingleCalls {
+  return new SingleCalls(sender.session, sender.flags, {
+    bare: (encoded, call) => submitBalanced(sender, encoded, { call, units: 1 }),
+    any: (call) => sendBalanced(sender, [{ call, units: 1 }], bareValue),
+  });
 }
 
 /** A call, ready to be sent; a promise where a tensor's elements are still on their way from a device. */

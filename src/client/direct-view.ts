@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import { type JoinOptions, joinReceived } from "../parallel-map/join.ts";
 import { partition } from "../parallel-map/partition.ts";
 import { toSequence } from "../parallel-map/sequences.ts";
-import type { Assembly } from "./assembly.ts";
+import { type Assembly, bareValue, valueList } from "./assembly.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
 import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
-import { type Order, sendCall } from "./direct-call.ts";
+import { type Order, sendCall, singleDirectCalls } from "./direct-call.ts";
 import { directImap } from "./direct-imap.ts";
 import { checkExecute, checkGather, checkScatter, type ExecuteOptions, type ScatterOptions } from "./direct-options.ts";
 import {
@@ -25,6 +25,7 @@ import { type PartitionPlan, planMap } from "./map-call.ts";
 import type { SequenceInput } from "./map-types.ts";
 import { checkName, checkNames, checkRecord } from "./parameters.ts";
 import type { Kept, Returned, Shaped } from "./result-types.ts";
+import type { SingleCalls } from "./single-calls.ts";
 import { resolveTargets, type Shape } from "./targets.ts";
 import type { TaskHistory } from "./task-history.ts";
 import { type PartCall, type Sender, View } from "./view.ts";
@@ -42,10 +43,14 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
   K
 > {
   declare protected readonly sender: Sender<ResolvedFlags>;
+  /** Where there is a single target. */
+  readonly #singleCalls: SingleCalls | undefined;
 
   /** Made by a client; not for programs to call. */
   constructor(sender: Sender<ResolvedFlags>) {
     super(sender);
+    const { targets } = sender.flags;
+    if (typeof targets === "number") this.#singleCalls = singleDirectCalls({ ...sender, targets: [targets] });
   }
 
   /** The engines that a call would go to now. */
@@ -158,7 +163,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
   }
 
   protected call(fn: unknown, args: readonly unknown[]): AsyncResult<unknown> {
-    return this.#send({ operation: "apply", fn, args }, this.#shaped());
+    return this.#singleCalls?.send(fn, args) ?? this.#send({ operation: "apply", fn, args }, this.#shaped());
   }
 
   protected mapCall(fn: unknown, sequences: readonly unknown[]): AsyncResult<unknown> {
@@ -214,8 +219,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
 
   /** The values as they are: bare for a single target, a list for several. */
   #shaped<T>(): Assembly<T> {
-    const single = this.isSingle;
-    return { single, assemble: (values) => (single ? values[0] : [...values]) as T, items: (value) => [value] };
+    return (this.isSingle ? bareValue : valueList) as Assembly<unknown> as Assembly<T>;
   }
 
   /** For calls that give no value. */

@@ -3,7 +3,7 @@
 import type { CallValue } from "../protocol/calls.ts";
 import type { Assembly } from "./assembly.ts";
 import type { AsyncResult } from "./async-result.ts";
-import { encodeBalanced, SingleCalls, sendBalanced, submitBalanced } from "./balanced-call.ts";
+import { encodeBalanced, sendBalanced, singleBalancedCalls, submitBalanced } from "./balanced-call.ts";
 import { type BalancedFlags, mergeBalancedFlags, type ResolvedBalancedFlags } from "./balanced-flags.ts";
 import { balancedMap } from "./balanced-map.ts";
 import { decoratorFactories } from "./decorator-factory.ts";
@@ -11,6 +11,7 @@ import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import type { WithBlock, WithKeep } from "./flags.ts";
 import { imap, mostUnderWay } from "./imap.ts";
 import type { PartitionPlan } from "./map-call.ts";
+import type { SingleCalls } from "./single-calls.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
 import { type PartCall, type Sender, View } from "./view.ts";
@@ -27,7 +28,7 @@ export class LoadBalancedView<B extends boolean = boolean, K extends boolean = f
   /** Made by a client; not for programs to call. */
   constructor(sender: Sender<ResolvedBalancedFlags>) {
     super(sender);
-    this.#singleCalls = new SingleCalls(sender);
+    this.#singleCalls = singleBalancedCalls(sender);
   }
 
   /** The engines among which is chosen; `null`: all that there are when a task is to run. */
