@@ -11,6 +11,11 @@ import { PacketReader } from "./packet-reader.ts";
 
 /** How long a closing connection may make no progress before it is cut, in milliseconds. */
 const CLOSE_STALL_MS = 2_000;
+/**
+ * After so long without a byte the system asks the other end whether it is there, in milliseconds; ten questions without an
+ * answer, one each second, and the connection ends. So a host that is cut off is noticed by who waits for it.
+ */
+const SILENT_MS = 5_000;
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
 /** The keys that sign the two directions of one connection. */
@@ -44,6 +49,7 @@ export class SocketConnection implements Connection {
       (message, byteLength) => this.#handlers.place?.(message, byteLength),
     );
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, SILENT_MS);
     socket.unref();
     socket.on("error", (error) => {
       this.#error ??= error;

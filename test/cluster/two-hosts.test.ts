@@ -12,8 +12,10 @@ useSandbox();
 
 const program = fileURLToPath(new URL("./fixtures/host.mjs", import.meta.url));
 
-async function line<T>(child: ChildProcess): Promise<T> {
-  const lines = createInterface(child.stdout as NodeJS.ReadableStream);
+async function line<T>(
+  child: ChildProcess,
+  lines = createInterface(child.stdout as NodeJS.ReadableStream),
+): Promise<T> {
   const ended = once(child, "exit").then(([code]) => {
     throw new Error(`a host ended with code ${code} before it said anything`);
   });
@@ -48,6 +50,28 @@ test.for([
     expect([visit.echoed, visit.summed]).toEqual([true, true]);
     // The controller; and, directly, engine 0's data endpoint, and both engines at that of the visitor.
     expect([visit.outgoing, visit.incoming]).toEqual(way === "direct" ? [2, 2] : [1, 0]);
+    if (visitor.exitCode === null) await once(visitor, "exit");
+  } finally {
+    server.stdin?.end();
+    if (server.exitCode === null) await once(server, "exit");
+  }
+});
+
+test("a host that is cut off is noticed, though nobody closes a connection", { timeout: 120_000 }, async (context) => {
+  const made = makeTwoHosts();
+  if (typeof made === "string") {
+    context.skip(made);
+    return;
+  }
+  using hosts = made;
+  const server = hosts.spawn(0, [process.execPath, program, "serve", hosts.addresses[0]]);
+  try {
+    const { info } = await line<{ info: unknown }>(server);
+    const visitor = hosts.spawn(1, [process.execPath, program, "wait", JSON.stringify(info)]);
+    const lines = createInterface(visitor.stdout as NodeJS.ReadableStream);
+    expect(await line<string>(visitor, lines)).toBe("waits");
+    hosts.cut();
+    expect(await line(visitor, lines)).toEqual({ name: "ConnectionError" });
     if (visitor.exitCode === null) await once(visitor, "exit");
   } finally {
     server.stdin?.end();

@@ -9,6 +9,8 @@ export interface TwoHosts extends Disposable {
   readonly addresses: typeof ADDRESSES;
   /** Runs a program on one of them; its processes end with what is returned. */
   spawn(host: 0 | 1, command: readonly string[]): ChildProcess;
+  /** Nothing gets from one to the other any more, and nobody is told. */
+  cut(): void;
   /** From now on nobody reaches another port of the other host than that one of the first. */
   allowOnly(port: number): void;
 }
@@ -40,6 +42,7 @@ export function makeTwoHosts(): TwoHosts | string {
         stdio: ["pipe", "pipe", "inherit"],
       });
     },
+    cut: () => ip("-n", names[0], "link", "set", "v0", "down"),
     allowOnly: (port) => {
       const rule = (host: 0 | 1, ...words: string[]): void => ip("-n", names[host], "rule", "add", ...words);
       const tcp = ["ipproto", "tcp"];

@@ -189,6 +189,26 @@ describe("the structures", () => {
     );
   });
 
+  test.each([10, 1_000, 100_000])("a heap of %d compares no more often than its depth asks for", (size) => {
+    let compared = 0;
+    const heap = new Heap<{ place: number; key: number }>((left, right) => {
+      compared++;
+      return left.key < right.key;
+    });
+    const random = seeded(1);
+    const items = Array.from({ length: size }, () => ({ place: -1, key: random() }));
+    for (const item of items) heap.add(item);
+    // Down a binary tree: two comparisons for each level, and one to see that it does not go up.
+    const most = 2 * Math.ceil(Math.log2(size + 1)) + 2;
+    for (let i = 0; i < 1_000; i++) {
+      const item = items[Math.floor(random() * size)] as (typeof items)[number];
+      item.key = random();
+      compared = 0;
+      heap.moved(item);
+      expect(compared).toBeLessThanOrEqual(most);
+    }
+  });
+
   test("a weight tree finds what a running sum finds", () => {
     fc.assert(
       fc.property(
