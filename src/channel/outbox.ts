@@ -46,10 +46,12 @@ export class Outbox {
     for (const buffer of envelope.buffers) this.#bytes += buffer.byteLength;
     if (!this.#turnBegun) {
       this.#turnBegun = true;
-      queueMicrotask(() => {
-        this.flush();
-      });
-      if (!isReadingMuch) this.#leave();
+      // After what else has arrived has been read, when much does.
+      if (isReadingMuch) setImmediate(() => this.flush());
+      else {
+        queueMicrotask(() => this.flush());
+        this.#leave();
+      }
     }
     if (this.#messages >= PACKET_MESSAGES || this.#bytes >= PACKET_BYTES) {
       this.#leave();

@@ -8,6 +8,7 @@ import type { PendingTask, Submitter } from "./pending-task.ts";
 import { AnsweredRun, SubmittedRun } from "./run-columns.ts";
 import { RunTask } from "./run-task.ts";
 import type { SchedulerEvent } from "./scheduler.ts";
+import { SentTasks } from "./sent-tasks.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { TaskInputs } from "./task-inputs.ts";
 
@@ -36,6 +37,7 @@ export class RunRouter {
   readonly #parts: RunRouterParts;
   /** What is about to leave in one run for each engine. */
   readonly #leaving = new Map<Engine, RunTask[]>();
+  readonly #sent = new WeakMap<Engine, SentTasks>();
   #answers: Answers | undefined;
 
   constructor(parts: RunRouterParts) {
@@ -76,8 +78,10 @@ export class RunRouter {
     return true;
   }
 
-  #hear(run: Run, { engineId, uuid }: Engine, handle: ConnectionHandlers["message"]): boolean {
+  #hear(run: Run, engine: Engine, handle: ConnectionHandlers["message"]): boolean {
     const { pending, step } = this.#parts;
+    const { engineId, uuid } = engine;
+    const sent = this.#sent.get(engine);
     if (run.of !== "result") return false;
     if (run.common["engineUuid"] !== uuid || run.common["engineId"] !== engineId) return false;
     const tasks: RunTask[] = [];
@@ -86,8 +90,8 @@ export class RunRouter {
     const others: number[] = [];
     const durations: number[] = [];
     for (let place = 0; place < run.ids.length; place++) {
-      const taskId = run.prefix + (run.ids[place] as number);
-      const task = pending.get(taskId);
+      const number = run.ids[place] as number;
+      const task = sent?.take(run.prefix, number, uuid) ?? pending.get(run.prefix + number);
       // An engine that was given up has nothing to say any more.
       if (task === undefined || task.engineUuid !== uuid) continue;
       if (!(task instanceof RunTask)) {
@@ -161,6 +165,12 @@ export class RunRouter {
     const leaving = this.#leaving.get(engine);
     if (leaving === undefined) this.#leaving.set(engine, [task]);
     else leaving.push(task);
+    let sent = this.#sent.get(engine);
+    if (sent === undefined) {
+      sent = new SentTasks();
+      this.#sent.set(engine, sent);
+    }
+    sent.add(task);
   }
 
   /** Sends what is about to leave. */

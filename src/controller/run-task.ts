@@ -62,9 +62,18 @@ export class RunTask implements PendingTask, TaskRecord {
     this.index = index;
   }
 
+  /** What its id ends with, after that of the run. */
+  get number(): number {
+    return this.run.ids[this.index] as number;
+  }
+
   /** Whether nothing is to be said of it but that it was sent, and how it was answered. */
   get isUsual(): boolean {
     return this.#more === undefined;
+  }
+
+  get hasEnded(): boolean {
+    return this.answered !== undefined || this.#more?.outcome !== undefined;
   }
 
   /** Bytes of its result, when it {@link isUsual}. */

@@ -33,23 +33,26 @@ test("the first message of a turn leaves at once, the others in one packet at th
   expect(packets.map(numbersIn)).toEqual([[0], upTo(100).slice(1)]);
 });
 
-test("while much is read, the first leaves with the others; while little is, at once", async () => {
+test("while much is read, the first leaves with the others once all has been read; while little is, at once", async () => {
   const { outbox, packets } = recording();
   duringRead(2 * KIB, () => {
     for (const number of upTo(3)) outbox.add(plain(numbered(number)));
     expect(packets).toEqual([]);
   });
   await Promise.resolve();
-  expect(packets.map(numbersIn)).toEqual([[0, 1, 2]]);
-  duringRead(100, () => outbox.add(plain(numbered(3))));
-  expect(packets.map(numbersIn)).toEqual([[0, 1, 2], [3]]);
+  duringRead(2 * KIB, () => outbox.add(plain(numbered(3))));
+  expect(packets).toEqual([]);
+  await new Promise(setImmediate);
+  expect(packets.map(numbersIn)).toEqual([[0, 1, 2, 3]]);
+  duringRead(100, () => outbox.add(plain(numbered(4))));
+  expect(packets.map(numbersIn)).toEqual([[0, 1, 2, 3], [4]]);
   expect(() =>
     duringRead(2 * KIB, () => {
       throw new Error("not a packet");
     }),
   ).toThrow("not a packet");
   await Promise.resolve();
-  outbox.add(plain(numbered(4)));
+  outbox.add(plain(numbered(5)));
   expect(packets).toHaveLength(3);
 });
 

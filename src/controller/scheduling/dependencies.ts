@@ -32,6 +32,8 @@ interface Dependent<T> {
 
 const OPEN: Verdict = { type: "open" };
 
+const NOBODY: readonly never[] = [];
+
 export class Dependencies<T extends { readonly taskId: string }> {
   /** Who waits for a task. */
   readonly #dependents = new Map<string, Set<Dependent<T>>>();
@@ -65,9 +67,9 @@ export class Dependencies<T extends { readonly taskId: string }> {
   }
 
   /** A task has ended: the tasks that are not held any more for that reason, each with its verdict. */
-  ended(taskId: string, ending: Ending): { readonly task: T; readonly verdict: Verdict }[] {
-    const dependents = this.#dependents.get(taskId);
-    if (dependents === undefined) return [];
+  ended(taskId: string, ending: Ending): readonly { readonly task: T; readonly verdict: Verdict }[] {
+    const dependents = this.#dependents.size === 0 ? undefined : this.#dependents.get(taskId);
+    if (dependents === undefined) return NOBODY;
     this.#dependents.delete(taskId);
     const decided: { task: T; verdict: Verdict }[] = [];
     for (const dependent of dependents) {

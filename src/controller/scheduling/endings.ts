@@ -1,7 +1,7 @@
 /**
  * How tasks ended, for those that depend on them: the latest endings, so that memory does not grow. Many are kept, so
  * each takes little: a number under a number, not the task's id, which would also keep the message alive that brought it.
- * In two generations, of which the older goes as a whole: taking the first entry of a large Map again and again costs as
+ * The numbers of a client mostly follow one another, so those of 64 tasks lie side by side. In two generations, of which the older goes as a whole: taking the first entry of a large Map again and again costs as
  * much as the Map is long, since V8 leaves what was deleted at its front.
  */
 
@@ -17,8 +17,37 @@ export interface Ending {
   readonly engineId: number;
 }
 
-/** By the part of the id that names its client, then by the number at its end. */
-type Generation = Map<string, Map<number, number>>;
+/** How many endings lie side by side. */
+const PAGE = 64;
+
+/** How tasks of one client ended, by their numbers: as codes other than 0. */
+class ClientEndings {
+  readonly #pages = new Map<number, Int32Array<ArrayBuffer>>();
+  #last = Number.NaN;
+  #lastPage = new Int32Array(0);
+
+  /** Says whether nothing was known of that number. */
+  set(number: number, code: number): boolean {
+    const index = Math.floor(number / PAGE);
+    if (index !== this.#last) {
+      this.#lastPage = this.#pages.get(index) ?? new Int32Array(PAGE);
+      this.#last = index;
+      this.#pages.set(index, this.#lastPage);
+    }
+    const at = number - index * PAGE;
+    const isNew = this.#lastPage[at] === 0;
+    this.#lastPage[at] = code;
+    return isNew;
+  }
+
+  get(number: number): number | undefined {
+    const index = Math.floor(number / PAGE);
+    return this.#pages.get(index)?.[number - index * PAGE] || undefined;
+  }
+}
+
+/** By the part of the id that names its client. */
+type Generation = Map<string, ClientEndings>;
 
 export class Endings {
   readonly #limit: number;
@@ -26,8 +55,9 @@ export class Endings {
   #latest: Generation = new Map();
   #earlier: Generation = new Map();
   #count = 0;
+  #earlierCount = 0;
   #lastClient: string | undefined;
-  #lastEndings = new Map<number, number>();
+  #lastEndings = new ClientEndings();
 
   /** @param limit how many are remembered at least; at most twice as many */
   constructor(limit: number = REMEMBERED) {
@@ -36,17 +66,14 @@ export class Endings {
 
   /** How many are remembered: never more than twice the limit. */
   get size(): number {
-    let size = this.#count;
-    for (const ofClient of this.#earlier.values()) size += ofClient.size;
-    return size;
+    return this.#count + this.#earlierCount;
   }
 
   note(taskId: string, { succeeded, engineId }: Ending): void {
-    const ofClient = this.#latestOf(taskId);
-    const before = ofClient.size;
-    ofClient.set(numberOf(taskId), succeeded ? engineId + 1 : -engineId - 2);
-    this.#count += ofClient.size - before;
+    const code = engineId + 2;
+    if (this.#latestOf(taskId).set(numberOf(taskId), succeeded ? code : -code)) this.#count++;
     if (this.#count < this.#limit) return;
+    this.#earlierCount = this.#count;
     this.#earlier = this.#latest;
     this.#latest = new Map();
     this.#lastClient = undefined;
@@ -54,14 +81,14 @@ export class Endings {
   }
 
   /** The latest endings of the task's client: mostly the one that was meant last. */
-  #latestOf(taskId: string): Map<number, number> {
+  #latestOf(taskId: string): ClientEndings {
     const length = clientLength(taskId);
     if (this.#lastClient?.length === length && taskId.startsWith(this.#lastClient)) return this.#lastEndings;
     // A copy, because a part of a string keeps the whole.
     const client = Buffer.from(clientOf(taskId)).toString();
     let ofClient = this.#latest.get(client);
     if (ofClient === undefined) {
-      ofClient = new Map();
+      ofClient = new ClientEndings();
       this.#latest.set(client, ofClient);
     }
     this.#lastEndings = ofClient;
@@ -73,7 +100,7 @@ export class Endings {
     const [client, number] = [clientOf(taskId), numberOf(taskId)];
     const code = this.#latest.get(client)?.get(number) ?? this.#earlier.get(client)?.get(number);
     if (code === undefined) return undefined;
-    return code >= 0 ? { succeeded: true, engineId: code - 1 } : { succeeded: false, engineId: -code - 2 };
+    return { succeeded: code > 0, engineId: Math.abs(code) - 2 };
   }
 }
 

@@ -1,0 +1,29 @@
+/**
+ * The tasks of runs that an engine was sent, in that order. It mostly answers in the same order, so whose the next answer is
+ * can be seen without looking up an id.
+ */
+
+import type { RunTask } from "./run-task.ts";
+
+export class SentTasks {
+  /** From `#next` on; some may have ended, or gone elsewhere. */
+  #tasks: (RunTask | undefined)[] = [];
+  #next = 0;
+
+  add(task: RunTask): void {
+    this.#tasks.push(task);
+  }
+
+  /** The next task, if its id consists of these; it counts as answered then. `undefined` says nothing of the task. */
+  take(prefix: string, number: number, engineUuid: string): RunTask | undefined {
+    for (let task = this.#tasks[this.#next]; task !== undefined; task = this.#tasks[this.#next]) {
+      const isThere = !task.hasEnded && task.engineUuid === engineUuid;
+      if (isThere && (task.number !== number || task.run.prefix !== prefix)) return undefined;
+      this.#tasks[this.#next++] = undefined;
+      if (isThere) return task;
+    }
+    this.#tasks = [];
+    this.#next = 0;
+    return undefined;
+  }
+}
