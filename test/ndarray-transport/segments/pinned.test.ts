@@ -1,5 +1,6 @@
 /** Memory that is given back when its ArrayBuffer was collected must not move to another ArrayBuffer. */
 
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import {
   allocatePooled,
@@ -38,5 +39,11 @@ describe.skipIf(!isSharedMemoryAvailable())("memory shared with other processes"
     }
     expect(buffer.byteLength).toBe(100_000);
     expect(Buffer.compare(new Uint8Array(structuredClone(buffer)), before)).toBe(0);
+  });
+
+  it("does not disturb the end of a process that has some", () => {
+    const script = 'import { shared } from "ndparallel"; globalThis.kept = shared.empty("float64", 100_000);';
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 });
