@@ -10,7 +10,17 @@ export class SentTasks {
   #tasks: (RunTask | undefined)[] = [];
   #next = 0;
 
+  /** How much memory it takes, in tasks. */
+  get length(): number {
+    return this.#tasks.length;
+  }
+
   add(task: RunTask): void {
+    // Drop the part of the list that has been used, once it outweighs the rest.
+    if (this.#next > 1024 && this.#next * 2 > this.#tasks.length) {
+      this.#tasks = this.#tasks.slice(this.#next);
+      this.#next = 0;
+    }
     this.#tasks.push(task);
   }
 

@@ -39,6 +39,16 @@ test("tasks are found in the order in which they were sent", () => {
   expect(sent.take("c-", 3, "here")).toBeUndefined();
 });
 
+test("of an engine that always has work, no more is kept than it has", () => {
+  const sent = new SentTasks();
+  const tasks = tasksOf("c", 20_000);
+  for (const [number, task] of tasks.entries()) {
+    sent.add(task);
+    if (number >= 100) expect(sent.take("c-", number - 100, "here")).toBe(tasks[number - 100]);
+    expect(sent.length).toBeLessThan(2_500);
+  }
+});
+
 test("whatever is sent, ends otherwise, goes elsewhere and is answered, a task that is found is the one that is meant, and is there", () => {
   const action = fc.record({
     what: fc.constantFrom("send", "answer", "end", "leave", "come back"),
