@@ -161,7 +161,7 @@ export class Session {
   /** A task that is not sent yet, for whichever engine fits unless one is given; `sent` notes it. */
   newTask(sent?: TaskHistory, label?: string, engineId = -1, isExecute = false): ClientTask {
     const number = this.#nextTask++;
-    sent?.addNumber(this.#prefix, number);
+    sent?.add(this.#prefix, number);
     return new ClientTask(this.#prefix + number, engineId, label, isExecute);
   }
 
@@ -175,7 +175,7 @@ export class Session {
     publishSubmit(task);
     const number = this.#nextTask - 1;
     this.#outstanding.add(task, number);
-    this.sent.addNumber(this.#prefix, number);
+    this.sent.add(this.#prefix, number);
     return true;
   }
 

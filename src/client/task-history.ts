@@ -9,8 +9,8 @@ const LIMIT = 100_000;
 export class TaskHistory {
   readonly #isOutstanding: (taskId: string) => boolean;
   /** The part of the ids before their number. */
-  #prefix: string | undefined;
-  #entries: (number | string)[] = [];
+  #prefix = "";
+  #numbers: number[] = [];
   #mostIds = 2 * LIMIT;
 
   constructor(isOutstanding: (taskId: string) => boolean) {
@@ -19,11 +19,11 @@ export class TaskHistory {
 
   /** Oldest first. */
   get ids(): readonly string[] {
-    return this.#entries.map((entry) => this.#idOf(entry));
+    return this.#numbers.map((number) => this.#prefix + number);
   }
 
   get size(): number {
-    return this.#entries.length;
+    return this.#numbers.length;
   }
 
   /** Those that have not been answered. */
@@ -31,41 +31,25 @@ export class TaskHistory {
     return new Set(this.ids.filter(this.#isOutstanding));
   }
 
-  add(taskId: string): void {
-    this.#prefix ??= taskId.slice(0, taskId.lastIndexOf("-") + 1);
-    const { length } = this.#prefix;
-    const number = taskId.startsWith(this.#prefix) ? Number(taskId.slice(length)) : Number.NaN;
-    // As JavaScript writes the number, and nothing else.
-    this.#add(`${number}`.length === taskId.length - length && number >= 0 ? number : taskId);
-  }
-
-  /** The same for an id of which the parts are known; all that are added have the same prefix. */
-  addNumber(prefix: string, number: number): void {
+  /** @param prefix the same for all */
+  add(prefix: string, number: number): void {
     this.#prefix = prefix;
-    this.#add(number);
-  }
-
-  #add(entry: number | string): void {
-    this.#entries.push(entry);
-    if (this.#entries.length <= this.#mostIds) return;
-    const end = this.#entries.length - LIMIT;
-    this.#entries = this.#entries.filter((kept, index) => index >= end || this.#isOutstanding(this.#idOf(kept)));
-    this.#mostIds = this.#entries.length + LIMIT;
+    this.#numbers.push(number);
+    if (this.#numbers.length <= this.#mostIds) return;
+    const end = this.#numbers.length - LIMIT;
+    this.#numbers = this.#numbers.filter((kept, index) => index >= end || this.#isOutstanding(prefix + kept));
+    this.#mostIds = this.#numbers.length + LIMIT;
   }
 
   /** @throws RangeError for an index that there is not; negative ones count from the end. */
   at(index: number): string {
-    const entry = this.#entries.at(index);
-    if (entry !== undefined) return this.#idOf(entry);
+    const number = this.#numbers.at(index);
+    if (number !== undefined) return this.#prefix + number;
     throw new RangeError(`there is no task at index ${index} of the history, which has ${this.size}`);
   }
 
   /** Forgets which tasks there were. */
   clear(): void {
-    this.#entries = [];
-  }
-
-  #idOf(entry: number | string): string {
-    return typeof entry === "number" ? `${this.#prefix}${entry}` : entry;
+    this.#numbers = [];
   }
 }
