@@ -264,8 +264,13 @@ export class Scheduler {
   #abort({ taskId }: Event<"abort">): void {
     const task = this.#book.tasks.get(taskId);
     if (task === undefined) return;
-    if (task.status === "dispatched") this.#book.instruct({ type: "recall", taskId, engineId: task.engineId });
-    else this.#book.abort(task);
+    if (task.status !== "dispatched") {
+      this.#book.abort(task);
+      return;
+    }
+    // The engine may have given it back already.
+    if (isBalanced(task)) task.aborted = true;
+    this.#book.instruct({ type: "recall", taskId, engineId: task.engineId });
   }
 
   #fillDirect(engine: EngineState): void {

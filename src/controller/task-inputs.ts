@@ -27,6 +27,8 @@ interface Input {
 export class TaskInputs {
   readonly #ledger: BufferLedger;
   readonly #inputs = new Map<string, Input>();
+  /** Tasks for which results are looked up: the scheduler does not know them yet. */
+  readonly #looking = new Set<string>();
 
   constructor(ledger: BufferLedger) {
     this.#ledger = ledger;
@@ -35,23 +37,35 @@ export class TaskInputs {
   /**
    * A task that takes these results has come. Those of tasks that have ended are looked up.
    *
-   * @returns if that takes time, a promise, of the first task whose result is not to be had, if there is one
+   * @returns whether that takes time. Then `go` is called, with the first task whose result is not to be had, if there is
+   *   one; unless the task {@link looksNoMore}
    */
   want(
-    taskIds: readonly string[],
+    taskId: string,
+    inputs: readonly string[],
     database: Pick<TaskDatabase, "get" | "fetch">,
     isOpen: (taskId: string) => boolean,
-  ): Promise<string | undefined> | undefined {
-    this.#use(taskIds);
-    const note = (taskId: string, record: TaskRecord | undefined): void => {
-      if (record?.outcome !== undefined) this.ended(taskId, { outcome: record.outcome, buffers: record.buffers });
+    go: (lost: string | undefined) => void,
+  ): boolean {
+    this.#use(inputs);
+    const note = (id: string, record: TaskRecord | undefined): void => {
+      if (record?.outcome !== undefined) this.ended(id, { outcome: record.outcome, buffers: record.buffers });
     };
-    const closed = this.#missing(taskIds).filter((taskId) => !isOpen(taskId));
-    for (const taskId of closed) note(taskId, database.get(taskId));
+    const closed = this.#missing(inputs).filter((id) => !isOpen(id));
+    for (const id of closed) note(id, database.get(id));
     const elsewhere = this.#missing(closed);
-    if (elsewhere.length === 0) return undefined;
-    const fetched = elsewhere.map(async (taskId) => note(taskId, await database.fetch(taskId)));
-    return Promise.allSettled(fetched).then(() => this.#missing(elsewhere)[0]);
+    if (elsewhere.length === 0) return false;
+    this.#looking.add(taskId);
+    const fetched = elsewhere.map(async (id) => note(id, await database.fetch(id)));
+    void Promise.allSettled(fetched).then(() => {
+      if (this.#looking.delete(taskId)) go(this.#missing(elsewhere)[0]);
+    });
+    return true;
+  }
+
+  /** Whether results were looked up for the task; that counts no more. */
+  looksNoMore(taskId: string): boolean {
+    return this.#looking.delete(taskId);
   }
 
   /** Whether any task takes results. */

@@ -103,14 +103,14 @@ export class TaskRouter {
 
   /** Goes on once the results are here that the task takes. */
   #withInputs(taskId: string, inputs: readonly string[] | undefined, go: () => void): void {
-    const fetching = inputs && this.#inputs.want(inputs, this.#database, (id) => this.#pending.has(id));
-    if (fetching === undefined) go();
-    else {
-      void fetching.then((lost) => {
+    const isOpen = (id: string): boolean => this.#pending.has(id);
+    const isLater =
+      inputs &&
+      this.#inputs.want(taskId, inputs, this.#database, isOpen, (lost) => {
         if (lost === undefined) go();
         else this.#settle(taskId, -1, { status: "error", error: failureError("invalid", unknownInput(lost), -1) }, []);
       });
-    }
+    if (!isLater) go();
   }
 
   engineUp({ engineId, uuid, resources }: Engine): void {
@@ -191,7 +191,10 @@ export class TaskRouter {
 
   /** Tasks that have not started are forgotten and answered with status "aborted". */
   abort(taskIds: readonly string[]): void {
-    for (const taskId of taskIds) this.#step({ type: "abort", taskId });
+    for (const taskId of taskIds) {
+      if (this.#inputs.looksNoMore(taskId)) this.#settle(taskId, -1, abortedOutcome(), []);
+      else this.#step({ type: "abort", taskId });
+    }
   }
 
   /** The engine that a task is at. */

@@ -1,6 +1,9 @@
 /** Clients and their tasks: who is greeted how, where tasks go, how they end, and what can be asked. */
 
 import { describe, expect, test } from "vitest";
+import { MemoryDatabase } from "../../src/controller/memory-database.ts";
+import { openMemory } from "../../src/controller/open-database.ts";
+import type { TaskRecord } from "../../src/controller/task-record.ts";
 import type { Message, QueueStatus, Tasks } from "../../src/protocol/messages.ts";
 import { CLUSTER, Hub, settle } from "./fakes.ts";
 
@@ -73,7 +76,54 @@ describe("greetings", () => {
   });
 });
 
+/** Has ended tasks only on a disk, which takes its time. */
+class SlowDatabase extends MemoryDatabase {
+  readonly #asked: (() => void)[] = [];
+
+  override get(taskId: string): ReturnType<MemoryDatabase["get"]> {
+    const record = super.get(taskId);
+    return record?.outcome === undefined ? record : undefined;
+  }
+
+  override fetch(taskId: string): Promise<TaskRecord | undefined> {
+    return new Promise((resolve) => this.#asked.push(() => resolve(super.fetch(taskId))));
+  }
+
+  answer(): void {
+    for (const answer of this.#asked.splice(0)) answer();
+  }
+}
+
 describe("tasks", () => {
+  test.each(["aborted", "run"])("are %s while an old result that they take is looked up", async (what) => {
+    const database = new SlowDatabase();
+    const hub = new Hub((onForgotten) => ({ ...openMemory()(onForgotten), database }));
+    const [client, engine] = [await hub.client(), await hub.engine()];
+    await client.submit({ old: 0 });
+    await engine.answer("old", { status: "ok", payload: Uint8Array.of(7) });
+    const request = { kind: "f", units: 1, inputs: ["old"] };
+    const payload = Uint8Array.of(1);
+    client.connection.send({
+      type: "submitBalanced",
+      taskId: "new",
+      request,
+      operation: "apply",
+      submitted: 0,
+      payload,
+    });
+    await settle();
+    if (what === "aborted") await client.request({ method: "abort", taskIds: ["new"] });
+    database.answer();
+    await settle();
+    expect(engine.taskIds).toEqual(what === "aborted" ? ["old"] : ["old", "new"]);
+    if (what === "run") await engine.answer("new");
+    const results = client.all("result").map(({ taskId, outcome }) => [taskId, outcome.status]);
+    expect(results).toEqual([
+      ["old", "ok"],
+      ["new", what === "aborted" ? "aborted" : "ok"],
+    ]);
+  });
+
   test("travel to their engine, and their output, data and result back to their client alone", async () => {
     const hub = new Hub();
     const [client, other] = [await hub.client(), await hub.client()];

@@ -3,6 +3,7 @@
 import { type Connection, type ConnectionHandlers, deliverRun } from "../../src/channel/connection.ts";
 import { connectedPair } from "../../src/channel/in-process.ts";
 import { Controller } from "../../src/controller/controller.ts";
+import type { OpenDatabase } from "../../src/controller/open-database.ts";
 import type { HubRequest, Message, Outcome, Reply, Result, Submit, Task } from "../../src/protocol/messages.ts";
 import { Recorder } from "../channel/recorder.ts";
 
@@ -154,9 +155,10 @@ export class Hub {
   readonly controller: Controller;
   #made = 0;
 
-  constructor() {
+  constructor(database?: OpenDatabase) {
     this.controller = new Controller({
       clusterId: CLUSTER,
+      database,
       rejections: () => ({ handshakes: 1, signatures: 2, replays: 3, malformed: 4 }),
       onShutdown: () => {
         this.shutdowns++;

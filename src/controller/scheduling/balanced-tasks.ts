@@ -233,7 +233,8 @@ export class BalancedTasks {
   /** The task was at an engine, which had not started it. */
   #comeBack(task: BalancedTask): void {
     task.recalled = false;
-    if (task.timedOut) this.#book.fail(task, "timeout", whyTimedOut(task));
+    if (task.aborted) this.#book.abort(task);
+    else if (task.timedOut) this.#book.fail(task, "timeout", whyTimedOut(task));
     else this.#enqueue(task, true);
   }
 

@@ -31,6 +31,8 @@ export interface BalancedTask extends TaskState, HeapItem {
   estimate: number | undefined;
   /** It was asked for back. */
   recalled: boolean;
+  /** It is to be forgotten if it has not started. */
+  aborted: boolean;
   timedOut: boolean;
   deaths: number;
   errors: number;
@@ -143,6 +145,7 @@ export function newBalancedTask(taskId: string, request: BalancedRequest, sequen
     deadline: request.timeout === undefined ? Number.POSITIVE_INFINITY : now + request.timeout,
     estimate: undefined,
     recalled: false,
+    aborted: false,
     timedOut: false,
     deaths: 0,
     errors: 0,
