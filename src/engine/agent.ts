@@ -13,11 +13,12 @@ import { Descriptor, enginePipes } from "./engine-pipes.ts";
 import { ProcessWatch } from "./process-watch.ts";
 
 /**
- * For V8 in engines, of which there are as many as cores: its collector does its work itself, in steps. With threads of
- * its own it waits for them, and keeps a core busy with that, while each of them waits for a core: an engine that hands
- * on an array of 64 MiB needs three times the CPU time then.
+ * For V8 in engines, of which there are as many as cores.
+ * - Its collector does its work itself. With threads of its own it waits for them, and keeps a core busy with that, while
+ *   each of them waits for a core: an engine that hands on an array of 64 MiB needs three times the CPU time then.
+ * - It goes on marking when something is allocated, not between a message and its answer. Mapped arrays make it begin.
  */
-const ENGINE_FLAGS: readonly string[] = ["--single-threaded-gc"];
+const ENGINE_FLAGS: readonly string[] = ["--single-threaded-gc", "--no-incremental-marking-task"];
 /** How long a new engine tries to reach the controller, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How long an engine that was asked to end may take before it is killed, in milliseconds. */

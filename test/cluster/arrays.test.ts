@@ -1,5 +1,6 @@
 /** Arrays over the wire: every element type, size, layout and depth comes through bit for bit, and is read-only. */
 
+import { spawnSync } from "node:child_process";
 import ndarray from "ndarray";
 import { isReadonly, type NdArray, parallel, ReadOnlyError, RemoteError, type TypedArray, writable } from "ndparallel";
 import { describe, expect, test } from "vitest";
@@ -341,4 +342,11 @@ describe("the sender's memory", () => {
     await shared.all.scatter("part", received);
     expectSameBits(await shared.all.gather("part"), array);
   });
+});
+
+/** Node 24 and 26 aborted when the buffer was marked as untransferable. */
+test("a program that holds shared arrays at its end ends without an error", () => {
+  const program = 'import { shared } from "ndparallel"; globalThis.kept = shared.from(new Float64Array(1 << 17));';
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
 });
