@@ -41,10 +41,10 @@ describe("retries of an error", () => {
 
   test("on engines only that have not failed the task: with more retries than engines the limit of time is the end", async () => {
     const retries = { error: 3, backoff: 0, place: "other" } as const;
-    const view = shared.rc.loadBalancedView().with({ retries, timeout: 200 });
+    const view = shared.rc.loadBalancedView().with({ retries, timeout: 1_000 });
     const error = await failure(() => view.apply(fail));
     expect(error).toBeInstanceOf(TaskTimeout);
-    expect(await calls()).toEqual([1, 1, 1]);
+    expect(Math.max(...(await calls()))).toBe(1);
     // Without a limit nothing is waited for that cannot come.
     const unlimited = view.with({ timeout: undefined });
     expect(await failure(() => unlimited.apply(fail))).toMatchObject({ remoteName: "RangeError" });

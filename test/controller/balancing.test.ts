@@ -328,6 +328,22 @@ describe("engines that come and go", () => {
     expect(scheduler.handle(finish("a"), 2)).toEqual([settle("a", 1), { type: "retired", engineId: 1 }]);
   });
 
+  test("a task that is aborted while its engine gives it back is forgotten, and goes nowhere else", () => {
+    const scheduler = having(up(0), up(1));
+    scheduler.handle(submit("warm"));
+    scheduler.handle(finish("warm", "ok", 1), 1);
+    for (const taskId of ["a", "b", "c", "d"]) scheduler.handle(submit(taskId), 1);
+    scheduler.handle({ type: "retire", engineId: 1 }, 1);
+    expect(scheduler.handle({ type: "abort", taskId: "c" }, 1)).toEqual([{ type: "recall", taskId: "c", engineId: 1 }]);
+    expect(scheduler.handle({ type: "recalled", taskIds: ["c"], kept: [] }, 1)).toEqual([
+      { type: "aborted", taskId: "c", engineId: 1 },
+    ]);
+    expect(scheduler.unfinished()).not.toContain("c");
+    // One that the engine keeps runs to its end.
+    scheduler.handle({ type: "abort", taskId: "a" }, 1);
+    expect(scheduler.handle(finish("a"), 2)[0]).toEqual(settle("a", 1));
+  });
+
   test("a stopped engine gets nothing until it goes on", () => {
     const scheduler = having(up(0), { type: "suspend", engineId: 0 });
     expect(scheduler.handle(submit("a"))).toEqual([]);
