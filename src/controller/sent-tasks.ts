@@ -5,6 +5,9 @@
 
 import type { RunTask } from "./run-task.ts";
 
+/** More than an engine is sent at once. Where so many are there, one of them takes long while others go past it. */
+const MOST = 2_048;
+
 export class SentTasks {
   /** From `#next` on; some may have ended, or gone elsewhere. */
   #tasks: (RunTask | undefined)[] = [];
@@ -16,6 +19,10 @@ export class SentTasks {
   }
 
   add(task: RunTask): void {
+    if (this.#tasks.length - this.#next > MOST) {
+      this.#tasks = [];
+      this.#next = 0;
+    }
     // Drop the part of the list that has been used, once it outweighs the rest.
     if (this.#next > 1024 && this.#next * 2 > this.#tasks.length) {
       this.#tasks = this.#tasks.slice(this.#next);

@@ -49,6 +49,15 @@ test("of an engine that always has work, no more is kept than it has", () => {
   }
 });
 
+test("of an engine that is long with its first task while others go past it, what has ended is not kept for ever", () => {
+  const sent = new SentTasks();
+  for (const [number, task] of tasksOf("c", 20_000).entries()) {
+    sent.add(task);
+    if (number > 0) task.outcome = { status: "aborted" };
+    expect(sent.length).toBeLessThan(2_500);
+  }
+});
+
 test("whatever is sent, ends otherwise, goes elsewhere and is answered, a task that is found is the one that is meant, and is there", () => {
   const action = fc.record({
     what: fc.constantFrom("send", "answer", "end", "leave", "come back"),
