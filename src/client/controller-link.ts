@@ -14,7 +14,7 @@ export interface LinkListener {
   message(message: Message, buffers: Uint8Array[]): void;
   /** Memory for a buffer that follows a message. */
   place?(message: Message): Uint8Array | undefined;
-  /** It is there again, or another one in its place. */
+  /** It is there again, or another one in its place; if this is given, requests wait for {@link ControllerLink.resumed}. */
   back?(): void;
   /** The connection has ended; everything that waits must fail with `error`. */
   lost(error: ConnectionError): void;
@@ -72,6 +72,7 @@ export class ControllerLink {
   #onEnded: (() => void) | undefined;
   #connection: ReconnectingConnection | undefined;
   #nextRequest = 0;
+  #isResuming = false;
   /** The engine within whose task this client is. */
   readonly #surrounding = surroundingEngine();
   /** For how many things it is waited. */
@@ -105,7 +106,8 @@ export class ControllerLink {
       hello: () => ({ type: "hello", role: "client", uuid: link.uuid, engineUuid: link.#surrounding?.uuid }),
       isKept: ({ type }) => type === "submit" || type === "submitBalanced",
       onLost: () => link.#interrupted(),
-      onBack: () => link.#back(),
+      // Who sends no tasks has nothing to resume.
+      onBack: () => (listener.back ?? (() => link.resumed()))(),
       handlers: {
         message: (message, buffers) => link.#receive(message, buffers),
         place: (message) => listener.place?.(message),
@@ -145,7 +147,7 @@ export class ControllerLink {
     this.hold();
     return new Promise<Answers[M]>((resolve, reject) => {
       this.#requests.set(requestId, { request, resolve: resolve as (value: unknown) => void, reject });
-      this.send({ type: "request", requestId, request });
+      if (!this.#isResuming) this.send({ type: "request", requestId, request });
     }).finally(() => this.release());
   }
 
@@ -202,19 +204,21 @@ export class ControllerLink {
     if (message.type === "welcome") this.#onWelcome?.resolve(undefined);
   }
 
+  /** The controller knows again what this client has sent: now it can be asked. */
+  resumed(): void {
+    this.#isResuming = false;
+    for (const [requestId, { request }] of this.#requests) {
+      if (request !== undefined) this.send({ type: "request", requestId, request });
+    }
+  }
+
   #interrupted(): void {
+    this.#isResuming = true;
     for (const [requestId, { request, reject }] of this.#requests) {
       if (request === undefined || repeatable.has(request.method)) continue;
       this.#requests.delete(requestId);
       const message = `the controller was lost, and it is not known whether it did what was asked of it (${request.method})`;
       reject(new ConnectionError(message));
-    }
-  }
-
-  #back(): void {
-    this.#listener.back?.();
-    for (const [requestId, { request }] of this.#requests) {
-      if (request !== undefined) this.send({ type: "request", requestId, request });
     }
   }
 

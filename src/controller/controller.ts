@@ -49,7 +49,7 @@ export class Controller {
   readonly #clients = new Map<string, Submitter>();
   readonly #registry: EngineRegistry;
   readonly #router: TaskRouter;
-  readonly #data = new DataHub();
+  readonly #data: DataHub;
   readonly #database: TaskDatabase;
   readonly #submissions: Submissions;
   readonly #requests: HubRequests;
@@ -74,6 +74,7 @@ export class Controller {
       },
       options.heartbeat,
     );
+    this.#data = new DataHub(options.isRestart ? options.patience : undefined);
     const { ledger } = this.#data;
     const open = options.database ?? openMemory();
     const { database, legacy } = open((outcome) => ledger.drop(outcome));
@@ -86,20 +87,9 @@ export class Controller {
     const [registry, router, clients] = [this.#registry, this.#router, this.#clients];
     const [submissions, control] = [this.#submissions, this.#control];
     const shutdown = (): Promise<void> => this.shutdown();
-    const parts = {
-      clusterId,
-      registry,
-      router,
-      submissions,
-      questions: new HubQuestions(database),
-      control,
-      ledger,
-      clients,
-      rejections,
-      shutdown,
-    };
-    this.#requests = new HubRequests(parts);
-    if (isRestart) this.#router.recovery.begin(legacy);
+    const told = { clusterId, clients, rejections, shutdown, questions: new HubQuestions(database) };
+    this.#requests = new HubRequests({ ...told, registry, router, submissions, control, ledger });
+    if (isRestart) this.#router.recovery.begin(legacy, options.patience ?? 0);
   }
 
   /** Takes a new connection; its first message must be a hello. */
@@ -200,7 +190,7 @@ export class Controller {
     const { engine, mailbox } = back;
     this.#data.addPeer(engine.uuid, connection);
     connection.send({ ...this.#welcome(), engineId: engine.engineId });
-    this.#router.recovery.announced(engine, hello.back?.taskIds ?? [], (unwanted) => {
+    this.#router.recovery.announced(engine, hello.back, (unwanted) => {
       connection.send({ type: "abortTasks", taskIds: unwanted });
     });
     mailbox.deliver(connection);

@@ -17,15 +17,30 @@ export class DataHub {
   readonly #peers = new Map<string, Connection>();
   readonly #kept = new KeptHub(this.#peers, this.ledger);
   #freed = new Map<string, { ids: number[]; uses: number[] }>();
+  /** Questions to processes that may come back, as long as that is waited for; of those that went since none. */
+  #waiting: Map<string, (() => void)[]> | undefined;
+  readonly #left = new Set<string>();
+
+  /** `patience`: how long processes of an earlier controller may take to come back, in milliseconds. */
+  constructor(patience = 0) {
+    if (patience === 0) return;
+    this.#waiting = new Map();
+    setTimeout(() => this.#waitNoMore(), patience).unref();
+  }
 
   addPeer(uuid: string, connection: Connection): void {
     this.#peers.set(uuid, connection);
+    const questions = this.#waiting?.get(uuid);
+    this.#waiting?.delete(uuid);
+    // After it has been welcomed.
+    if (questions !== undefined) queueMicrotask(() => questions.forEach((ask) => void ask()));
   }
 
   /** The connection has ended: what that process kept cannot be reached any more, and it needs nothing. */
   removePeer(uuid: string, connection: Connection): void {
     if (this.#peers.get(uuid) !== connection) return;
     this.#peers.delete(uuid);
+    if (this.#waiting !== undefined) this.#left.add(uuid);
     this.#kept.gone(uuid);
     for (const holder of this.ledger.gone(uuid)) this.#peers.get(holder)?.send({ type: "ownerGone", owner: uuid });
   }
@@ -74,6 +89,12 @@ export class DataHub {
       peer.send(question);
       return;
     }
+    if (this.#waiting !== undefined && !this.#left.has(owner)) {
+      const questions = this.#waiting.get(owner) ?? [];
+      this.#waiting.set(owner, questions);
+      questions.push(() => this.#ask(sender, owner, question));
+      return;
+    }
     const { requestId } = question;
     const error: WireError = {
       kind: "connection",
@@ -83,6 +104,13 @@ export class DataHub {
     const answer: Message =
       question.type === "locate" ? { type: "located", requestId } : { type: "pieceRefused", requestId, error };
     this.#peers.get(sender)?.send(answer);
+  }
+
+  #waitNoMore(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#left.clear();
+    for (const questions of waiting?.values() ?? []) for (const ask of questions) ask();
   }
 
   /** Together with what else is freed in this turn. */

@@ -34,7 +34,10 @@ export class HubRequests {
   perform(request: HubRequest, client: Submitter): unknown {
     const { questions, submissions, control } = this.#parts;
     if (isQuestion(request)) {
-      return questions.answer(request, (taskId, asked) => submissions.resubmit(taskId, asked, client));
+      const { recovery } = this.#parts.router;
+      const answer = (): unknown =>
+        questions.answer(request, (taskId, asked) => submissions.resubmit(taskId, asked, client));
+      return recovery.isOver ? answer() : recovery.over().then(answer);
     }
     if (isOrder(request)) return control.perform(request);
     switch (request.method) {
@@ -55,8 +58,17 @@ export class HubRequests {
       case "status":
         return this.#status();
       case "result":
-        return this.#parts.router.sendResult(request.taskId, client);
+        return this.#result(request.taskId, client);
     }
+  }
+
+  /** After a restart a task may be known again only when its client is back. */
+  async #result(taskId: string, client: Submitter): Promise<"sent" | "pending" | "unknown"> {
+    const { router } = this.#parts;
+    const answer = await router.sendResult(taskId, client);
+    if (answer !== "unknown" || !router.recovery.isEarly) return answer;
+    await router.recovery.appeared(taskId);
+    return await router.sendResult(taskId, client);
   }
 
   /** Resolves once the engines have ended. @throws RangeError when one does not exist. */

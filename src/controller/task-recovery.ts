@@ -1,7 +1,7 @@
 /** Takes up the tasks of an earlier controller, and carries out what {@link Recovery} says of them. */
 
 import type { BalancedRequest } from "../protocol/balancing.ts";
-import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
+import type { EngineHello, Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { Engine } from "./members.ts";
 import { newTask, type PendingTask } from "./pending-task.ts";
 import { Recovery, type RecoverySteps } from "./recovery.ts";
@@ -9,6 +9,7 @@ import type { SchedulerEvent } from "./scheduler.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import { balancedForms } from "./task-inputs.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
+import { Waiters } from "./waiters.ts";
 
 /** How long clients may take to come back and send what was not written down, in milliseconds. */
 const ORPHAN_MS = 10_000;
@@ -50,6 +51,13 @@ export class TaskRecovery {
   #recovery: Recovery | undefined;
   #place: Legacy["place"] = () => undefined;
   #completed: Legacy["completed"] = new Map();
+  /** Engines and clients may still come back. */
+  isEarly = false;
+  /** Tasks whose results engines are about to send again, with the uuids of the engines. */
+  readonly #owed = new Map<string, string>();
+  /** Tasks that are written down with their ends. */
+  readonly #ended = new Set<string>();
+  readonly #waiters = new Waiters();
   /** Tasks that engines have, and that no client has sent since; with what the engines say of them. */
   readonly #orphans = new Map<string, { readonly engine: Engine; readonly letters: (() => void)[] }>();
 
@@ -66,10 +74,18 @@ export class TaskRecovery {
     return this.#recovery !== undefined || this.#orphans.size > 0;
   }
 
-  begin({ tasks, endings, place, completed }: Legacy): void {
+  /** `patience`: how long engines and clients may take to come back, in milliseconds. */
+  begin({ tasks, endings, place, completed }: Legacy, patience: number): void {
+    this.isEarly = true;
+    setTimeout(() => {
+      this.isEarly = false;
+      this.#ended.clear();
+      this.#waiters.changed();
+    }, patience).unref();
     this.#place = place;
     this.#completed = completed;
     for (const [taskId, status, engineId] of endings) {
+      this.#ended.add(taskId);
       this.#parts.step({ type: "ended", taskId, succeeded: status === "ok", engineId });
     }
     const recovering = tasks.filter((task) => this.#restore(task.record, task.request));
@@ -85,6 +101,7 @@ export class TaskRecovery {
    * without having written it down.
    */
   takes(taskId: string, target: number, request?: BalancedRequest): boolean {
+    if (this.isEarly) queueMicrotask(() => this.#waiters.changed());
     const orphan = this.#orphans.get(taskId);
     const engineId = target < 0 ? (this.#place(taskId) ?? target) : target;
     const mayBeSomewhere = this.#recovery?.awaits(engineId) === true;
@@ -123,13 +140,39 @@ export class TaskRecovery {
     this.#carryOut(this.#recovery.expect(engines.map(({ engineId }) => engineId)));
   }
 
+  /** Everything is known again that can be, or is not waited for any more. */
+  get isOver(): boolean {
+    return !this.isEarly || (this.#recovery === undefined && this.#owed.size === 0);
+  }
+
+  over(): Promise<void> {
+    return this.#waiters.until(() => this.isOver);
+  }
+
+  /** Resolves when the task is known, or is not waited for any more. */
+  appeared(taskId: string): Promise<void> {
+    return this.#waiters.until(() => !this.isEarly || this.#parts.database.get(taskId) !== undefined);
+  }
+
+  /** The result of a task has been handled. */
+  heard(taskId: string): void {
+    if (this.#owed.size > 0) this.#paid([taskId]);
+  }
+
+  #paid(taskIds: readonly string[]): void {
+    for (const taskId of taskIds) this.#owed.delete(taskId);
+    this.#waiters.changed();
+  }
+
   /** How many tasks the engine has completed for earlier controllers, as far as is known. */
   completedBy(uuid: string): number {
     return this.#completed.get(uuid) ?? 0;
   }
 
   /** The engine is back with these tasks. `drop` is called with those that it is not to have. */
-  announced(engine: Engine, taskIds: readonly string[], drop: (taskIds: readonly string[]) => void): void {
+  announced(engine: Engine, back: EngineHello["back"], drop: (taskIds: readonly string[]) => void): void {
+    const { taskIds = [], answered = [] } = back ?? {};
+    for (const taskId of answered) if (!this.#ended.has(taskId)) this.#owed.set(taskId, engine.uuid);
     const { pending, database } = this.#parts;
     const steps = this.#recovery?.announced(engine.engineId, taskIds) ?? { adopt: [], release: [], drop: taskIds };
     const unknown = database.isDurable ? steps.drop.filter((taskId) => !pending.has(taskId)) : [];
@@ -139,12 +182,15 @@ export class TaskRecovery {
     if (unwanted.length > 0) drop(unwanted);
     setTimeout(() => {
       const nobodys = unknown.filter((taskId) => this.#orphans.delete(taskId));
-      if (nobodys.length > 0) drop(nobodys);
+      if (nobodys.length === 0) return;
+      this.#paid(nobodys);
+      drop(nobodys);
     }, ORPHAN_MS).unref();
   }
 
   /** The engine is about to be given up. */
   lost(engine: Engine): void {
+    this.#paid([...this.#owed].flatMap(([taskId, uuid]) => (uuid === engine.uuid ? taskId : [])));
     if (this.#recovery !== undefined) this.#carryOut(this.#recovery.lost(engine.engineId), engine);
   }
 
@@ -188,6 +234,8 @@ export class TaskRecovery {
     if (this.#recovery?.isOver !== true) return;
     this.#recovery = undefined;
     for (const claim of this.#claims.splice(0)) claim();
+    // After what engines have said of claimed tasks.
+    queueMicrotask(() => this.#waiters.changed());
   }
 
   #adopt(taskId: string, { engineId, uuid }: Engine): void {

@@ -143,6 +143,7 @@ export class TaskRouter {
     if (!this.#pending.has(taskId) && this.recovery.keeps(taskId, () => this.hear(message, buffers))) return;
     if (type === "result") {
       this.#result(message, buffers);
+      this.recovery.heard(taskId);
       return;
     }
     writeDown(this.#database, message, buffers);

@@ -73,7 +73,7 @@ async function run(): Promise<void> {
     patience: configuration.patience,
     hello: () => {
       if (engine === undefined) return helloOf(device);
-      return { ...helloOf(device), back: { engineId, taskIds: tasksOf(engine, connection) } };
+      return { ...helloOf(device), back: { engineId, ...tasksOf(engine, connection) } };
     },
     isKept,
     onLost: () => outputUnderWay.clear(),
@@ -113,9 +113,9 @@ function helloOf(device: DeviceInfo | undefined): EngineHello {
 }
 
 /** What an engine that is back has: first the tasks whose answers may not have come. */
-function tasksOf(engine: Engine, { unrecorded }: ReconnectingConnection): string[] {
+function tasksOf(engine: Engine, { unrecorded }: ReconnectingConnection): { taskIds: string[]; answered: string[] } {
   const answered = unrecorded.all.flatMap(({ message }) => (message.type === "result" ? message.taskId : []));
-  return [...new Set([...answered, ...engine.taskIds])];
+  return { taskIds: [...new Set([...answered, ...engine.taskIds])], answered };
 }
 
 /** What clients and the hub must get. */

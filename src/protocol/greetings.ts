@@ -30,8 +30,13 @@ export interface EngineHello {
   readonly agentUuid: string;
   readonly engineSet: string;
   readonly device?: DeviceInfo | undefined;
-  /** Of an engine that is back: its id, and the tasks it has, those that run first. */
-  readonly back?: { readonly engineId: number; readonly taskIds: readonly string[] } | undefined;
+  /**
+   * Of an engine that is back: its id, the tasks it has, those that run first, and those of them whose results it is about
+   * to send again.
+   */
+  readonly back?:
+    | { readonly engineId: number; readonly taskIds: readonly string[]; readonly answered: readonly string[] }
+    | undefined;
 }
 export interface AgentHello {
   readonly type: "hello";

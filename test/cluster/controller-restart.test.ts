@@ -174,6 +174,27 @@ describe("with the database in SQLite", () => {
     expect(await counts()).toEqual([0, 0]);
   });
 
+  test("what ended just before is known with its result, to the client that has it and to others", async () => {
+    await using shared = await started({ engines: 2, ...ON_DISK });
+    const { rc, cluster } = shared;
+    await using other = await Client.connect({ file: cluster.file });
+    const { pid } = await rc.status();
+    const results = Array.from({ length: 40 }, (_, n) =>
+      n % 2 === 0 ? rc.at(0).apply((x: number) => 2 * x, n) : rc.loadBalancedView().apply((x: number) => 2 * x, n),
+    );
+    const ids = results.flatMap(({ messageIds }) => messageIds);
+    await Promise.all(results);
+    // At once, so that little of it is in the database.
+    process.kill(pid, "SIGKILL");
+    const others = ids.map((id) => other.getResult(id));
+    const rows = await rc.dbQuery({ msgId: { $in: ids } }, ["status", "result"]);
+    expect(rows.map(({ msgId, status, result }) => [msgId, status, result]).sort()).toEqual(
+      ids.map((id, n) => [id, "ok", 2 * n]).sort(),
+    );
+    expect(await Promise.all(others)).toEqual(ids.map((_, n) => 2 * n));
+    expect((await rc.resultStatus(ids)).completed.sort()).toEqual([...ids].sort());
+  });
+
   test("engines keep their ids and namespaces, also those that compute without a break", async () => {
     await using log = new Log();
     await using shared = await started({ engines: 2, ...ON_DISK });

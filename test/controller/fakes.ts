@@ -2,8 +2,7 @@
 
 import { type Connection, type ConnectionHandlers, deliverRun } from "../../src/channel/connection.ts";
 import { connectedPair } from "../../src/channel/in-process.ts";
-import { Controller } from "../../src/controller/controller.ts";
-import type { OpenDatabase } from "../../src/controller/open-database.ts";
+import { Controller, type ControllerOptions } from "../../src/controller/controller.ts";
 import type { HubRequest, Message, Outcome, Reply, Result, Submit, Task } from "../../src/protocol/messages.ts";
 import { Recorder } from "../channel/recorder.ts";
 
@@ -155,10 +154,10 @@ export class Hub {
   readonly controller: Controller;
   #made = 0;
 
-  constructor(database?: OpenDatabase) {
+  constructor(options: Pick<ControllerOptions, "isRestart" | "patience" | "database"> = {}) {
     this.controller = new Controller({
+      ...options,
       clusterId: CLUSTER,
-      database,
       rejections: () => ({ handshakes: 1, signatures: 2, replays: 3, malformed: 4 }),
       onShutdown: () => {
         this.shutdowns++;
