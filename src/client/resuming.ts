@@ -22,7 +22,7 @@ export function askWhatIsKnown({ link, plane, outstanding }: Session, unsent: Re
   link.send({ type: "resume", taskIds: [...taskIds].filter((taskId) => !unsent.has(taskId)) });
 }
 
-/** Sends tasks again that nobody knows; `lost` hears of those that are not kept here either. */
+/** Sends tasks again that nobody knows, and then what was asked meanwhile; `lost` hears of those that are not kept here either. */
 export function submitUnknown(
   { link, outstanding }: Session,
   unknown: readonly string[],
@@ -34,4 +34,6 @@ export function submitUnknown(
       'with controller: { database: "sqlite" } tasks outlive the controller';
     lost(taskId, new ConnectionError(message));
   }
+  // What it asks now is answered with them in mind.
+  link.resumed();
 }

@@ -272,7 +272,6 @@ export class Session {
           const task = this.#outstanding.get(id);
           if (task !== undefined) this.fail([task], error);
         });
-        this.link.resumed();
         break;
       case "result":
         this.#results?.result(message, buffers);

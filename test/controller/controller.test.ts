@@ -97,7 +97,7 @@ class SlowDatabase extends MemoryDatabase {
 describe("tasks", () => {
   test.each(["aborted", "run"])("are %s while an old result that they take is looked up", async (what) => {
     const database = new SlowDatabase();
-    const hub = new Hub((onForgotten) => ({ ...openMemory()(onForgotten), database }));
+    const hub = new Hub({ database: (onForgotten) => ({ ...openMemory()(onForgotten), database }) });
     const [client, engine] = [await hub.client(), await hub.engine()];
     await client.submit({ old: 0 });
     await engine.answer("old", { status: "ok", payload: Uint8Array.of(7) });
