@@ -344,6 +344,24 @@ describe("engines that come and go", () => {
     expect(scheduler.handle(finish("a"), 2)[0]).toEqual(settle("a", 1));
   });
 
+  test("on the last engine, which retires while a task waits, what it waits for fails, and it goes on", () => {
+    const scheduler = having(up(0));
+    scheduler.handle(submit("outer"));
+    scheduler.handle({ type: "waiting", engineId: 0, taskIds: ["outer"] });
+    expect(scheduler.handle(submit("begun", { nested: true }))).toEqual([dispatch("begun", 0)]);
+    scheduler.handle(submit("inner", { nested: true }));
+    const retiring = scheduler.handle({ type: "retire", engineId: 0 });
+    const reason = "every engine is retiring and takes nothing new";
+    expect(retiring).toContainEqual({ type: "fail", taskId: "inner", engineId: -1, failure: "engine", reason });
+    scheduler.handle({ type: "recalled", taskIds: [], kept: ["begun"] });
+    scheduler.handle({ type: "finish", taskId: "begun" });
+    scheduler.handle({ type: "waiting", engineId: 0, taskIds: [] });
+    expect(scheduler.handle({ type: "finish", taskId: "outer" })).toEqual([
+      { type: "settle", taskId: "outer", engineId: 0 },
+      { type: "retired", engineId: 0 },
+    ]);
+  });
+
   test("a stopped engine gets nothing until it goes on", () => {
     const scheduler = having(up(0), { type: "suspend", engineId: 0 });
     expect(scheduler.handle(submit("a"))).toEqual([]);

@@ -49,7 +49,7 @@ export function whyGivenUp(task: BalancedTask): string {
 /** Why no engine that is there can run the task, and whether no engine that may still come could. */
 export function whyStranded(
   { request, places, refused, avoided }: BalancedTask,
-  engines: ReadonlyMap<number, unknown>,
+  engines: ReadonlyMap<number, { readonly retiring: boolean }>,
 ): { readonly failure: Failure; readonly reason: string; readonly isFinal: boolean } {
   const isAnyThere = (ids: Iterable<number>): boolean => [...ids].some((id) => engines.has(id));
   const { targets, resources } = request;
@@ -68,6 +68,9 @@ export function whyStranded(
     return { failure: "impossible", reason, isFinal: targets !== undefined };
   }
   if (engines.size === 0) return { failure: "engine", reason: "no engine is there to run it", isFinal: false };
+  if ([...engines.values()].every(({ retiring }) => retiring)) {
+    return { failure: "engine", reason: "every engine is retiring and takes nothing new", isFinal: false };
+  }
   const wanted = Object.entries(resources ?? {}).map(([name, amount]) => `${name}: ${amount}`);
   const reason = wanted.length > 0 ? `no engine offers { ${wanted.join(", ")} }` : "no engine takes it";
   return { failure: wanted.length > 0 ? "impossible" : "engine", reason, isFinal: false };
