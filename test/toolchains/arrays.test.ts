@@ -6,7 +6,8 @@ import { runInRepository } from "./program.ts";
 import { nodeOrSkip, toolOrSkip } from "./tools.ts";
 
 const some = ["arrays", "write-detection"].map((name) => `test/cluster/${name}.test.ts`);
-const files = ["test/ndarray-transport", "test/cluster/data-ways.test.ts", ...some];
+const onAllWays = ["kinds", "owners", "sends", "ways"].map((name) => `test/cluster/data-${name}.test.ts`);
+const files = ["test/ndarray-transport", ...onAllWays, ...some];
 
 describe("the tests of arrays", () => {
   const others = [20, 22, 24, 26].filter((major) => !process.versions.node.startsWith(`${major}.`));
