@@ -7,8 +7,8 @@ declare const tf: Tf;
 declare const x: Tensor;
 
 const TASKS = 1000;
-/** More than the noise of garbage collection; a leak of these tasks would be 400 MB. */
-const MOST_GROWTH = 100 * 2 ** 20;
+/** More than what awaits collection, up to 145 MB on WebGPU over 4,000 tasks; a leak of these tasks would be 400 MB. */
+const MOST_GROWTH = 200 * 2 ** 20;
 
 describe.skipIf(!isInstalled).each(backends)("engines on $name", ({ device }) => {
   const shared = shareTensorCluster(1, { devices: [device] });

@@ -16,7 +16,7 @@ describe("the tests of arrays", () => {
     const vitest = toolOrSkip(context, "vitest/vitest.mjs");
     // The versions between are as 20 is.
     const command = [nodeOrSkip(context, major), vitest, "run", ...(major >= 26 ? files : some)] as const;
-    const { code, output } = await runInRepository([...command], { NDPARALLEL_SKIP_BUILD: "1" });
+    const { code, output } = await runInRepository([...command]);
     expect(code, output).toBe(0);
   });
 
@@ -26,7 +26,7 @@ describe("the tests of arrays", () => {
     // Writes to what was pushed are found at some later time there.
     const others = "^(?!.*(shared|are noticed at any depth))";
     const command = [process.execPath, vitest, "run", ...files, "-t", others] as const;
-    const env = { NDPARALLEL_SKIP_BUILD: "1", NODE_OPTIONS: `--require=${hidden}` };
+    const env = { NODE_OPTIONS: `--require=${hidden}` };
     const { code, output } = await runInRepository([...command], env);
     expect(code, output).toBe(0);
   });

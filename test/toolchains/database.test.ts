@@ -10,7 +10,7 @@ const files = ["controller/task-database", "cluster/hub-sqlite"].map((name) => `
 test.for([22, 24, 26])("the tests of the task database with the SQLite of Node %s", async (major, context) => {
   const vitest = toolOrSkip(context, "vitest/vitest.mjs");
   const hidden = path.join(import.meta.dirname, "fixtures", "without-libsql.cjs");
-  const env = { NDPARALLEL_SKIP_BUILD: "1", NODE_OPTIONS: `--require=${hidden}` };
+  const env = { NODE_OPTIONS: `--require=${hidden}` };
   const { code, output } = await runInRepository([nodeOrSkip(context, major), vitest, "run", ...files], env);
   expect(code, output).toBe(0);
 });

@@ -53,7 +53,7 @@ describe("the tests of functions, all of them", () => {
   test.for(others)("on Node %s", async (major, context) => {
     const vitest = toolOrSkip(context, "vitest/vitest.mjs");
     const command = [nodeOrSkip(context, major), vitest, "run", ...files.map((file) => `test/${file}`)] as const;
-    const { code, output } = await runInRepository([...command], { NDPARALLEL_SKIP_BUILD: "1" });
+    const { code, output } = await runInRepository([...command]);
     expect(code, output).toBe(0);
   });
 });

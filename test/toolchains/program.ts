@@ -21,6 +21,8 @@ export interface CaseLine {
   readonly expected: string;
 }
 
+const PART_OF_A_RUN = { NDPARALLEL_SKIP_BUILD: "1", NDPARALLEL_SKIP_LEAK_CHECK: "1" } as const;
+
 /** What a program may take, and how it is ended then. */
 const LIMITS = { timeout: 240_000, killSignal: "SIGKILL" } as const;
 
@@ -37,13 +39,13 @@ export async function runProgram(
   return { code, output, lines: lines.map((line) => JSON.parse(line) as CaseLine) };
 }
 
-/** Runs a program of the repository, in its folder. */
+/** Runs a program of the repository, in its folder; if that is vitest, this run has built and looks for what is left. */
 export function runInRepository(
   command: readonly [string, ...string[]],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Omit<Outcome, "lines">> {
   const [file, ...args] = command;
-  return ending(spawn(file, args, { cwd: root, env: { ...ownEnvironment(), ...env }, ...LIMITS }));
+  return ending(spawn(file, args, { cwd: root, env: { ...ownEnvironment(), ...PART_OF_A_RUN, ...env }, ...LIMITS }));
 }
 
 /** Closes the program's input and waits for its end. */
