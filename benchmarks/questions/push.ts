@@ -1,8 +1,8 @@
 /**
  * Asked: how fast does one array reach all of two engines? Bytes delivered count: twice those of the array.
  * Expected: faster than ipyparallel; the array leaves the client once.
- * Seen: beside other work (load 31), 2.4 GB/s, 5 to 6 times ipyparallel, one thread copying; not yet on a quiet machine. The host's memory grows by 1.02 times the array, and by nothing when both engines have
- * read it (`benchmarks/memory.ts`).
+ * Seen: nearly idle, 6.4 times ipyparallel in the median, 15 to 19 in the faster third of the rounds (benchmarks/README.md). The
+ * host's memory grows by 1.02 times the array, and by nothing when both engines have read it (`benchmarks/memory.ts`).
  */
 
 import { gigabytesPerSecond, MEBIBYTE, type Question } from "../lib/question.ts";
