@@ -25,7 +25,15 @@ describe("the tests of arrays", () => {
     const hidden = path.join(import.meta.dirname, "fixtures", "without-koffi.cjs");
     // Writes to what was pushed are found at some later time there.
     const others = "^(?!.*(shared|are noticed at any depth))";
-    const command = [process.execPath, vitest, "run", ...files, "-t", others] as const;
+    // That everything goes by the other ways, too, is what data-ways shows with koffi.
+    const command = [
+      process.execPath,
+      vitest,
+      "run",
+      ...files.filter((file) => !file.includes("data-ways")),
+      "-t",
+      others,
+    ] as const;
     const env = { NODE_OPTIONS: `--require=${hidden}` };
     const { code, output } = await runInRepository([...command], env);
     expect(code, output).toBe(0);
