@@ -2,8 +2,7 @@
  * Asked: a plain loop adds up 256 MB of float64 that lie on two engines. How much longer does it take than the same loop
  * over arrays of their own in two worker threads?
  * Expected: within 15 % of it: mapped memory is read as fast as any other, and a call costs less than a millisecond.
- * Seen: on a busy machine (load 24) 198 ms (quartiles 146 and 231) against 178 (152 and 209): 11 % more. Not yet on a quiet
- * one.
+ * Seen: nearly idle, 38.8 ms (quartiles 33.2 and 40.6) against 35.6 (34.8 and 36.1): 9 % more.
  */
 
 import { MEBIBYTE, milliseconds, type Question } from "../lib/question.ts";
