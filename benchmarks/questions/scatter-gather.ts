@@ -7,7 +7,7 @@
  * Gathering copies nothing in any of them: parts are mapped.
  * Seen: nearly idle, 64 and 512 MB. Warm, scatter 3.9 and 8.4 times ipyparallel, 0.39 and 0.78 times mpi4py; gather 23 and
  * 138 times ipyparallel, 2.2 and 11 times mpi4py. At first use scatter 4.7 and 4.0 times ipyparallel. In shared memory 2.1 to
- * 20 times mpi4py, 6 ms at either size. Scatter misses the 10 times: benchmarks/README.md says why.
+ * 20 times mpi4py, 6 to 9 ms at either size. Scatter misses the 10 times: benchmarks/README.md says why.
  */
 
 import { type Case, gigabytesPerSecond, MEBIBYTE, type Question } from "../lib/question.ts";
