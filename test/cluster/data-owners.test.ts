@@ -1,9 +1,10 @@
 /** What was received and is used again, or passed on: when it was written to, and when its owner is gone. */
 
 import { Client, Cluster, type DataWay, isParallelError, ref, type TypedArray } from "ndparallel";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { expectSameBits, randomArray } from "./arrays.ts";
 import { failureWithin, freeze, pidsOf, until, useSandbox } from "./processes.ts";
+import { shareCluster } from "./shared-cluster.ts";
 
 useSandbox("file");
 
@@ -21,21 +22,12 @@ function noise(byteLength: number, seed = 1): Uint8Array {
 }
 
 describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
-  let cluster: Cluster;
-  let client: Client;
-  beforeAll(async () => {
-    cluster = await Cluster.start({ engines: 2, dataWay });
-    client = await cluster.connect();
-  });
-  afterAll(async () => {
-    client?.close();
-    await cluster?.stop();
-  });
+  const started = shareCluster(2, { dataWay });
 
   describe("an array that functions captured", () => {
     test.skipIf(isImmutable).each(SIZES)("of %i bytes is what it was after a task has written to it", async (size) => {
       const table = noise(size, size);
-      const one = client.at(0);
+      const one = started.rc.at(0);
       const sum = (): number => table.reduce((total, value) => total + value, 0);
       const expected = sum();
       expect(await one.apply(sum)).toBe(expected);
@@ -55,7 +47,7 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
 
     test.each(SIZES)("of %i bytes is there after a task has transferred it", async (size) => {
       const table = noise(size, size + 1);
-      const one = client.at(1);
+      const one = started.rc.at(1);
       const transfer = (): number => {
         try {
           return structuredClone(table.buffer, { transfer: [table.buffer as ArrayBuffer] }).byteLength;
@@ -70,44 +62,45 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     });
 
     test("comes for one task although another one, with which it was on its way, was aborted", async () => {
-      const [pid] = (await pidsOf(client)).engines as [number];
+      const [pid] = (await pidsOf(started.rc)).engines as [number];
       const table = noise(4 * MEBIBYTE, 17);
       const at = (i: number): number | undefined => table[i];
       await freeze(pid);
-      const first = client.at(0).apply(at, 1);
-      const second = client.at(0).apply(at, 2);
-      await client.status();
+      const first = started.rc.at(0).apply(at, 1);
+      const second = started.rc.at(0).apply(at, 2);
+      await started.rc.status();
       const aborted = first.abort();
-      await client.status();
+      await started.rc.status();
       process.kill(pid, "SIGCONT");
       expect(await second).toBe(table[2]);
       await aborted;
-      expect(await client.at(0).apply(at, 3)).toBe(table[3]);
+      expect(await started.rc.at(0).apply(at, 3)).toBe(table[3]);
     });
   });
 
   describe("a result that the client writes to by index", () => {
     test.each([1000, ...SIZES])("of %i bytes is sent as the client sees it, and stays with it", async (size) => {
       const sent = noise(size, size + 3);
-      const result = await client.at(0).apply(echo<Uint8Array>, sent);
-      const other = await client.at(1).apply(echo<Uint8Array>, sent);
+      const result = await started.rc.at(0).apply(echo<Uint8Array>, sent);
+      const other = await started.rc.at(1).apply(echo<Uint8Array>, sent);
       const before = sent.slice();
       for (const index of [0, size >> 1, size - 1]) result[index] = ((result[index] as number) + 1) % 256;
       const written = before.slice();
       for (const index of [0, size >> 1, size - 1]) written[index] = ((written[index] as number) + 1) % 256;
-      expectSameBits(await client.at(1).apply(echo<Uint8Array>, result), written);
-      await client.view().push({ result, part: result.subarray(10, size - 10) });
-      for (const pulled of await client.view().pull("result")) expectSameBits(pulled, written);
-      for (const pulled of await client.view().pull("part")) expectSameBits(pulled, written.subarray(10, size - 10));
+      expectSameBits(await started.rc.at(1).apply(echo<Uint8Array>, result), written);
+      await started.rc.view().push({ result, part: result.subarray(10, size - 10) });
+      for (const pulled of await started.rc.view().pull("result")) expectSameBits(pulled, written);
+      for (const pulled of await started.rc.view().pull("part"))
+        expectSameBits(pulled, written.subarray(10, size - 10));
       // Nobody else's bytes have changed.
       expectSameBits(sent, before);
       expectSameBits(other, before);
-      expectSameBits(await client.at(0).apply(echo<Uint8Array>, sent), before);
+      expectSameBits(await started.rc.at(0).apply(echo<Uint8Array>, sent), before);
     });
 
     test("joined from parts, as well", async () => {
       const sent = noise(5 * MEBIBYTE, 29);
-      const all = client.view();
+      const all = started.rc.view();
       await all.scatter("joined", sent);
       const whole = (await all.gather("joined")) as Uint8Array;
       const half = Math.ceil(sent.length / 2);
@@ -118,7 +111,7 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
       }
       await all.scatter("again", whole);
       expectSameBits(await all.gather("again"), written);
-      expectSameBits(await client.at(0).apply(echo<Uint8Array>, whole), written);
+      expectSameBits(await started.rc.at(0).apply(echo<Uint8Array>, whole), written);
       expectSameBits(await all.gather("joined"), sent);
     });
   });

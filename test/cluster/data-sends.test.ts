@@ -1,10 +1,11 @@
 /** Memory that is borrowed: when it may be written again, and what happens to what is taken away too early. */
 
-import { type AsyncResult, type Client, Cluster, type DataWay, isParallelError, shared } from "ndparallel";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type AsyncResult, type Client, type DataWay, isParallelError, shared } from "ndparallel";
+import { describe, expect, test } from "vitest";
 import { expectSameBits } from "./arrays.ts";
 import { Gate } from "./gate.ts";
 import { useSandbox } from "./processes.ts";
+import { shareCluster } from "./shared-cluster.ts";
 
 useSandbox("file");
 
@@ -98,20 +99,11 @@ function counting(): Float64Array<ArrayBuffer> {
 }
 
 describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
-  let cluster: Cluster;
-  let client: Client;
-  beforeAll(async () => {
-    cluster = await Cluster.start({ engines: 2, dataWay });
-    client = await cluster.connect();
-  });
-  afterAll(async () => {
-    client?.close();
-    await cluster?.stop();
-  });
+  const started = shareCluster(2, { dataWay });
 
   test.each(calls)("%s: what is written once it was sent changes nothing", async (_, call) => {
     for (const array of [counting(), shared.from(counting())]) {
-      const { result, check } = call(client, array);
+      const { result, check } = call(started.rc, array);
       await result.waitForSend({ timeout: 30_000 });
       expect(result.sent).toBe(true);
       array.fill(-1);
@@ -121,7 +113,7 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
 
   test.each(calls)("%s: memory that is transferred at once was copied, or the call says so", async (_, call) => {
     const array = counting();
-    const { result, check } = call(client, array);
+    const { result, check } = call(started.rc, array);
     structuredClone(array.buffer, { transfer: [array.buffer] });
     expect(array.length).toBe(0);
     await expectRightOrTold(result, check);
@@ -136,14 +128,14 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     const memory = new Resizable(8 * LENGTH, { maxByteLength: 16 * LENGTH });
     const array = new Float64Array(memory, 0, LENGTH);
     array.set(counting());
-    const { result, check } = call(client, array);
+    const { result, check } = call(started.rc, array);
     memory.resize(1024);
     await expectRightOrTold(result, check);
   });
 
   test("a map whose chunks are sized by time is not sent before the last chunk is", async () => {
     await using gate = await Gate.make();
-    const view = client.loadBalancedView().with({ track: true, chunkSize: "auto" });
+    const view = started.rc.loadBalancedView().with({ track: true, chunkSize: "auto" });
     const { url } = gate;
     const array = counting().slice(0, 1000);
     const expected = array.map((x) => x + 1);

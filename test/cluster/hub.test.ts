@@ -4,6 +4,7 @@ import {
   AsyncHubResult,
   AsyncResult,
   closure,
+  type DirectView,
   display,
   type Metadata,
   publish,
@@ -25,6 +26,20 @@ afterEach(() => {
 
 function idOf(result: AsyncResult<unknown>): string {
   return result.messageIds[0] as string;
+}
+
+/** Runs again, on a view of one engine, a task that runs and one that was aborted; gives the id of the latter. */
+async function resubmitRunningAndAborted(gate: Gate, one: Pick<DirectView<"one", false>, "apply">): Promise<string> {
+  const running = one.apply(waitAt<string>, gate.url, "ran");
+  await gate.arrived();
+  const aborted = one.apply(() => "after all");
+  await aborted.abort();
+  expect(await failure(() => aborted)).toBeInstanceOf(TaskAborted);
+  const again = shared.rc.resubmit([running, aborted]);
+  gate.open();
+  expect(await again).toEqual(["ran", "after all"]);
+  expect(await running).toBe("ran");
+  return idOf(aborted);
 }
 
 /** Some tasks that have ended. */
@@ -389,15 +404,7 @@ describe("resubmit", () => {
   test("of a running, an aborted, and several tasks; a list gives a list", async () => {
     await using gate = await Gate.make();
     const { rc } = shared;
-    const running = rc.at(0).apply(waitAt<string>, gate.url, "ran");
-    await gate.arrived();
-    const aborted = rc.at(0).apply(() => "after all");
-    await aborted.abort();
-    expect(await failure(() => aborted)).toBeInstanceOf(TaskAborted);
-    const again = rc.resubmit([running, aborted]);
-    gate.open();
-    expect(await again).toEqual(["ran", "after all"]);
-    expect(await running).toBe("ran");
+    const aborted = await resubmitRunningAndAborted(gate, rc.at(0));
     expect(await rc.resubmit([aborted])).toEqual(["after all"]);
   });
 
@@ -417,16 +424,7 @@ describe("resubmit", () => {
     expect([...values].every((value) => value.startsWith("1024 "))).toBe(true);
     const records = await rc.dbQuery({ msgId: { $in: [idOf(first), last] } }, ["label", "operation", "clientUuid"]);
     expect({ ...records[1], msgId: "" }).toEqual({ ...records[0], msgId: "" });
-    const one = view.with({ targets: [0] });
-    const running = one.apply(waitAt<string>, gate.url, "ran");
-    await gate.arrived();
-    const aborted = one.apply(() => "after all");
-    await aborted.abort();
-    expect(await failure(() => aborted)).toBeInstanceOf(TaskAborted);
-    const again = rc.resubmit([running, aborted]);
-    gate.open();
-    expect(await again).toEqual(["ran", "after all"]);
-    expect(await running).toBe("ran");
+    await resubmitRunningAndAborted(gate, view.with({ targets: [0] }));
   });
 
   test("of another client's task", async () => {

@@ -1,24 +1,15 @@
 /** What tasks write past Node's streams: to descriptors, from child processes, from native code. */
 
-import { execSync } from "node:child_process";
 import { Cluster, EngineError } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { Gate } from "./gate.ts";
+import { canLoadKoffi } from "./koffi.ts";
 import { failure, shareCluster } from "./shared-cluster.ts";
 
 const shared = shareCluster(2);
 
 /** Without it the agent reads the pipes, and nobody knows which task wrote. */
 const isAvailable = process.platform === "linux" && canLoadKoffi();
-
-function canLoadKoffi(): boolean {
-  try {
-    execSync(`node -e 'require("koffi")'`, { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe.runIf(isAvailable)("native output", () => {
   test("of every kind belongs to the task that wrote it, in order with what it wrote otherwise", async () => {

@@ -1,9 +1,9 @@
 /** What becomes of output when more is written than can leave. */
 
-import { execSync } from "node:child_process";
 import { type AsyncResult, Cluster } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { Gate } from "./gate.ts";
+import { canLoadKoffi } from "./koffi.ts";
 import { useSandbox } from "./processes.ts";
 import { shareCluster } from "./shared-cluster.ts";
 
@@ -14,15 +14,6 @@ const MiB = 1024 * 1024;
 /** What may be under way, in characters: on the engine, in the sockets, and what is gathered before it leaves. */
 const UNDER_WAY = 24 * MiB;
 const GROWTH = 256 * MiB;
-
-function canLoadKoffi(): boolean {
-  try {
-    execSync(`node -e 'require("koffi")'`, { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** How many bytes a task's notices say are missing. */
 function missing(stderr: string): number {

@@ -1,6 +1,6 @@
 /** One cluster for a whole test file; the namespaces are empty at the start of each test. */
 
-import { type Client, Cluster, type DirectView } from "ndparallel";
+import { type Client, Cluster, type ClusterOptions, type DirectView } from "ndparallel";
 import { afterAll, afterEach, beforeAll } from "vitest";
 
 export interface SharedCluster {
@@ -14,12 +14,12 @@ export interface SharedCluster {
 export const DATABASE = "NDPARALLEL_TEST_DATABASE";
 
 /** Starts a cluster before the file's tests and stops it after them; to be called at the top of the file. */
-export function shareCluster(engines: number): SharedCluster {
+export function shareCluster(engines: number, options: Omit<ClusterOptions, "engines"> = {}): SharedCluster {
   const isOnDisk = process.env[DATABASE] === "sqlite";
   let cluster: Cluster | undefined;
   let rc: Client | undefined;
   beforeAll(async () => {
-    cluster = await Cluster.start({ engines, ...(isOnDisk ? { controller: { database: "sqlite" } } : {}) });
+    cluster = await Cluster.start({ ...options, engines, ...(isOnDisk ? { controller: { database: "sqlite" } } : {}) });
     rc = await cluster.connect();
   });
   afterEach(async () => {

@@ -4,9 +4,9 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, type TestContext, test } from "vitest";
 import { useSandbox } from "./processes.ts";
-import { makeTwoHosts } from "./two-hosts.ts";
+import { makeTwoHosts, type TwoHosts } from "./two-hosts.ts";
 
 useSandbox();
 
@@ -31,10 +31,11 @@ interface Visit {
   readonly outgoing: number;
 }
 
-test.for([
-  ["direct", "64"],
-  ["relay", "16"],
-] as const)("%s, %s MB there and back", { timeout: 60_000 }, async ([way, megabytes], context) => {
+/** Runs a cluster on one of two hosts while `use` does something with it on the other. */
+async function withServer(
+  context: TestContext,
+  use: (hosts: TwoHosts, info: { readonly port: number }) => Promise<void>,
+): Promise<void> {
   const made = makeTwoHosts();
   if (typeof made === "string") {
     context.skip(made);
@@ -44,6 +45,18 @@ test.for([
   const server = hosts.spawn(0, [process.execPath, program, "serve", hosts.addresses[0]]);
   try {
     const { info } = await line<{ info: { port: number } }>(server);
+    await use(hosts, info);
+  } finally {
+    server.stdin?.end();
+    if (server.exitCode === null) await once(server, "exit");
+  }
+}
+
+test.for([
+  ["direct", "64"],
+  ["relay", "16"],
+] as const)("%s, %s MB there and back", { timeout: 60_000 }, async ([way, megabytes], context) => {
+  await withServer(context, async (hosts, info) => {
     if (way === "relay") hosts.allowOnly(info.port);
     const visitor = hosts.spawn(1, [process.execPath, program, "visit", JSON.stringify(info), megabytes]);
     const visit = await line<Visit>(visitor);
@@ -51,30 +64,16 @@ test.for([
     // The controller; and, directly, engine 0's data endpoint, and both engines at that of the visitor.
     expect([visit.outgoing, visit.incoming]).toEqual(way === "direct" ? [2, 2] : [1, 0]);
     if (visitor.exitCode === null) await once(visitor, "exit");
-  } finally {
-    server.stdin?.end();
-    if (server.exitCode === null) await once(server, "exit");
-  }
+  });
 });
 
 test("a host that is cut off is noticed, though nobody closes a connection", { timeout: 120_000 }, async (context) => {
-  const made = makeTwoHosts();
-  if (typeof made === "string") {
-    context.skip(made);
-    return;
-  }
-  using hosts = made;
-  const server = hosts.spawn(0, [process.execPath, program, "serve", hosts.addresses[0]]);
-  try {
-    const { info } = await line<{ info: unknown }>(server);
+  await withServer(context, async (hosts, info) => {
     const visitor = hosts.spawn(1, [process.execPath, program, "wait", JSON.stringify(info)]);
     const lines = createInterface(visitor.stdout as NodeJS.ReadableStream);
     expect(await line<string>(visitor, lines)).toBe("waits");
     hosts.cut();
     expect(await line(visitor, lines)).toEqual({ name: "ConnectionError" });
     if (visitor.exitCode === null) await once(visitor, "exit");
-  } finally {
-    server.stdin?.end();
-    if (server.exitCode === null) await once(server, "exit");
-  }
+  });
 });
