@@ -1,11 +1,9 @@
 /** One map over chunks, each a load-balanced task: of a given size, or of a size that grows and shrinks with the items. */
 
 import { SerializationError, TaskAborted } from "../errors.ts";
-import { readonlyWhole } from "../ndarray-transport/reception.ts";
-import { joinInPlace } from "../parallel-map/join.ts";
-import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
+import { joinResults, outputKind } from "../parallel-map/map-output.ts";
 import { chunkRanges, type Range } from "../parallel-map/plan.ts";
-import { elementsOf, type Sequence, sequenceLength, sliceSequence, toSequence } from "../parallel-map/sequences.ts";
+import { elementsOf, type Sequence, sequenceLength, sliceSequence, toSequences } from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import { errorsOf, isCaughtItems, itemsOf } from "../protocol/caught-items.ts";
 import type { Assembly } from "./assembly.ts";
@@ -55,7 +53,7 @@ export function balancedMap(
 
 function describeMap(fn: unknown, sequences: readonly unknown[], catches: boolean): MapOfItems {
   if (sequences.length === 0) throw new TypeError("map needs at least one sequence after the function");
-  const normal = sequences.map((sequence, index) => toSequence(sequence, `sequence ${index} of the map`));
+  const normal = toSequences(sequences, (index) => `sequence ${index} of the map`);
   const length = Math.min(...normal.map((sequence) => sequenceLength(sequence)));
   const output = outputKind(normal[0] as Sequence);
   const ranges: Range[] = [];
@@ -67,13 +65,8 @@ function describeMap(fn: unknown, sequences: readonly unknown[], catches: boolea
     const call = { operation: "map", fn, sequences: parts, output, offset: range.start } as const;
     return catches ? { ...call, catches } : call;
   };
-  const assemble = (values: readonly unknown[]): unknown => {
-    const whole = output.kind === "typed" || output.kind === "ndarray" ? joinInPlace(values) : undefined;
-    if (whole !== undefined) return readonlyWhole(whole);
-    const joined = new MapOutput(output, length);
-    for (const [index, value] of values.entries()) joined.write((ranges[index] as Range).start, value);
-    return readonlyWhole(joined.finish());
-  };
+  const assemble = (values: readonly unknown[]): unknown =>
+    joinResults(normal[0] as Sequence, output, length, values, ranges);
   const items = (value: unknown): Iterable<unknown> =>
     isCaughtItems(value) ? itemsOf(value) : elementsOf(value as never);
   const errors = (value: unknown): Error[] => (isCaughtItems(value) ? errorsOf(value) : []);

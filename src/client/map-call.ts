@@ -2,8 +2,8 @@
 
 import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { foreignArrays, isForeign } from "../parallel-map/foreign.ts";
-import { joinInPlace, joinReceived } from "../parallel-map/join.ts";
-import { MapOutput, outputKind } from "../parallel-map/map-output.ts";
+import { joinReceived } from "../parallel-map/join.ts";
+import { joinResults, outputKind } from "../parallel-map/map-output.ts";
 import { blockRanges, chunkRanges, type Range } from "../parallel-map/plan.ts";
 import {
   elementsOf,
@@ -12,6 +12,7 @@ import {
   sequenceLength,
   sliceSequence,
   toSequence,
+  toSequences,
 } from "../parallel-map/sequences.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { Assembly } from "./assembly.ts";
@@ -41,23 +42,18 @@ export function planMap(
   single: boolean,
 ): MapPlan {
   if (sequences.length === 0) throw new TypeError("map needs at least one sequence after the function");
-  const normal = sequences.map((sequence, index) => toSequence(sequence, `sequence ${index} of the map`));
+  const normal = toSequences(sequences, (index) => `sequence ${index} of the map`);
   const length = Math.min(...normal.map((sequence) => sequenceLength(sequence)));
-  const output = outputKind(normal[0] as (typeof normal)[number]);
+  const first = normal[0] as Sequence;
+  const output = outputKind(first);
   const { ranges, engineIds } = divide(normal, length, targets);
   const each = ranges.map((range): CallValue => {
     const parts = normal.map((sequence) => sliceSequence(sequence, range));
     return { operation: "map", fn, sequences: parts, output, offset: range.start };
   });
   const assemble = (values: readonly unknown[]): unknown => {
-    const [first] = normal;
     if (values.length === 0 && isForeign(first)) return foreignArrays().whole(first);
-    // What engines made for a map over arrays is of its kind.
-    const whole = output.kind === "typed" || output.kind === "ndarray" ? joinInPlace(values) : undefined;
-    if (whole !== undefined) return readonlyWhole(whole);
-    const joined = new MapOutput(output, length);
-    for (const [index, value] of values.entries()) joined.write((ranges[index] as { start: number }).start, value);
-    return readonlyWhole(joined.finish());
+    return joinResults(first, output, length, values, ranges);
   };
   const counts = ranges.map((range) => range.stop - range.start);
   const items = (value: unknown): Iterable<unknown> => elementsOf(value as never);

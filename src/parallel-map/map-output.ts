@@ -3,9 +3,11 @@
 import { constructorOf, type DType, dtypeOf, isTypedArray, type TypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray, makeNdArray, type NdArray, rowMajorStride, sizeOf } from "../ndarray-transport/ndarrays.ts";
 import { allocateOutput } from "../ndarray-transport/output-memory.ts";
+import { readonlyWhole } from "../ndarray-transport/reception.ts";
 import { copyNdArray, type Elements, runCopier } from "../ndarray-transport/strided-copy.ts";
 import { describe, withArticle } from "./describe.ts";
 import { foreignArrays, isForeign } from "./foreign.ts";
+import { joinInPlace } from "./join.ts";
 import {
   allocateElements,
   commonType,
@@ -17,6 +19,7 @@ import {
   mixedSigns,
   type OutputKind,
 } from "./output.ts";
+import type { Range } from "./plan.ts";
 import type { Sequence } from "./sequences.ts";
 
 /** What kind of output a map gives whose first sequence is `first`: what goes in decides what comes out. */
@@ -24,6 +27,32 @@ export function outputKind(first: Sequence): OutputKind {
   if (isNdArray(first)) return { kind: "ndarray", dtype: elementTypeOf(first), rank: first.shape.length };
   if (isForeign(first)) return foreignArrays().outputKind(first);
   return isTypedArray(first) ? { kind: "typed", dtype: dtypeOf(first) } : { kind: "array" };
+}
+
+/**
+ * What a map gives whose first sequence is `first`, of its parts as they were received: read-only, and without a copy
+ * where large arrays can be joined as they lie. Of a Buffer it is a Buffer, whatever engines made.
+ *
+ * @param ranges the indices of the items of each part
+ */
+export function joinResults(
+  first: Sequence,
+  kind: OutputKind,
+  length: number,
+  parts: readonly unknown[],
+  ranges: readonly Range[],
+): unknown {
+  const inPlace = kind.kind === "typed" || kind.kind === "ndarray" ? joinInPlace(parts) : undefined;
+  if (inPlace !== undefined) return readonlyWhole(likeBuffer(first, inPlace));
+  const joined = new MapOutput(kind, length);
+  for (const [index, part] of parts.entries()) joined.write((ranges[index] as Range).start, part);
+  return readonlyWhole(likeBuffer(first, joined.finish()));
+}
+
+function likeBuffer(first: Sequence, whole: unknown): unknown {
+  if (!Buffer.isBuffer(first)) return whole;
+  const { buffer, byteOffset, byteLength } = whole as Uint8Array;
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /**

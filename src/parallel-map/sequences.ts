@@ -27,6 +27,44 @@ export function toSequence(value: unknown, name: string): Sequence {
 }
 
 /**
+ * Sequences whose items go side by side, each as {@link toSequence} gives it. Iterables are read no further than the
+ * shortest goes, so that others may be endless.
+ *
+ * @param name what to call the one at that index in the message
+ * @throws TypeError for what is no sequence
+ */
+export function toSequences(values: readonly unknown[], name: (index: number) => string): Sequence[] {
+  const read = values.length > 1 ? values.filter(isReadOnce) : [];
+  const sequences = values.map((value, index) => (read.includes(value) ? undefined : toSequence(value, name(index))));
+  const lengths = sequences.flatMap((sequence) => (sequence === undefined ? [] : sequenceLength(sequence)));
+  const lists = readTogether(read as Iterable<unknown>[], Math.min(...lengths));
+  return sequences.map((sequence) => sequence ?? (lists.shift() as unknown[]));
+}
+
+/** The items of each, up to the end of the shortest, and `most` at most. */
+function readTogether(iterables: readonly Iterable<unknown>[], most: number): unknown[][] {
+  const iterators = iterables.map((iterable) => iterable[Symbol.iterator]());
+  const lists = iterables.map((): unknown[] => []);
+  try {
+    for (let count = 0; iterators.length > 0 && count < most; count++) {
+      for (const [index, iterator] of iterators.entries()) {
+        const step = iterator.next();
+        if (step.done === true) return lists;
+        lists[index]?.push(step.value);
+      }
+    }
+  } finally {
+    for (const iterator of iterators) iterator.return?.();
+  }
+  return lists;
+}
+
+/** Whether the items are had by iterating alone. */
+function isReadOnce(value: unknown): boolean {
+  return isIterable(value) && !Array.isArray(value) && !isTypedArray(value) && !isNdArray(value) && !isForeign(value);
+}
+
+/**
  * Whether `value` has items that belong in a joined whole: iterables other than strings, and ndarrays and tensors with
  * an axis.
  */

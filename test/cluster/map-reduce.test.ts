@@ -93,6 +93,27 @@ describe("map over arrays and iterables", () => {
     expect(await shared.all.map(add, range(3), [])).toEqual([]);
   });
 
+  test("iterables beside a shorter sequence are read no further than it goes, so they may be endless", async () => {
+    let given = 0;
+    let closed = 0;
+    function* endless(): Generator<number> {
+      try {
+        for (;;) yield given++;
+      } finally {
+        closed++;
+      }
+    }
+    const add = (a: number, b: number): number => a + b;
+    for (const view of [shared.all, shared.rc.loadBalancedView()]) {
+      given = 0;
+      expect(await view.map(add, [10, 20, 30], endless())).toEqual([10, 21, 32]);
+      expect(given).toBe(3);
+      given = 0;
+      expect(await view.map(add, endless(), new Set([5, 6]))).toEqual([5, 7]);
+    }
+    expect(closed).toBe(4);
+  });
+
   test("async functions and promises are awaited, item after item", async () => {
     const result = await shared.all.map(async (x: number) => x + 1, range(7));
     expectTypeOf(result).toEqualTypeOf<number[]>();
@@ -163,6 +184,17 @@ describe("map over typed arrays", () => {
     const result = await shared.all.map((x) => Math.sqrt(x), Float64Array.of(1, 4, 9, 16));
     expectTypeOf(result).toExtend<Float64Array>();
     expect(result).toEqual(Float64Array.of(1, 2, 3, 4));
+  });
+
+  test("a Buffer in, a Buffer out, as the compiler knows", async () => {
+    for (const view of [shared.all, shared.rc.loadBalancedView()]) {
+      const result = await view.map((x) => x + 1, Buffer.from("HAL"));
+      expectTypeOf(result).toExtend<Buffer>();
+      expect(result).toEqual(Buffer.from("IBM"));
+      expect(await view.map((x) => x, Buffer.alloc(0))).toEqual(Buffer.alloc(0));
+      const large = Buffer.alloc(3_000_000, "ab");
+      expect((await view.map((x) => x ^ 3, large)).equals(Buffer.alloc(3_000_000, "ba"))).toBe(true);
+    }
   });
 
   test("101 elements", async () => {
