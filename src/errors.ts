@@ -42,10 +42,12 @@ export interface RemoteFailure extends ErrorPlace {
   readonly name: string;
   readonly message: string;
   readonly stack?: string | undefined;
+  /** Those of an AggregateError. */
+  readonly errors?: readonly unknown[] | undefined;
 }
 
 /**
- * The user's function threw on an engine. `name`, `message` and `stack` are those of the remote error;
+ * The user's function threw on an engine. `name`, `message`, `stack` and `cause` are those of the remote error;
  * a remote `TypeError` can be told by `error.remoteName === "TypeError"`.
  */
 export class RemoteError extends ParallelError {
@@ -54,9 +56,12 @@ export class RemoteError extends ParallelError {
   readonly engineId: number | undefined;
   readonly engineUuid: string | undefined;
   readonly messageId: string | undefined;
+  /** Those of a remote AggregateError, as a failed `Promise.any` throws it; others have none. */
+  declare readonly errors?: readonly unknown[];
 
   constructor(failure: RemoteFailure, options?: ErrorOptions) {
     super(failure.message, options);
+    if (failure.errors !== undefined) this.errors = failure.errors;
     this.name = failure.name;
     this.remoteName = failure.name;
     this.engineId = failure.engineId;

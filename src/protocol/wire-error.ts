@@ -37,7 +37,18 @@ export interface WireError {
   readonly stack?: string | undefined;
   /** The engine that an EngineError is about, where it is not the one that tells of it. */
   readonly engineId?: number | undefined;
+  /** What led to an error that a user's function threw. */
+  readonly cause?: WireCause | undefined;
+  /** The errors of an AggregateError that a user's function threw. */
+  readonly errors?: readonly WireCause[] | undefined;
 }
+
+/** An error, or what was given in the place of one: a primitive value, or how it is shown. */
+type WireCause = Pick<WireError, "name" | "message" | "stack" | "cause" | "errors"> | string | number | boolean | null;
+
+/** So many errors of an AggregateError are told, and so long a chain of causes. */
+const MOST_ERRORS = 16;
+const MOST_CAUSES = 8;
 
 /** How a thrown value is shown: without running code of its own, and not at full length. */
 const BRIEF: InspectOptions = { depth: 2, maxArrayLength: 20, maxStringLength: 1_000, customInspect: false };
@@ -51,8 +62,49 @@ export function toWireError(error: unknown): WireError {
 
 /** How an error that a user's function threw is told. Whatever was thrown, there is a name and a message. */
 export function toRemoteWireError(error: unknown): WireError {
-  const { name, message, stack } = asError(error);
-  return { kind: name === "UnmetDependency" ? "unmet" : "remote", name, message, stack };
+  const told = asError(error);
+  return { kind: told.name === "UnmetDependency" ? "unmet" : "remote", ...told, ...causesOf(error, MOST_CAUSES) };
+}
+
+function causesOf(error: unknown, most: number): Pick<WireError, "cause" | "errors"> {
+  try {
+    if (most === 0 || !(error instanceof Error)) return {};
+    const { cause, errors } = error as Partial<AggregateError>;
+    return {
+      ...(cause === undefined ? {} : { cause: toWireCause(cause, most - 1) }),
+      ...(Array.isArray(errors) ? { errors: errors.slice(0, MOST_ERRORS).map((e) => toWireCause(e, most - 1)) } : {}),
+    };
+  } catch {
+    return {};
+  }
+}
+
+function toWireCause(cause: unknown, most: number): WireCause {
+  if (cause instanceof Error) return { ...asError(cause), ...causesOf(cause, most) };
+  return cause === null || /^(string|number|boolean)$/.test(typeof cause)
+    ? (cause as WireCause)
+    : inspect(cause, BRIEF);
+}
+
+function fromWireCause(told: WireCause): unknown {
+  if (typeof told !== "object" || told === null) return told;
+  const { name, message, stack } = told;
+  const errors = told.errors?.map(fromWireCause);
+  const options = causeOf(told);
+  const error = errors === undefined ? new Error(message, options) : new AggregateError(errors, message, options);
+  return Object.defineProperties(error, {
+    name: { value: name, configurable: true, writable: true },
+    stack: { value: stack, configurable: true, writable: true },
+  });
+}
+
+function causeOf({ cause }: Pick<WireError, "cause">): ErrorOptions | undefined {
+  return cause === undefined ? undefined : { cause: fromWireCause(cause) };
+}
+
+function toRemoteError(error: WireError, place: ErrorPlace): RemoteError {
+  const { name, message, stack } = error;
+  return new RemoteError({ ...place, name, message, stack, errors: error.errors?.map(fromWireCause) }, causeOf(error));
 }
 
 /** The error that the receiver throws. */
@@ -61,7 +113,7 @@ export function fromWireError(error: WireError, { engineId = -1, engineUuid, mes
   const place = engineId < 0 ? { messageId } : { engineId, engineUuid, messageId };
   switch (error.kind) {
     case "remote":
-      return new RemoteError({ ...place, name: error.name, message: error.message, stack: error.stack });
+      return toRemoteError(error, place);
     case "engine":
       return new EngineError(error.message, error.engineId === undefined ? place : { engineId: error.engineId });
     case "aborted":

@@ -8,6 +8,7 @@ import {
   EngineError,
   isParallelError,
   ReadOnlyError,
+  type RemoteError,
   SecurityError,
   TaskAborted,
   TimeoutError,
@@ -57,6 +58,9 @@ function hostileValues(): [string, unknown][] {
     ["an error with a throwing message", Object.defineProperty(new Error("m"), "message", { get: refuse })],
     ["a revoked proxy", revoked.proxy],
     ["a proxy with throwing traps", traps],
+    ["a throwing cause", Object.defineProperty(new Error("m"), "cause", { get: refuse })],
+    ["a hostile cause", new Error("m", { cause: traps })],
+    ["a revoked cause", new Error("m", { cause: revoked.proxy })],
     ["a custom inspect that throws", { [Symbol.for("nodejs.util.inspect.custom")]: refuse }],
   ];
 }
@@ -106,6 +110,26 @@ describe("errors of a user's function", () => {
       expect([back.engineId, back.engineUuid, back.messageId]).toEqual([4, "uuid-4", "task-1"]);
     },
   );
+
+  test("what led to it comes along: causes, and the errors of an AggregateError", () => {
+    const inner = new RangeError("inner", { cause: "a word" });
+    const error = new AggregateError([new TypeError("one"), 2, { three: 3 }], "outer", { cause: inner });
+    const back = fromWireError(toRemoteWireError(error), PLACE) as RemoteError;
+    expect(back.cause).toMatchObject({ name: "RangeError", message: "inner", stack: inner.stack, cause: "a word" });
+    expect(back.cause).toBeInstanceOf(Error);
+    expect(back.errors).toMatchObject([{ name: "TypeError", message: "one" }, 2, "{ three: 3 }"]);
+    expect(Object.keys(fromWireError(toRemoteWireError(new Error("alone"))))).not.toContain("errors");
+  });
+
+  test("a circle of causes, and a crowd of errors, are told in part", () => {
+    const circle = new Error("circle");
+    circle.cause = circle;
+    let depth = 0;
+    for (let e: unknown = fromWireError(toRemoteWireError(circle)); e instanceof Error; e = e.cause) depth++;
+    expect(depth).toBe(9);
+    const crowd = new AggregateError(Array.from({ length: 1e5 }, () => new Error("e")));
+    expect((fromWireError(toRemoteWireError(crowd)) as RemoteError).errors).toHaveLength(16);
+  });
 
   test("something like an error counts as one", () => {
     expect(toRemoteWireError({ name: "Custom", message: "m", stack: "here" })).toEqual({
