@@ -4,6 +4,8 @@
  * All extend {@link ParallelError} and carry a literal `code`, so that a `switch` over it is exhaustive.
  */
 
+import { inspect } from "node:util";
+
 /** The literal `code` of each error class. */
 export type ParallelErrorCode =
   | "RemoteError"
@@ -258,4 +260,13 @@ export function isParallelError(error: unknown): error is ParallelError;
 export function isParallelError<C extends ParallelErrorCode>(error: unknown, code: C): error is ErrorByCode[C];
 export function isParallelError(error: unknown, code?: ParallelErrorCode): boolean {
   return error instanceof ParallelError && (code === undefined || error.code === code);
+}
+
+const SHOWN_CHARACTERS = 100;
+
+/** A value that was given, as error messages show it: on one short line, without running code of its own. */
+export function shown(value: unknown): string {
+  const options = { depth: 0, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 8, customInspect: false };
+  const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, options).replace(/\s+/g, " ");
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }

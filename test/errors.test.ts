@@ -14,6 +14,7 @@ import {
   RemoteError,
   SecurityError,
   SerializationError,
+  shown,
   TaskAborted,
   TaskTimeout,
   TimeoutError,
@@ -170,5 +171,31 @@ describe("the fields of the others", () => {
       expect([failed.messageId, failed.engineId, failed.cause]).toEqual(["t", 1, cause]);
       expect("cause" in new Failure("m")).toBe(false);
     }
+  });
+});
+
+describe("values that were given, in messages", () => {
+  test.each([
+    ["5", '"5"'],
+    [5, "5"],
+    [5n, "5n"],
+    ["", '""'],
+    [null, "null"],
+    [Object.create(null), "[Object: null prototype] {}"],
+    [{ a: 1, b: [1, 2] }, "{ a: 1, b: [Array] }"],
+    [new Set([0]), "Set(1) { 0 }"],
+    [Symbol("s"), "Symbol(s)"],
+    [() => 1, "[Function (anonymous)]"],
+  ])("%o", (value, text) => {
+    expect(shown(value)).toBe(text);
+  });
+
+  test("are cut, and run no code of their own", () => {
+    expect(shown("x".repeat(1e6)).length).toBeLessThan(110);
+    expect(shown(new Float64Array(1e6)).length).toBeLessThan(110);
+    const refuse = (): never => {
+      throw new Error("leave me alone");
+    };
+    expect(shown({ toString: refuse, [Symbol.for("nodejs.util.inspect.custom")]: refuse })).toContain("toString");
   });
 });

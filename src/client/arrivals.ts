@@ -1,5 +1,6 @@
 /** The order in which the tasks of a call are looked at while they arrive. */
 
+import { shown } from "../errors.ts";
 import type { Growth } from "./growth.ts";
 import type { ClientTask } from "./task.ts";
 
@@ -61,7 +62,7 @@ export function checkReturnWhen(value: unknown): ReturnWhen {
   const known = Object.hasOwn(spellings, String(value)) ? spellings[String(value)] : undefined;
   if (typeof value === "string" && known !== undefined) return known;
   throw new TypeError(
-    `returnWhen must be "firstCompleted", "firstException" or "allCompleted"; given: ${String(value)}`,
+    `returnWhen must be "firstCompleted", "firstException" or "allCompleted"; given: ${shown(value)}`,
   );
 }
 

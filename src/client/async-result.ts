@@ -1,6 +1,6 @@
 /** The result of a call while it is on its way: one value for one target, an array in target order for several. */
 
-import { CompositeError } from "../errors.ts";
+import { CompositeError, shown } from "../errors.ts";
 import type { ResultArgument } from "../protocol/calls.ts";
 import { asTheyArrive, checkReturnWhen, inOrder, type ReturnWhen, untilReturn } from "./arrivals.ts";
 import { type Assembly, bareValue, errorsIn, itemsWithErrors, valueList, valueWithErrors } from "./assembly.ts";
@@ -83,7 +83,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
    */
   static join(...results: readonly AsyncResult<unknown>[]): AsyncResult<unknown[]> {
     for (const result of results) {
-      if (!(result instanceof AsyncResult)) throw new TypeError(`join takes AsyncResults; given: ${String(result)}`);
+      if (!(result instanceof AsyncResult)) throw new TypeError(`join takes AsyncResults; given: ${shown(result)}`);
     }
     const [first] = results;
     if (first === undefined) throw new TypeError("join needs at least one AsyncResult");

@@ -1,5 +1,6 @@
 /** The flags of a load-balanced view. They never change; `with` makes a new view. */
 
+import { shown } from "../errors.ts";
 import type { ModuleMode } from "../functions/stand-ins.ts";
 import { DEFAULT_RETRIES, type DependencyRequest, type RetryRequest } from "../protocol/balancing.ts";
 import { type DependencyInput, dependencyRequest } from "./dependency.ts";
@@ -135,11 +136,11 @@ function checkRetries(value: unknown): RetryRequest | undefined {
     return { ...DEFAULT_RETRIES, error: times, death: times };
   }
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`flag retries must be a number, or { error, death, backoff, place }; given: ${String(value)}`);
+    throw new TypeError(`flag retries must be a number, or { error, death, backoff, place }; given: ${shown(value)}`);
   }
   const { place, ...numbers } = value as RetryPolicy;
   if (place !== undefined && !["prefer", "other", "same"].includes(place)) {
-    throw new TypeError(`flag retries.place must be "prefer", "other" or "same"; given: ${String(place)}`);
+    throw new TypeError(`flag retries.place must be "prefer", "other" or "same"; given: ${shown(place)}`);
   }
   for (const [name, number] of Object.entries(numbers)) {
     if (!["error", "death", "backoff"].includes(name)) {
@@ -154,7 +155,7 @@ function checkRetries(value: unknown): RetryRequest | undefined {
 function checkResources(value: unknown): unknown {
   if (value === undefined) return undefined;
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`flag resources must be an object of numbers, as { gpu: 1 }; given: ${String(value)}`);
+    throw new TypeError(`flag resources must be an object of numbers, as { gpu: 1 }; given: ${shown(value)}`);
   }
   const amounts = Object.entries(value).map(([name, amount]) => [name, expectAmount(`resources.${name}`, amount)]);
   return amounts.length === 0 ? undefined : Object.fromEntries(amounts);

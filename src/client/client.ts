@@ -1,5 +1,6 @@
 /** A client: the engines of one cluster, views on them, and what is in flight. */
 
+import { shown } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
 import type { TypeHandler } from "../ndarray-transport/types.ts";
 import type { DeviceInfo } from "../protocol/devices.ts";
@@ -123,7 +124,7 @@ export class Client extends ControlClient {
    */
   async waitForEngines(count: number, wait: Wait = {}): Promise<void> {
     if (!Number.isInteger(count) || count < 0) {
-      throw new TypeError(`count must be a number of engines; given: ${String(count)}`);
+      throw new TypeError(`count must be a number of engines; given: ${shown(count)}`);
     }
     checkWait(wait, "waitForEngines");
     await this.session.waitForEngines(count, wait);

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { ConnectionError, SecurityError } from "../errors.ts";
+import { ConnectionError, SecurityError, shown } from "../errors.ts";
 
 /** What a client needs to reach a controller. */
 export interface ConnectionInfo {
@@ -112,7 +112,7 @@ export function readConnectionFile(path: string): ConnectionInfo {
 /** @throws TypeError that names what is missing. */
 export function checkConnectionInfo(value: unknown): ConnectionInfo {
   const info = value as Partial<ConnectionInfo> | null;
-  if (typeof info !== "object" || info === null) throw new TypeError("info must be an object");
+  if (typeof info !== "object" || info === null) throw new TypeError(`info must be an object; given: ${shown(info)}`);
   for (const [name, type] of [
     ["clusterId", "string"],
     ["host", "string"],

@@ -1,5 +1,6 @@
 /** Tasks that others wait for. */
 
+import { shown } from "../errors.ts";
 import type { DependencyRequest } from "../protocol/balancing.ts";
 import { AsyncResult } from "./async-result.ts";
 import { checkOptions } from "./options.ts";
@@ -85,6 +86,6 @@ function taskIdsOf(jobs: unknown, name: string): readonly string[] {
   return list.flatMap((job) => {
     if (typeof job === "string" && job !== "") return [job];
     if (job instanceof AsyncResult) return job.messageIds;
-    throw new TypeError(`${name} must name tasks by message ids or AsyncResults; given: ${String(job)}`);
+    throw new TypeError(`${name} must name tasks by message ids or AsyncResults; given: ${shown(job)}`);
   });
 }

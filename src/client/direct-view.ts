@@ -1,6 +1,7 @@
 /** The view that addresses engines: calls, namespaces, scatter and gather. */
 
 import { readFileSync } from "node:fs";
+import { shown } from "../errors.ts";
 import { type JoinOptions, joinReceived } from "../parallel-map/join.ts";
 import { partition } from "../parallel-map/partition.ts";
 import { toSequence } from "../parallel-map/sequences.ts";
@@ -79,7 +80,12 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
 
   /** Runs the text of a file of this machine in the namespaces. */
   run(file: string | URL, options: ExecuteOptions = {}): Returned<B, Kept<K, Shaped<S, Named>>> {
-    return this.give(() => this.#execute(`${readFileSync(file, "utf8")}\n`, options, String(file)));
+    return this.give(() => {
+      if (typeof file !== "string" && !(file instanceof URL)) {
+        throw new TypeError(`file must be a path or a URL; given: ${shown(file)}`);
+      }
+      return this.#execute(`${readFileSync(file, "utf8")}\n`, options, String(file));
+    });
   }
 
   /** Puts values into the namespaces, by name; a dotted name reaches inside what is there. */
@@ -203,7 +209,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
     options: ExecuteOptions,
     filename: string | undefined,
   ): AsyncResult<Kept<K, Shaped<S, Named>>> {
-    if (typeof code !== "string") throw new TypeError(`code must be a string; given: ${String(code)}`);
+    if (typeof code !== "string") throw new TypeError(`code must be a string; given: ${shown(code)}`);
     const { silent = true } = checkExecute(options);
     return this.#send({ operation: "execute", code, silent, file: filename }, this.#shaped());
   }

@@ -1,6 +1,7 @@
 /** Prints what the tasks of a call have written, shown and given, in a chosen order. */
 
 import { inspect } from "node:util";
+import { shown } from "../errors.ts";
 import type { DisplayedOutput } from "./metadata.ts";
 import type { ClientTask } from "./task.ts";
 
@@ -28,7 +29,7 @@ type Show = (task: ClientTask, kind: Kind, text: string) => void;
 /** @throws TypeError for a `groupBy` that does not exist. */
 export function checkGroupBy(value: unknown): GroupBy {
   if (value === "type" || value === "engine" || value === "order") return value;
-  throw new TypeError(`groupBy must be "type", "engine" or "order"; given: ${String(value)}`);
+  throw new TypeError(`groupBy must be "type", "engine" or "order"; given: ${shown(value)}`);
 }
 
 /** Prints; a single target goes without a heading that says which engine it was. */

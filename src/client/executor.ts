@@ -1,5 +1,6 @@
 /** Calls in the manner of Python's `concurrent.futures`. */
 
+import { shown } from "../errors.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { checkOptions } from "./options.ts";
 import type { Shaped } from "./result-types.ts";
@@ -122,7 +123,7 @@ function isItems(value: unknown): boolean {
 
 function checkLimit(limit: unknown): number {
   if (Number.isInteger(limit) && (limit as number) > 0) return limit as number;
-  throw new TypeError(`maxOutstanding must be a whole number of at least 1; given: ${String(limit)}`);
+  throw new TypeError(`maxOutstanding must be a whole number of at least 1; given: ${shown(limit)}`);
 }
 
 /** The first items of all sequences, then the second ones, until one of them ends. */

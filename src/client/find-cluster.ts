@@ -1,7 +1,7 @@
 /** From what a program says to the data of a connection: which cluster, and where its controller is. */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { ConnectionError } from "../errors.ts";
+import { ConnectionError, shown } from "../errors.ts";
 import { DATA_WAYS, type DataWay } from "../protocol/data-messages.ts";
 import {
   type ConnectionInfo,
@@ -47,16 +47,16 @@ const CONNECT_KINDS: OptionKinds<ConnectOptions> = {
 /** @throws TypeError */
 export function checkConnectOptions(options: ConnectOptions): void {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError("connect needs an object with one of clusterId, file and info");
+    throw new TypeError(`connect needs an object with one of clusterId, file and info; given: ${shown(options)}`);
   }
+  checkOptions("connect", options, CONNECT_KINDS);
   const given = (["clusterId", "file", "info"] as const).filter((name) => options[name] !== undefined);
   if (given.length !== 1) {
     throw new TypeError(`connect needs exactly one of clusterId, file and info; given: ${given.join(", ") || "none"}`);
   }
-  checkOptions("connect", options, CONNECT_KINDS);
   checkLimits(options);
   if (options.dataWay !== undefined && !DATA_WAYS.includes(options.dataWay)) {
-    throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${String(options.dataWay)}`);
+    throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${shown(options.dataWay)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The flags of a view: how its calls are made. They never change; `with` makes a new view. */
 
+import { shown } from "../errors.ts";
 import type { ModuleMode } from "../functions/stand-ins.ts";
 import type { Session } from "./session.ts";
 import { checkTargets, type Shape, type ShapeOf, type Targets } from "./targets.ts";
@@ -61,11 +62,11 @@ export const commonChecks: FlagChecks<ResolvedFlags> = {
   label: (value) => (value === undefined ? value : expectType("label", value, "string")),
   signal: (value) => {
     if (value === undefined || value instanceof AbortSignal) return value;
-    throw new TypeError(`flag signal must be an AbortSignal; given: ${String(value)}`);
+    throw new TypeError(`flag signal must be an AbortSignal; given: ${shown(value)}`);
   },
   modules: (value) => {
     if (value === "value" || value === "reference") return value;
-    throw new TypeError(`flag modules must be "value" or "reference"; given: ${String(value)}`);
+    throw new TypeError(`flag modules must be "value" or "reference"; given: ${shown(value)}`);
   },
   maxOutstanding: (value) => (value === "auto" ? value : expectCount("maxOutstanding", value, 0)),
   keep: (value) => expectType("keep", value, "boolean"),
@@ -98,7 +99,8 @@ export function mergeChecked<F>(
   session: Session,
   { checks, view }: { readonly checks: FlagChecks<F>; readonly view: string },
 ): F {
-  if (typeof flags !== "object" || flags === null) throw new TypeError("flags must be an object");
+  if (typeof flags !== "object" || flags === null)
+    throw new TypeError(`flags must be an object; given: ${shown(flags)}`);
   const merged = { ...base } as Record<string, unknown>;
   for (const [name, value] of Object.entries(flags)) {
     if (!Object.hasOwn(checks, name)) {
@@ -112,13 +114,13 @@ export function mergeChecked<F>(
 
 export function expectType(name: string, value: unknown, type: "boolean" | "string" | "number"): unknown {
   if (typeof value === type && !Number.isNaN(value)) return value;
-  throw new TypeError(`flag ${name} must be a ${type}; given: ${String(value)}`);
+  throw new TypeError(`flag ${name} must be a ${type}; given: ${shown(value)}`);
 }
 
 export function expectCount(name: string, value: unknown, least: number): number {
-  if (!Number.isInteger(value)) throw new TypeError(`flag ${name} must be an integer; given: ${String(value)}`);
+  if (!Number.isInteger(value)) throw new TypeError(`flag ${name} must be an integer; given: ${shown(value)}`);
   if ((value as number) < least) {
-    throw new RangeError(`flag ${name} must be at least ${least}; given: ${String(value)}`);
+    throw new RangeError(`flag ${name} must be at least ${least}; given: ${shown(value)}`);
   }
   return value as number;
 }

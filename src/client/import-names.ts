@@ -1,5 +1,6 @@
 /** Under which names modules are loaded into the namespaces. */
 
+import { shown } from "../errors.ts";
 import { checkName } from "./parameters.ts";
 
 /**
@@ -19,7 +20,7 @@ export function importNames(
   const names: Record<string, string> = {};
   for (const [name, specifier] of list) {
     if (typeof specifier !== "string" || specifier === "") {
-      throw new TypeError(`a module specifier must be a string; given: ${String(specifier)}`);
+      throw new TypeError(`a module specifier must be a string; given: ${shown(specifier)}`);
     }
     names[checkName(name ?? nameOf(specifier))] = specifier;
   }

@@ -1,5 +1,6 @@
 /** The ways in which programs name tasks. */
 
+import { shown } from "../errors.ts";
 import { AsyncResult } from "./async-result.ts";
 import type { Session } from "./session.ts";
 import type { TaskHistory } from "./task-history.ts";
@@ -20,7 +21,7 @@ export function messageIdsOf(names: TaskName | readonly TaskName[], history: Tas
     if (name instanceof AsyncResult) return name.messageIds;
     if (typeof name === "string" && name !== "") return [name];
     if (Number.isInteger(name)) return [history.at(name as number)];
-    throw new TypeError(`tasks are named by message ids, history indices, or AsyncResults; given: ${String(name)}`);
+    throw new TypeError(`tasks are named by message ids, history indices, or AsyncResults; given: ${shown(name)}`);
   });
 }
 
@@ -32,7 +33,7 @@ export function endOf(job: Job, session: Session, history: TaskHistory): Promise
     return task === undefined ? Promise.resolve() : new Promise((resolve) => task.whenSettled(resolve));
   }
   if (typeof (job as PromiseLike<unknown> | null)?.then !== "function") {
-    throw new TypeError(`jobs must be message ids, history indices, AsyncResults or promises; given: ${String(job)}`);
+    throw new TypeError(`jobs must be message ids, history indices, AsyncResults or promises; given: ${shown(job)}`);
   }
   return Promise.resolve(job).then(
     () => undefined,

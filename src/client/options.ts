@@ -1,4 +1,4 @@
-/** Checks of the options that methods take: a misspelt name is an error, and never means everything. */
+/** Checks of the options that methods take: a misspelt name is an error, and never means everything. */ import { shown } from "../errors.ts";
 
 /** What the value of an option has to be; `"any"`: the method looks for itself. */
 type Kind = "boolean" | "function" | "stream" | "text" | "any";
@@ -13,7 +13,7 @@ export type OptionKinds<O> = { readonly [K in keyof Required<O>]: Kind };
 export function checkOptions<O extends object>(method: string, options: O, kinds: OptionKinds<O>): O {
   if (typeof options !== "object" || options === null) {
     const names = Object.keys(kinds).join(", ");
-    throw new TypeError(`the options of ${method} must be an object of ${names}; given: ${String(options)}`);
+    throw new TypeError(`the options of ${method} must be an object of ${names}; given: ${shown(options)}`);
   }
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(kinds, name)) {
@@ -28,7 +28,7 @@ export function checkOptions<O extends object>(method: string, options: O, kinds
 function checkKind(name: string, value: unknown, kind: Kind): void {
   if (!fits(value, kind)) {
     const wanted = kind === "text" ? "string that is not empty" : kind;
-    throw new TypeError(`${name} must be a ${wanted}; given: ${value === "" ? '""' : String(value)}`);
+    throw new TypeError(`${name} must be a ${wanted}; given: ${shown(value)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Shows how a wait goes on: a bar on a terminal, plain lines elsewhere. */
 
+import { shown } from "../errors.ts";
 import type { ReturnWhen } from "./arrivals.ts";
 import { checkWait, WAIT_KINDS, type Wait } from "./waiting.ts";
 
@@ -42,7 +43,7 @@ export async function showProgress<T>(counted: Counted, wait: Promise<T>, option
   const { stream = process.stderr } = options;
   const interval = options.interval ?? (stream.isTTY ? TERMINAL_INTERVAL_MS : LINES_INTERVAL_MS);
   if (!(interval > 0)) {
-    throw new TypeError(`interval must be a positive number of milliseconds; given: ${String(interval)}`);
+    throw new TypeError(`interval must be a positive number of milliseconds; given: ${shown(interval)}`);
   }
   const display = stream.isTTY ? await bar(counted, stream) : lines(counted, stream);
   const timer = setInterval(() => display.update(counted.done()), interval);

@@ -1,6 +1,6 @@
 /** References to results that stay on their engines (flag `keep`). */
 
-import { inspect } from "node:util";
+import { shown } from "../errors.ts";
 import { type JoinOptions, joinReceived } from "../parallel-map/join.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import type { DeviceInfo } from "../protocol/devices.ts";
@@ -74,8 +74,7 @@ export class RemoteRef<T = unknown> implements Disposable {
   // biome-ignore lint/suspicious/noExplicitAny: the type of the joined whole cannot be told from those of the parts
   static join(refs: readonly RemoteRef<any>[], options: JoinOptions = {}): RemoteRef<any> {
     for (const ref of refs) {
-      if (!(ref instanceof RemoteRef))
-        throw new TypeError(`join takes RemoteRefs; given: ${inspect(ref, { depth: 0 })}`);
+      if (!(ref instanceof RemoteRef)) throw new TypeError(`join takes RemoteRefs; given: ${shown(ref)}`);
     }
     const [first] = refs;
     if (first === undefined) throw new TypeError("join needs at least one RemoteRef");

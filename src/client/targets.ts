@@ -1,6 +1,6 @@
 /** Which engines a view addresses. */
 
-import { EngineError } from "../errors.ts";
+import { EngineError, shown } from "../errors.ts";
 import type { Session } from "./session.ts";
 
 /** `"all"`: every engine there is at the time of a call; a number: the engine with that id; a list: those engines. */
@@ -20,7 +20,7 @@ export function checkTargets(targets: unknown, session: Session): Targets {
     if (targets.length === 0) throw new RangeError("targets must name at least one engine; the list is empty");
     return Object.freeze(targets.map((id) => checkId(id, session)));
   }
-  throw new TypeError(`targets must be "all", an engine id, or a list of engine ids; given: ${describe(targets)}`);
+  throw new TypeError(`targets must be "all", an engine id, or a list of engine ids; given: ${shown(targets)}`);
 }
 
 /**
@@ -37,7 +37,7 @@ export function resolveTargets(targets: Targets, session: Session): readonly num
 
 /** The id at `index` among the ids there are; negative counts from the end. */
 export function idAt(index: unknown, session: Session): number {
-  if (!Number.isInteger(index)) throw new TypeError(`index must be an integer; given: ${describe(index)}`);
+  if (!Number.isInteger(index)) throw new TypeError(`index must be an integer; given: ${shown(index)}`);
   const ids = presentIds(session);
   const id = ids.at(index as number);
   if (id === undefined) throw new RangeError(`no engine at index ${String(index)}; ${describeIds(ids)}`);
@@ -48,7 +48,7 @@ export function idAt(index: unknown, session: Session): number {
 export function idsInSlice(session: Session, start: unknown, end: unknown, step: unknown = 1): readonly number[] {
   for (const [name, value] of Object.entries({ start, end, step })) {
     if (value !== undefined && !Number.isInteger(value)) {
-      throw new TypeError(`${name} must be an integer; given: ${describe(value)}`);
+      throw new TypeError(`${name} must be an integer; given: ${shown(value)}`);
     }
   }
   if (step === 0) throw new RangeError("step must not be 0");
@@ -70,7 +70,7 @@ export function idsInSlice(session: Session, start: unknown, end: unknown, step:
 
 function checkId(id: unknown, session: Session): number {
   if (typeof id !== "number" || !Number.isInteger(id)) {
-    throw new TypeError(`an engine id must be an integer; given: ${describe(id)}`);
+    throw new TypeError(`an engine id must be an integer; given: ${shown(id)}`);
   }
   const ids = presentIds(session);
   if (!session.engines.has(id)) throw new RangeError(`there is no engine ${id}; ${describeIds(ids)}`);
@@ -86,8 +86,4 @@ function presentIds(session: Session): readonly number[] {
 
 function describeIds(ids: readonly number[]): string {
   return ids.length === 0 ? "no engine is registered" : `engine ids are: ${ids.join(", ")}`;
-}
-
-function describe(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

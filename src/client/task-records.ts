@@ -1,5 +1,6 @@
 /** Records of the hub's task database, as a program sees them; and its questions, as the hub sees them. */
 
+import { shown } from "../errors.ts";
 import type { ReceivedMemory } from "../ndarray-transport/reception.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { StoredValue, TaskRow } from "../protocol/task-rows.ts";
@@ -64,7 +65,7 @@ export function encodeQuery(query: unknown): unknown {
 export function keysToAsk(keys: readonly RecordKey[] | undefined): readonly RecordKey[] | undefined {
   const given: unknown = keys;
   if (given !== undefined && !(Array.isArray(given) && given.every((key) => typeof key === "string"))) {
-    throw new TypeError(`keys must be a list of keys, as ["status", "label"]; given: ${String(keys)}`);
+    throw new TypeError(`keys must be a list of keys, as ["status", "label"]; given: ${shown(keys)}`);
   }
   return keys?.includes("resultBuffers") && !keys.includes("result") ? [...keys, "result"] : keys;
 }

@@ -1,5 +1,6 @@
 /** How long the tasks of a call took, by their time stamps; all in milliseconds. */
 
+import { shown } from "../errors.ts";
 import type { ClientTask } from "./task.ts";
 
 /** A time stamp of the metadata. */
@@ -30,7 +31,7 @@ function datesOf(tasks: readonly ClientTask[], given: unknown, name: string): nu
   const times = dates.flatMap((date) => {
     if (isStamp && date === undefined) return [];
     if (date instanceof Date) return [date.getTime()];
-    throw new TypeError(`${name} must be one of ${[...stamps].join(", ")}, a Date, or Dates; given: ${String(given)}`);
+    throw new TypeError(`${name} must be one of ${[...stamps].join(", ")}, a Date, or Dates; given: ${shown(given)}`);
   });
   if (times.length === 0) throw new RangeError(`${name}: no task has the time stamp ${String(given)} yet`);
   return times;

@@ -1,6 +1,6 @@
 /** Waiting for something with a limit of time and a signal that ends the wait. */
 
-import { TimeoutError } from "../errors.ts";
+import { shown, TimeoutError } from "../errors.ts";
 import { checkOptions, type OptionKinds } from "./options.ts";
 
 /** The options that every wait takes. */
@@ -21,9 +21,10 @@ export function checkWait<O extends Wait>(wait: O, method = "a wait", kinds = WA
 /** @throws TypeError when time or signal are none. */
 export function checkLimits({ timeout, signal }: Wait): void {
   if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) {
-    throw new TypeError(`timeout must be a number of milliseconds; given: ${String(timeout)}`);
+    throw new TypeError(`timeout must be a number of milliseconds; given: ${shown(timeout)}`);
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("signal must be an AbortSignal");
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError(`signal must be an AbortSignal; given: ${shown(signal)}`);
 }
 
 /**

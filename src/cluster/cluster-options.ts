@@ -1,5 +1,6 @@
 /** What a cluster can be started with, and checks of it. */
 
+import { shown } from "../errors.ts";
 import { type WriteDetection, writeDetections } from "../ndarray-transport/write-guard/write-guard.ts";
 import { DATA_WAYS, type DataWay } from "../protocol/data-messages.ts";
 import type { DatabaseOptions, HeartbeatPolicy, RestartPolicy } from "../protocol/policies.ts";
@@ -100,7 +101,7 @@ const checks: { readonly [K in keyof Required<ClusterOptions>]: (value: unknown)
 /** @throws TypeError for an unknown option or one of the wrong type, RangeError for an impossible number. */
 export function checkOptions(options: ClusterOptions): void {
   if (typeof options !== "object" || options === null)
-    throw new TypeError("the options of a cluster must be an object");
+    throw new TypeError(`the options of a cluster must be an object; given: ${shown(options)}`);
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(checks, name)) {
       throw new TypeError(`unknown option "${name}"; the options of a cluster are: ${Object.keys(checks).join(", ")}`);
@@ -111,8 +112,8 @@ export function checkOptions(options: ClusterOptions): void {
 
 /** @throws TypeError when `count` is no integer, RangeError when it is less than `least`. */
 export function checkCount(count: unknown, least: number, name = "count"): void {
-  if (!Number.isInteger(count)) throw new TypeError(`${name} must be a number of engines; given: ${String(count)}`);
-  if ((count as number) < least) throw new RangeError(`${name} must be at least ${least}; given: ${String(count)}`);
+  if (!Number.isInteger(count)) throw new TypeError(`${name} must be a number of engines; given: ${shown(count)}`);
+  if ((count as number) < least) throw new RangeError(`${name} must be at least ${least}; given: ${shown(count)}`);
 }
 
 function checkDirectory(value: unknown): void {
@@ -140,13 +141,13 @@ function checkEngine(value: unknown): void {
 
 function checkDataWay(value: unknown): void {
   if (!DATA_WAYS.includes(value as DataWay))
-    throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${String(value)}`);
+    throw new TypeError(`dataWay must be one of ${DATA_WAYS.join(", ")}; given: ${shown(value)}`);
 }
 
 function checkEnv(value: unknown): void {
   const valid =
     typeof value === "object" && value !== null && Object.values(value).every((text) => typeof text === "string");
-  if (!valid) throw new TypeError("env must be an object of strings");
+  if (!valid) throw new TypeError(`env must be an object of strings; given: ${shown(value)}`);
 }
 
 function checkController(value: unknown): void {
@@ -160,7 +161,7 @@ function checkController(value: unknown): void {
   checkRestart("controller.restart", restart ?? false);
   expectLocal("controller.launcher", launcher);
   if (!schemeNames.includes(scheme)) {
-    throw new TypeError(`controller.scheme must be one of ${schemeNames.join(", ")}; given: ${String(scheme)}`);
+    throw new TypeError(`controller.scheme must be one of ${schemeNames.join(", ")}; given: ${shown(scheme)}`);
   }
   checkAmounts("controller", amounts, ["prefetch", "hwm", "patience"]);
 }
@@ -172,11 +173,11 @@ function checkRestart(option: string, value: unknown): void {
 function checkDatabase(value: unknown): void {
   if (value === undefined || value === "memory" || value === "sqlite") return;
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`controller.database must be "memory", "sqlite" or an object; given: ${String(value)}`);
+    throw new TypeError(`controller.database must be "memory", "sqlite" or an object; given: ${shown(value)}`);
   }
   const { type, file, ...amounts } = value as DatabaseOptions;
   if (type !== undefined && type !== "memory" && type !== "sqlite") {
-    throw new TypeError(`controller.database.type must be "memory" or "sqlite"; given: ${String(type)}`);
+    throw new TypeError(`controller.database.type must be "memory" or "sqlite"; given: ${shown(type)}`);
   }
   if (file !== undefined) {
     expectType("controller.database.file", file, "string");
@@ -188,7 +189,7 @@ function checkDatabase(value: unknown): void {
 /** @throws TypeError unless `value` is a record of numbers with no names but these, RangeError for a negative number. */
 export function checkAmounts(option: string, value: unknown, names?: readonly string[]): void {
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`${option} must be an object of numbers; given: ${String(value)}`);
+    throw new TypeError(`${option} must be an object of numbers; given: ${shown(value)}`);
   }
   for (const [name, amount] of Object.entries(value)) {
     if (names !== undefined && !names.includes(name)) {
@@ -196,7 +197,7 @@ export function checkAmounts(option: string, value: unknown, names?: readonly st
     }
     if (amount === undefined) continue;
     if (typeof amount !== "number" || Number.isNaN(amount)) {
-      throw new TypeError(`${option}.${name} must be a number; given: ${String(amount)}`);
+      throw new TypeError(`${option}.${name} must be a number; given: ${shown(amount)}`);
     }
     if (amount < 0) throw new RangeError(`${option}.${name} must not be negative; given: ${amount}`);
   }
@@ -205,14 +206,14 @@ export function checkAmounts(option: string, value: unknown, names?: readonly st
 function checkWriteDetection(value: unknown): void {
   if (writeDetections.includes(value as WriteDetection)) return;
   const allowed = writeDetections.map((detection) => `"${detection}"`).join(", ");
-  throw new TypeError(`writeDetection must be one of ${allowed}; given: ${String(value)}`);
+  throw new TypeError(`writeDetection must be one of ${allowed}; given: ${shown(value)}`);
 }
 
 function expectType(name: string, value: unknown, type: "string" | "number"): void {
-  if (typeof value !== type) throw new TypeError(`${name} must be a ${type}; given: ${String(value)}`);
+  if (typeof value !== type) throw new TypeError(`${name} must be a ${type}; given: ${shown(value)}`);
 }
 
 function expectLocal(name: string, value: unknown): void {
   if (value !== "local")
-    throw new TypeError(`${name} must be "local", the only launcher there is so far; given: ${String(value)}`);
+    throw new TypeError(`${name} must be "local", the only launcher there is so far; given: ${shown(value)}`);
 }

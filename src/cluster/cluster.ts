@@ -15,7 +15,7 @@ import { checkOptions as checkNames } from "../client/options.ts";
 import { checkSignal } from "../client/signals.ts";
 import { checkWait, type Wait, within } from "../client/waiting.ts";
 import { WRITE_DETECTION } from "../engine/configuration.ts";
-import { ConnectionError, EngineError } from "../errors.ts";
+import { ConnectionError, EngineError, shown } from "../errors.ts";
 import { staysBehind } from "../functions/inert.ts";
 import type { DeviceOrder } from "../protocol/devices.ts";
 import {
@@ -183,7 +183,7 @@ export class Cluster {
   async retireEngines(engineIds: number | readonly number[]): Promise<void> {
     const list = typeof engineIds === "number" ? [engineIds] : [...engineIds];
     for (const id of list) {
-      if (!Number.isInteger(id)) throw new TypeError(`an engine id must be an integer; given: ${String(id)}`);
+      if (!Number.isInteger(id)) throw new TypeError(`an engine id must be an integer; given: ${shown(id)}`);
     }
     await this.#link.request<"retire">({ method: "retire", engineIds: list });
   }

@@ -1,5 +1,6 @@
 /** How devices are asked for when a cluster is started, and checks of it. */
 
+import { shown } from "../errors.ts";
 import type { DeviceKind, DeviceOrder, DeviceSpec } from "../protocol/devices.ts";
 
 /**
@@ -18,7 +19,7 @@ const MEMBERS: readonly string[] = ["kind", "id", "software", "share"] satisfies
 export function parseDevices(devices: unknown): DeviceOrder {
   if (devices === "auto" || devices === "none") return devices;
   if (!Array.isArray(devices)) {
-    throw new TypeError(`devices must be "auto", "none" or a list of devices; given: ${String(devices)}`);
+    throw new TypeError(`devices must be "auto", "none" or a list of devices; given: ${shown(devices)}`);
   }
   if (devices.length === 0) throw new RangeError('devices must name at least one device, or be "none"');
   return devices.map((request, index) => parseDevice(request, `devices[${index}]`));
@@ -29,8 +30,8 @@ function parseDevice(request: unknown, name: string): DeviceSpec {
     const [, kind = "", id] = /^([^:]*)(?::(.+))?$/.exec(request) ?? [];
     return checkSpec(id === undefined ? { kind } : { kind, id }, name, request);
   }
-  if (typeof request === "object" && request !== null) return checkSpec(request, name, JSON.stringify(request));
-  throw new TypeError(`${name} must be a text such as "cuda:0", or an object with a kind; given: ${String(request)}`);
+  if (typeof request === "object" && request !== null) return checkSpec(request, name, shown(request));
+  throw new TypeError(`${name} must be a text such as "cuda:0", or an object with a kind; given: ${shown(request)}`);
 }
 
 function checkSpec(spec: object, name: string, given: string): DeviceSpec {

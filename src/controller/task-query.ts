@@ -3,6 +3,7 @@
  * satisfies every key and, of each key, every operator. Times are milliseconds since the epoch.
  */
 
+import { shown } from "../errors.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** A question; see {@link compileQuery}. */
@@ -57,11 +58,11 @@ const operators: { readonly [name: string]: (operand: unknown) => Test } = {
     return (value) => typeof value === "number" && value % (divisor as number) === remainder;
   },
   $exists: (operand) => {
-    if (typeof operand !== "boolean") throw new TypeError(`$exists takes true or false; given: ${String(operand)}`);
+    if (typeof operand !== "boolean") throw new TypeError(`$exists takes true or false; given: ${shown(operand)}`);
     return (value) => (value !== null) === operand;
   },
   $glob: (operand) => {
-    if (typeof operand !== "string") throw new TypeError(`$glob takes a pattern; given: ${String(operand)}`);
+    if (typeof operand !== "string") throw new TypeError(`$glob takes a pattern; given: ${shown(operand)}`);
     const pattern = globPattern(operand);
     return (value) => typeof value === "string" && pattern.test(value);
   },
@@ -73,7 +74,7 @@ const operators: { readonly [name: string]: (operand: unknown) => Test } = {
  */
 export function compileQuery(query: TaskQuery): (record: TaskRecord) => boolean {
   if (typeof query !== "object" || query === null || Array.isArray(query)) {
-    throw new TypeError("a query must be an object of keys and values");
+    throw new TypeError(`a query must be an object of keys and values; given: ${shown(query)}`);
   }
   const parts = Object.entries(query).map(([key, condition]) => {
     const read = Object.hasOwn(readers, key) ? readers[key] : undefined;

@@ -1,5 +1,6 @@
 /** One function that serves as a higher-order function, as a standard decorator, and as a legacy one. */
 
+import { shown } from "../errors.ts";
 import { travelsAs } from "../functions/stand-ins.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -21,7 +22,7 @@ export function decorator(name: string, wrap: Wrap): (...parameters: unknown[]) 
     if (typeof context === "string" || typeof context === "symbol")
       return decorateLegacy(name, wrap, context, descriptor);
     if (typeof value === "function") return wrap(value as AnyFunction);
-    throw new TypeError(`${name}(view) takes a function; given: ${value === null ? "null" : typeof value}`);
+    throw new TypeError(`${name}(view) takes a function; given: ${shown(value)}`);
   };
   travelsAs(decorate, decorateNothing);
   return decorate as (...parameters: unknown[]) => unknown;

@@ -2,6 +2,7 @@
 
 import { importNames } from "../client/import-names.ts";
 import { checkName } from "../client/parameters.ts";
+import { shown } from "../errors.ts";
 import { closure } from "../functions/closure.ts";
 import { travelsAs } from "../functions/stand-ins.ts";
 import type { SurroundingEngine } from "../protocol/within-engine.ts";
@@ -129,5 +130,5 @@ function conditional<F extends AnyFunction>(condition: AnyFunction, original: F,
 }
 
 function expectFunction(name: string, value: unknown): void {
-  if (typeof value !== "function") throw new TypeError(`${name} takes a function; given: ${String(value)}`);
+  if (typeof value !== "function") throw new TypeError(`${name} takes a function; given: ${shown(value)}`);
 }

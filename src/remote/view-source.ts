@@ -6,6 +6,7 @@ import { DirectView } from "../client/direct-view.ts";
 import type { DirectFlags } from "../client/flags.ts";
 import { LoadBalancedView } from "../client/load-balanced-view.ts";
 import type { Shape } from "../client/targets.ts";
+import { shown } from "../errors.ts";
 
 /** A view, a function that gives one at each call, or nothing: then the view that was activated last. */
 export type ViewSource<S extends Shape = Shape, B extends boolean = boolean, K extends boolean = false> =
@@ -26,9 +27,7 @@ export type AnyView = DirectView | LoadBalancedView;
  */
 export function viewGetter(name: string, source: unknown, flags: DirectFlags | BalancedFlags = {}): () => AnyView {
   if (source !== undefined && typeof source !== "function" && !isView(source)) {
-    throw new TypeError(
-      `${name} takes a view, a function that returns one, or nothing; given: ${source === null ? "null" : typeof source}`,
-    );
+    throw new TypeError(`${name} takes a view, a function that returns one, or nothing; given: ${shown(source)}`);
   }
   const configured = new WeakMap<AnyView, AnyView>();
   return () => {

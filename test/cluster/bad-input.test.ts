@@ -16,10 +16,10 @@ type Untyped = Record<string, (...args: unknown[]) => unknown>;
 
 const noFunctions: [string, unknown, RegExp][] = [
   ["a text", "Math.sqrt", /Math\.sqrt/],
-  ["a number", 5, /number 5/],
+  ["a number", 5, /given: 5$/],
   ["null", null, /null/],
   ["undefined", undefined, /undefined/],
-  ["a record", { call: 1 }, /an object/],
+  ["a record", { call: 1 }, /given: { call: 1 }$/],
 ];
 const noNames: unknown[] = [
   "",

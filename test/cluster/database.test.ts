@@ -122,8 +122,8 @@ test("without a library for SQLite the error says what to install", async () => 
 });
 
 test.each<[unknown, RegExp]>([
-  ["disk", /controller\.database must be "memory", "sqlite" or an object; given: disk/],
-  [{ type: "mongo" }, /controller\.database\.type must be "memory" or "sqlite"; given: mongo/],
+  ["disk", /controller\.database must be "memory", "sqlite" or an object; given: "disk"/],
+  [{ type: "mongo" }, /controller\.database\.type must be "memory" or "sqlite"; given: "mongo"/],
   [{ file: 3 }, /controller\.database\.file must be a string/],
   [{ type: "memory", file: "x" }, /controller\.database\.file is for a database of type sqlite/],
   [{ records: "3" }, /controller\.database\.records must be a number/],

@@ -296,6 +296,7 @@ describe("run", () => {
     const { all, rc } = shared;
     const sent = rc.history.length;
     expect(() => all.run(join(directory, "missing.js"))).toThrow(/missing\.js/);
+    expect(() => all.run(5 as never)).toThrow(new TypeError("file must be a path or a URL; given: 5"));
     await expect(all.with({ block: true }).run(join(directory, "missing.js"))).rejects.toThrow(/ENOENT/);
     expect(rc.history).toHaveLength(sent);
   });

@@ -249,7 +249,7 @@ describe.skipIf(isImmutable)("writes by index", () => {
 
   it("can be switched off by known words only", async () => {
     await expect(Cluster.start({ writeDetection: "none" as never })).rejects.toThrow(
-      new TypeError('writeDetection must be one of "full", "arguments", "off"; given: none'),
+      new TypeError('writeDetection must be one of "full", "arguments", "off"; given: "none"'),
     );
   });
 });

@@ -186,7 +186,7 @@ describe("tfjs-node-gpu that does not work", () => {
 
 describe("requests", () => {
   test.each([
-    ["gpu", /devices must be "auto", "none" or a list of devices; given: gpu/],
+    ["gpu", /devices must be "auto", "none" or a list of devices; given: "gpu"/],
     [[], /devices must name at least one device/],
     [["tpu"], /devices\[0\] must be of one of the kinds cpu, wasm, webgpu, cuda; given: tpu/],
     [["cpu:1"], /there is only one "cpu"/],
