@@ -9,17 +9,13 @@ import type { Submitter } from "./pending-task.ts";
 /** Payloads one after another, and where each begins; the last number is the end of all. */
 class Payloads {
   readonly bytes: Uint8Array;
-  readonly starts: readonly number[];
+  readonly starts: Uint32Array;
 
   /** @param bytes are copied, since they lie in the packet that they came with */
-  constructor(bytes: Uint8Array, lengths: readonly number[]) {
+  constructor(bytes: Uint8Array, lengths: ArrayLike<number>) {
     this.bytes = new Uint8Array(bytes);
-    const starts = [0];
-    let end = 0;
-    for (const length of lengths) {
-      end += length;
-      starts.push(end);
-    }
+    const starts = new Uint32Array(lengths.length + 1);
+    for (let at = 0; at < lengths.length; at++) starts[at + 1] = (starts[at] as number) + (lengths[at] as number);
     this.starts = starts;
   }
 
@@ -37,10 +33,9 @@ export class SubmittedRun {
   readonly request: BalancedRequest | undefined;
   readonly isFree: boolean;
   readonly prefix: string;
-  readonly ids: readonly number[];
+  readonly ids: ArrayLike<number>;
   readonly payloads: Payloads;
-  readonly #numbers: readonly number[];
-  readonly #width: number;
+  readonly #numbers: Run["numbers"];
 
   constructor({ of, common, prefix, ids, numbers, lengths, bytes }: Run, submitter: Submitter) {
     const { operation, label, request } = common as unknown as SubmitBalanced;
@@ -54,23 +49,22 @@ export class SubmittedRun {
     this.ids = ids;
     this.payloads = new Payloads(bytes, lengths);
     this.#numbers = numbers;
-    this.#width = isBalanced ? 1 : 2;
   }
 
   submitted(index: number): number {
-    return this.#numbers[index * this.#width] as number;
+    return (this.#numbers[0] as ArrayLike<number>)[index] as number;
   }
 
   /** Where a task for one engine is to run. */
   engineId(index: number): number {
-    return this.#numbers[index * this.#width + 1] as number;
+    return (this.#numbers[1] as ArrayLike<number>)[index] as number;
   }
 }
 
 /** The columns of a run of results: all of them good, of one engine. */
 export class AnsweredRun {
   readonly #payloads: Payloads;
-  readonly #numbers: readonly number[];
+  readonly #numbers: Run["numbers"];
   /** When it came, in milliseconds since the epoch. */
   readonly received: number = Date.now();
 
@@ -80,7 +74,7 @@ export class AnsweredRun {
   }
 
   outcome(index: number): Outcome {
-    const [started, completed, duration] = this.#numbers.slice(3 * index, 3 * index + 3);
+    const [started, completed, duration] = this.#numbers.map((column) => column[index] as number);
     return { status: "ok", started, completed, duration, payload: this.#payloads.at(index) };
   }
 

@@ -101,7 +101,7 @@ export class RunRouter {
       tasks.push(task);
       taskIds.push(task.taskId);
       places.push(place);
-      durations.push(run.numbers[3 * place + 2] as number);
+      durations.push(run.numbers[2]?.[place] as number);
     }
     if (tasks.length > 0) {
       this.#answers = { run, columns: new AnsweredRun(run), tasks, places };
@@ -193,7 +193,7 @@ function isTaken({ of, common, lengths }: Run): boolean {
   if (of === "submitBalanced" && (common as { request?: { inputs?: unknown } }).request?.inputs !== undefined) {
     return false;
   }
-  return lengths.every((length) => length <= LONGEST_PAYLOAD);
+  return Array.prototype.every.call(lengths, (length: number) => length <= LONGEST_PAYLOAD);
 }
 
 /** What an engine is sent, of tasks of one client. */

@@ -14,7 +14,7 @@
 
 import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import type { Message } from "./messages.ts";
-import { checkRun, isRun, messagesOf, type Run, runFrom } from "./runs.ts";
+import { isRun, messagesOf, type Run, readRun, runFrom, type WrittenRun, writeRun } from "./runs.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const PROLOGUE_LENGTH = 48;
@@ -35,7 +35,7 @@ const SHAPES: readonly (readonly string[])[] = [
   ["type", "taskId", "operation", "submitted", "label", "request", "payload"],
   ["kind", "units"],
   ["type", "taskId", "stream", "text"],
-  ["type", "of", "common", "prefix", "ids", "numbers", "lengths", "bytes"],
+  ["type", "of", "common", "prefix", "count", "columns", "bytes"],
 ];
 
 const packr = new Packr({
@@ -77,7 +77,8 @@ export function encodeHead(envelopes: readonly PacketItem[], room = 0): Buffer {
   for (let at = 0; at < envelopes.length; at++) {
     const { message, buffers } = envelopes[at] as PacketItem;
     const run = buffers.length === 0 && !isRun(message) ? runFrom(at, messageAt) : undefined;
-    entries.push(run ?? message, buffers.length);
+    const whole = run ?? message;
+    entries.push(isRun(whole) ? writeRun(whole) : whole, buffers.length);
     if (run !== undefined) at += run.ids.length - 1;
     for (const buffer of buffers) lengths.push(buffer.byteLength);
   }
@@ -114,23 +115,22 @@ export function readHead(head: Uint8Array): Head<Message | Run> {
   const messages: { message: Message | Run; bufferCount: number }[] = [];
   let expected = 0;
   for (let i = 0; i < entries.length; i += 2) {
-    const message = entries[i] as Message | Run | null;
+    const message = entries[i] as Message | WrittenRun | null;
     const bufferCount = entries[i + 1] as number;
     if (typeof message !== "object" || message === null || typeof message.type !== "string" || !isLength(bufferCount)) {
       throw new MalformedPacket("message without a type");
     }
-    if (isRun(message)) checkHeadRun(message, bufferCount);
-    messages.push({ message, bufferCount });
+    messages.push({ message: message.type === "run" ? readHeadRun(message, bufferCount) : message, bufferCount });
     expected += bufferCount;
   }
   if (expected !== lengths.length || !lengths.every(isLength)) throw new MalformedPacket("buffers do not add up");
   return { lengths, messages };
 }
 
-function checkHeadRun(run: Run, bufferCount: number): void {
+function readHeadRun(run: WrittenRun, bufferCount: number): Run {
   try {
     if (bufferCount !== 0) throw new TypeError("a run with buffers");
-    checkRun(run);
+    return readRun(run);
   } catch (error) {
     throw new MalformedPacket((error as Error).message, { cause: error });
   }

@@ -4,28 +4,43 @@
  * without buffers of their own are in runs.
  */
 
+import { readColumns, writeColumns } from "./columns.ts";
 import type { Message, Result, Submit, SubmitBalanced, Task } from "./messages.ts";
 import { numberAfter } from "./task-ids.ts";
 
 /** So many messages make a run. */
 const SHORTEST = 3;
+/** And no more. */
+const LONGEST = 65_536;
 
 type Runnable = Task | Result | SubmitBalanced | Submit;
 
-/** A run, as it is written. */
-export interface Run {
+interface RunParts {
   readonly type: "run";
   readonly of: Runnable["type"];
   /** The fields that all messages share. */
   readonly common: Readonly<Record<string, unknown>>;
   /** Ids of the tasks begin with this, and end with a number. */
   readonly prefix: string;
-  readonly ids: readonly number[];
-  /** Further numbers of each message, as many as its type has. */
-  readonly numbers: readonly number[];
-  /** The payloads, one after another, and how long each is. */
-  readonly lengths: readonly number[];
+  /** The payloads, one after another. */
   readonly bytes: Uint8Array;
+}
+
+export interface Run extends RunParts {
+  readonly ids: ArrayLike<number>;
+  /** Further numbers of each message: a column for each that its type has. */
+  readonly numbers: readonly ArrayLike<number>[];
+  /** How long each payload is. */
+  readonly lengths: ArrayLike<number>;
+  /** As it came, to be passed on. */
+  readonly written?: WrittenRun;
+}
+
+/** A run, as it is written. */
+export interface WrittenRun extends RunParts {
+  readonly count: number;
+  /** Ids, further numbers and lengths; see columns.ts. */
+  readonly columns: Uint8Array;
 }
 
 /** How the messages of one type are taken apart. */
@@ -37,9 +52,9 @@ interface Shape<M extends Runnable> {
   common(message: M): Record<string, unknown>;
   /** Whether another message has the same {@link common} fields. */
   isLike(message: M, first: M): boolean;
-  readonly width: number;
-  numbers(message: M): readonly number[];
-  read(common: never, taskId: string, payload: Uint8Array, numbers: readonly number[], at: number): M;
+  /** Each gives one of the further numbers. */
+  readonly numbers: readonly ((message: M) => number)[];
+  read(common: never, taskId: string, payload: Uint8Array, numbers: Run["numbers"], at: number): M;
 }
 
 /** The fields of a message that its shape knows: the compiler says when one is added that it does not. */
@@ -65,8 +80,7 @@ const task: Shape<Pick<Task, TaskFields>> = {
   payloadOf: ({ payload }) => payload,
   common: ({ free }) => (free === undefined ? {} : { free }),
   isLike: ({ free }, first) => free === first.free,
-  width: 0,
-  numbers: () => [],
+  numbers: [],
   read: ({ free }: { free?: boolean }, taskId, payload) =>
     free === undefined ? { type: "task", taskId, payload } : { type: "task", taskId, payload, free },
 };
@@ -84,11 +98,10 @@ const result: Shape<Pick<Result, ResultFields>> = {
   payloadOf: ({ outcome }) => outcome.payload as Uint8Array,
   common: ({ engineId, engineUuid }) => ({ engineId, engineUuid }),
   isLike: ({ engineId, engineUuid }, first) => engineId === first.engineId && engineUuid === first.engineUuid,
-  width: 3,
-  numbers: ({ outcome: { started, completed, duration } }) => [
-    started as number,
-    completed as number,
-    duration as number,
+  numbers: [
+    ({ outcome }) => outcome.started as number,
+    ({ outcome }) => outcome.completed as number,
+    ({ outcome }) => outcome.duration as number,
   ],
   read: ({ engineId, engineUuid }: { engineId: number; engineUuid: string }, taskId, payload, numbers, at) => ({
     type: "result",
@@ -97,9 +110,9 @@ const result: Shape<Pick<Result, ResultFields>> = {
     engineUuid,
     outcome: {
       status: "ok",
-      started: numbers[at] as number,
-      completed: numbers[at + 1] as number,
-      duration: numbers[at + 2] as number,
+      started: numberOf(numbers, 0, at),
+      completed: numberOf(numbers, 1, at),
+      duration: numberOf(numbers, 2, at),
       payload,
     },
   }),
@@ -112,13 +125,12 @@ const submitBalanced: Shape<Pick<SubmitBalanced, BalancedFields>> = {
   common: ({ operation, label, request }) => ({ operation, label, request }),
   isLike: ({ operation, label, request }, first) =>
     request === first.request && operation === first.operation && label === first.label,
-  width: 1,
-  numbers: ({ submitted }) => [submitted],
+  numbers: [({ submitted }) => submitted],
   read: ({ operation, label, request }: SubmitBalanced, taskId, payload, numbers, at) => ({
     type: "submitBalanced",
     taskId,
     operation,
-    submitted: numbers[at] as number,
+    submitted: numberOf(numbers, 0, at),
     label,
     request,
     payload,
@@ -136,14 +148,13 @@ const submit: Shape<Pick<Submit, SubmitFields>> = {
   payloadOf: ({ payload }) => payload,
   common: ({ operation, label }) => ({ operation, label }),
   isLike: ({ operation, label }, first) => operation === first.operation && label === first.label,
-  width: 2,
-  numbers: ({ submitted, engineIds }) => [submitted, engineIds[0] as number],
+  numbers: [({ submitted }) => submitted, ({ engineIds }) => engineIds[0] as number],
   read: ({ operation, label }: Submit, taskId, payload, numbers, at) => ({
     type: "submit",
     taskIds: [taskId],
-    engineIds: [numbers[at + 1] as number],
+    engineIds: [numberOf(numbers, 1, at)],
     operation,
-    submitted: numbers[at] as number,
+    submitted: numberOf(numbers, 0, at),
     label,
     payload,
   }),
@@ -165,19 +176,23 @@ export function runFrom(at: number, messageAt: (index: number) => Message | unde
   const firstId = shape.idOf(first);
   const prefix = firstId.slice(0, firstId.lastIndexOf("-") + 1);
   const ids: number[] = [];
-  const numbers: number[] = [];
+  const numbers = shape.numbers.map((): number[] => []);
+  const lengths: number[] = [];
   const payloads: Uint8Array[] = [];
   for (let next = messageAt(at); next?.type === first.type; next = messageAt(at + ids.length)) {
     const message = next as Runnable;
-    if (!shape.fits(message) || !shape.isLike(message, first)) break;
+    if (!shape.fits(message) || !shape.isLike(message, first) || ids.length === LONGEST) break;
     const id = numberAfter(prefix, shape.idOf(message));
     if (id < 0) break;
+    const payload = shape.payloadOf(message);
     ids.push(id);
-    for (const number of shape.numbers(message)) numbers.push(number);
-    payloads.push(shape.payloadOf(message));
+    for (let column = 0; column < numbers.length; column++) {
+      (numbers[column] as number[]).push((shape.numbers[column] as (message: Runnable) => number)(message));
+    }
+    lengths.push(payload.byteLength);
+    payloads.push(payload);
   }
   if (ids.length < SHORTEST) return undefined;
-  const lengths = payloads.map(({ byteLength }) => byteLength);
   const bytes = Buffer.concat(payloads);
   return { type: "run", of: first.type, common: shape.common(first), prefix, ids, numbers, lengths, bytes };
 }
@@ -186,62 +201,85 @@ export function isRun(message: Message | Run): message is Run {
   return message.type === "run";
 }
 
+export function writeRun({ type, of, common, prefix, ids, numbers, lengths, bytes, written }: Run): WrittenRun {
+  if (written !== undefined) return written;
+  const columns = writeColumns([ids, ...numbers, lengths]);
+  return { type, of, common, prefix, count: ids.length, columns, bytes };
+}
+
 /** @throws TypeError for what is no run */
-export function checkRun({ of, common, prefix, ids, numbers, lengths, bytes }: Run): void {
+export function readRun(written: WrittenRun): Run {
+  const { type, of, common, prefix, count, columns, bytes } = written;
   const shape = Object.hasOwn(shapes, of) ? shapes[of] : undefined;
-  const addsUp =
+  const isWhole =
     shape !== undefined &&
     typeof prefix === "string" &&
     typeof common === "object" &&
     common !== null &&
-    isNumbers(ids) &&
-    isNumbers(numbers) &&
-    isNumbers(lengths) &&
-    bytes instanceof Uint8Array &&
-    numbers.length === ids.length * shape.width &&
-    lengths.length === ids.length &&
-    lengths.reduce((sum, length) => sum + Math.max(0, length), 0) === bytes.byteLength;
-  if (!addsUp) throw new TypeError("a run that does not add up");
+    Number.isSafeInteger(count) &&
+    count >= 0 &&
+    count <= LONGEST &&
+    columns instanceof Uint8Array &&
+    bytes instanceof Uint8Array;
+  if (!isWhole) throw new TypeError("a run that does not add up");
+  const [ids, ...numbers] = readColumns(columns, shape.numbers.length + 2, count);
+  const lengths = numbers.pop();
+  if (ids === undefined || lengths === undefined || !areCounts(ids) || sumOf(lengths) !== bytes.byteLength) {
+    throw new TypeError("a run that does not add up");
+  }
+  return { type, of, common, prefix, ids, numbers, lengths, bytes, written };
 }
 
-/** The messages of a run. @throws TypeError for what is no run */
-export function messagesOf(run: Run): Message[] {
-  checkRun(run);
-  const { of, common, prefix, ids, numbers, lengths, bytes } = run;
+/** The messages of a run. */
+export function messagesOf({ of, common, prefix, ids, numbers, lengths, bytes }: Run): Message[] {
   const shape = shapes[of] as Shape<Runnable>;
+  const messages: Message[] = [];
   let offset = bytes.byteOffset;
-  return ids.map((id, index) => {
-    const length = lengths[index] as number;
+  for (let at = 0; at < ids.length; at++) {
+    const length = lengths[at] as number;
     const payload = new Uint8Array(bytes.buffer, offset, length);
     offset += length;
-    return shape.read(common as never, prefix + id, payload, numbers, index * shape.width);
-  });
+    messages.push(shape.read(common as never, prefix + ids[at], payload, numbers, at));
+  }
+  return messages;
 }
 
 /** Some of the messages of a run, by their places in ascending order, as a run. */
-export function partOfRun(run: Run, places: readonly number[]): Run {
-  const { of, ids, numbers, lengths, bytes } = run;
-  const { width } = shapes[of] as Shape<Runnable>;
-  const starts: number[] = [];
-  let end = 0;
-  for (const length of lengths) {
-    starts.push(end);
-    end += length;
+export function partOfRun(run: Run, places: ArrayLike<number>): Run {
+  const { type, of, common, prefix, ids, numbers, lengths, bytes } = run;
+  const payloads: Uint8Array[] = [];
+  let [next, end] = [0, 0];
+  for (let at = 0; at < ids.length; at++) {
+    const start = end;
+    end += lengths[at] as number;
+    if (places[next] !== at) continue;
+    payloads.push(bytes.subarray(start, end));
+    next++;
   }
-  const pick = <T>(column: readonly T[]): T[] => places.map((place) => column[place] as T);
-  const payloads = places.map((place) => {
-    const start = starts[place] as number;
-    return bytes.subarray(start, start + (lengths[place] as number));
-  });
+  const pick = (column: ArrayLike<number>): number[] => Array.from(places, (place) => column[place] as number);
   return {
-    ...run,
+    type,
+    of,
+    common,
+    prefix,
     ids: pick(ids),
-    numbers: places.flatMap((place) => numbers.slice(place * width, (place + 1) * width)),
+    numbers: numbers.map(pick),
     lengths: pick(lengths),
     bytes: Buffer.concat(payloads),
   };
 }
 
-function isNumbers(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every((number) => typeof number === "number");
+function numberOf(numbers: Run["numbers"], column: number, at: number): number {
+  return (numbers[column] as ArrayLike<number>)[at] as number;
+}
+
+function areCounts(values: Float64Array): boolean {
+  return values.every((value) => Number.isSafeInteger(value) && value >= 0);
+}
+
+/** NaN if one of them is no length. */
+function sumOf(lengths: Float64Array): number {
+  let sum = 0;
+  for (const length of lengths) sum += Number.isSafeInteger(length) && length >= 0 ? length : Number.NaN;
+  return sum;
 }

@@ -16,7 +16,7 @@ function tasksOf(client: string, count: number): RunTask[] {
       common: { operation: "apply" },
       prefix: `${client}-`,
       ids,
-      numbers: ids.flatMap(() => [0, 0]),
+      numbers: [ids.map(() => 0), ids.map(() => 0)],
       lengths: ids.map(() => 0),
       bytes: new Uint8Array(0),
     },

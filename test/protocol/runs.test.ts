@@ -3,8 +3,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeHead, type Envelope, encodeHead, MalformedPacket, readHead } from "../../src/protocol/codec.ts";
+import { writeColumns } from "../../src/protocol/columns.ts";
 import type { Message } from "../../src/protocol/messages.ts";
-import { messagesOf, partOfRun, type Run, runFrom } from "../../src/protocol/runs.ts";
+import {
+  messagesOf,
+  partOfRun,
+  type Run,
+  readRun,
+  runFrom,
+  type WrittenRun,
+  writeRun,
+} from "../../src/protocol/runs.ts";
 
 const NONE: readonly Uint8Array[] = [];
 const PAYLOAD = Uint8Array.of(1, 2, 3);
@@ -85,22 +94,36 @@ describe("a run", () => {
 
   test("is refused when it does not add up", () => {
     const run = runOf([task("c-1"), task("c-2"), task("c-3")]) as Run;
+    const written = writeRun(run);
+    const columns = (...all: number[][]): object => ({ columns: writeColumns(all) });
     const wrong: object[] = [
-      { ids: [1, 2] },
-      { lengths: [3, 3, 4] },
-      { lengths: [3, 9, -3] },
-      { lengths: [3, 3, "3"] },
-      { numbers: [1] },
+      { count: 2 },
+      { count: 4 },
+      { count: -3 },
+      { count: 3.5 },
+      { count: 2 ** 40 },
+      { count: "3" },
+      columns([1, 2, 3], [3, 3, 4]),
+      columns([1, 2, 3], [3, 9, -3]),
+      columns([1, 2, 3], [3, 3, 2.5]),
+      columns([1, 2, -3], [3, 3, 3]),
+      columns([1, 2, Number.NaN], [3, 3, 3]),
+      columns([1, 2, 3], [0, 0, 0], [3, 3, 3]),
+      columns([1, 2, 3]),
+      { columns: Uint8Array.of(9, 9, 9) },
+      { columns: written.columns.subarray(0, -1) },
+      { columns: [] },
       { bytes: "abc" },
       { of: "welcome" },
       { of: "toString" },
       { prefix: 5 },
       { common: null },
     ];
+    expect(messagesOf(readRun(written))).toHaveLength(3);
     for (const change of wrong) {
-      expect(() => messagesOf({ ...run, ...change } as Run), JSON.stringify(change)).toThrow(TypeError);
-      const message = { ...run, ...change } as unknown as Message;
-      const head = new Uint8Array(encodeHead([{ message, buffers: NONE }]));
+      const changed = { ...written, ...change } as WrittenRun;
+      expect(() => readRun(changed), JSON.stringify(change)).toThrow(TypeError);
+      const head = new Uint8Array(encodeHead([{ message: { ...run, written: changed }, buffers: NONE }]));
       expect(() => decodeHead(head)).toThrow(MalformedPacket);
     }
   });
