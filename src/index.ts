@@ -2,7 +2,7 @@
 
 export type { ReturnWhen } from "./client/arrivals.ts";
 export { AsyncHubResult } from "./client/async-hub-result.ts";
-export { AsyncResult, type GetOptions, type ItemOf, type WaitOutcome } from "./client/async-result.ts";
+export { AsyncResult, type GetOptions, type ItemOf, type PartOf, type WaitOutcome } from "./client/async-result.ts";
 export type { BalancedFlags, RetryPolicy } from "./client/balanced-flags.ts";
 export type { PerTarget } from "./client/call-description.ts";
 export { Client } from "./client/client.ts";

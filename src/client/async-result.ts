@@ -49,6 +49,9 @@ const GET_KINDS: OptionKinds<GetOptions> = { ...RETURN_KINDS, returnExceptions: 
 /** The items that iteration over a result of type `T` yields. */
 export type ItemOf<T> = T extends readonly (infer E)[] ? E : T extends Iterable<infer E> ? E : unknown;
 
+/** What one engine gives of a result of type `T`: an entry of a list, or something like all of anything else. */
+export type PartOf<T> = T extends readonly (infer E)[] ? E : T;
+
 /**
  * The result of a call while it is on its way. Awaiting it gives the value: the bare one for a single target, an array
  * in target order for several. It rejects with `RemoteError` for one target and `CompositeError` for several; one that
@@ -190,13 +193,13 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
    * The value of each engine, by its id.
    * @throws RangeError when an engine has more than one task of this call.
    */
-  async resultByEngine(options: GetOptions = {}): Promise<Map<number, ItemOf<T>>> {
+  async resultByEngine(options: GetOptions = {}): Promise<Map<number, PartOf<T>>> {
     await this.get(options);
-    const byEngine = new Map<number, ItemOf<T>>();
+    const byEngine = new Map<number, PartOf<T>>();
     for (const task of this.tasks) {
       const { engineId } = task.metadata;
       if (byEngine.has(engineId)) throw new RangeError(`engine ${engineId} has more than one task of this call`);
-      byEngine.set(engineId, (task.error ?? task.value) as ItemOf<T>);
+      byEngine.set(engineId, (task.error ?? task.value) as PartOf<T>);
     }
     return byEngine;
   }
