@@ -6,7 +6,7 @@
  */
 
 import { types } from "node:util";
-import { ReadOnlyError } from "../errors.ts";
+import { ReadOnlyError, shown } from "../errors.ts";
 import { isCopyOnWrite } from "./copy-on-write.ts";
 import { allocate, bytesOf, dtypeOf, isTypedArray, type TypedArray } from "./dtypes.ts";
 import { copyRowMajor, isNdArray, makeNdArray, type NdArray, sizeOf } from "./ndarrays.ts";
@@ -123,10 +123,8 @@ export function isReadonly(array: unknown): boolean {
  */
 export function writable<T>(array: T): T {
   if (!isArrayKind(array) && !isContainer(array)) {
-    const given = array === null ? "null" : typeof array;
-    throw new TypeError(
-      `writable(array): array must be a typed array, Buffer, DataView, ArrayBuffer or ndarray, not ${given}`,
-    );
+    const wanted = "a typed array, Buffer, DataView, ArrayBuffer or ndarray, or a plain object, list, Map or Set";
+    throw new TypeError(`writable(array): array must be ${wanted}; given: ${shown(array)}`);
   }
   return replaceArrays(array, (found) => (isReadonly(found) ? copyOf(found as ArrayKind) : found)) as T;
 }

@@ -1,12 +1,14 @@
 /** Arrays in memory that other processes of the host can map, made by the user: `shared`. */
 
 import type { NdArray } from "ndarray";
+import { shown } from "../errors.ts";
 import {
   allocate,
   bytesOf,
   constructorOf,
   type DType,
   dtypeOf,
+  dtypes,
   isDType,
   isTypedArray,
   type TypedArray,
@@ -79,23 +81,27 @@ function empty<D extends DType>(dtype: D, length: number): TypedArrays[D];
 function empty<D extends DType>(dtype: D, shape: readonly number[]): NdArray<TypedArrays[D]>;
 function empty<D extends DType>(dtype: D, shape: number | readonly number[]): TypedArrays[D] | NdArray {
   if (!isDType(dtype)) {
-    throw new TypeError(`shared.empty(dtype, shape): dtype must be the name of an element type, not ${String(dtype)}`);
+    const wanted = `one of ${dtypes.join(", ")}`;
+    throw new TypeError(`shared.empty(dtype, shape): dtype must be ${wanted}; given: ${shown(dtype)}`);
   }
   const lengths = typeof shape === "number" ? [shape] : shape;
   if (!Array.isArray(lengths)) {
     throw new TypeError(
-      `shared.empty(dtype, shape): shape must be a length or a list of lengths, not ${String(shape)}`,
+      `shared.empty(dtype, shape): shape must be a length or a list of lengths; given: ${shown(shape)}`,
     );
   }
   for (const length of lengths) checkLength(length);
   const size = sizeOf(lengths);
+  if (!Number.isSafeInteger(8 * size)) {
+    throw new RangeError(`shared.empty(dtype, shape): no array has ${size} elements, the product of shape`);
+  }
   const data = allocateElements(dtype, size);
   return typeof shape === "number" ? (data as TypedArrays[D]) : makeNdArray(data, lengths);
 }
 
 function checkLength(length: unknown): void {
   if (typeof length !== "number" || !Number.isInteger(length)) {
-    throw new TypeError(`shared.empty(dtype, shape): shape must be of whole numbers, not ${String(length)}`);
+    throw new TypeError(`shared.empty(dtype, shape): shape must be of whole numbers; given: ${shown(length)}`);
   }
   if (length < 0) throw new RangeError(`shared.empty(dtype, shape): a length must not be negative, as ${length} is`);
 }
@@ -104,7 +110,9 @@ function from<A extends TypedArray | NdArray>(array: A): A {
   if (isTypedArray(array)) return copyOf(array) as A;
   const data: unknown = isNdArray(array) ? array.data : undefined;
   if (!isNdArray(array) || !isTypedArray(data)) {
-    throw new TypeError("shared.from(array): array must be a typed array, or an ndarray over one");
+    throw new TypeError(
+      `shared.from(array): array must be a typed array, or an ndarray over one; given: ${shown(array)}`,
+    );
   }
   const copy = allocateElements(dtypeOf(data), sizeOf(array.shape));
   copyRowMajor(array, copy, 0);
