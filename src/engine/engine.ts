@@ -5,25 +5,33 @@
 
 import type { Connection } from "../channel/connection.ts";
 import type { DataPlane } from "../channel/data/data-plane.ts";
-import type { Packed } from "../channel/data/packing.ts";
 import type { InterruptOrder } from "../protocol/agent-messages.ts";
-import type { Message, Outcome, Task } from "../protocol/messages.ts";
+import type { Message, Outcome } from "../protocol/messages.ts";
+import type { Run } from "../protocol/runs.ts";
 import { toWireError } from "../protocol/wire-error.ts";
+import { Answers } from "./answers.ts";
+import { Computing } from "./computing.ts";
+import type { KnownCall } from "./known-calls.ts";
 import { provideLateCut } from "./late-cut.ts";
+import { PaceOfLikes } from "./pace.ts";
+import { type QueuedTask, RunMember } from "./queued-task.ts";
+import { QuickCalls } from "./quick-calls.ts";
 import {
+  endOf,
+  inputOf,
   interrupted,
   type RunApart,
   runTask,
   systemFailure,
-  type TaskInput,
   type TaskOutcome,
   type TaskRunner,
 } from "./run-task.ts";
-import { publishEnd, publishReceive, publishStart } from "./task-channels.ts";
-import { runInContext, type TaskContext } from "./task-context.ts";
+import { publishReceive, publishStart } from "./task-channels.ts";
+import type { TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
 import type { TaskOutput } from "./task-output.ts";
-import { type QueuedTask, TaskQueue } from "./task-queue.ts";
+import { TaskQueue } from "./task-queue.ts";
+import { Turns } from "./turns.ts";
 import { checkCalendar } from "./wall-clock.ts";
 
 /** After running this long without a break the engine looks for messages, in milliseconds. */
@@ -37,8 +45,7 @@ const ANSWER_MS = 1;
  */
 const SERVING_MS = 500;
 
-const NOTHING: Packed = { carrier: {}, inline: [] };
-const NO_INPUTS: TaskInput["inputs"] = [];
+const NO_BUFFERS: TaskOutcome["buffers"] = [];
 
 export interface EngineParts extends TaskRunner {
   readonly engineId: number;
@@ -52,43 +59,43 @@ export interface EngineParts extends TaskRunner {
 export class Engine {
   readonly #parts: EngineParts;
   readonly #queue: TaskQueue;
+  readonly #answers: Answers;
+  readonly #quickCalls: QuickCalls;
   /** Tasks that have begun, and go on by themselves. */
   readonly #begun = new Map<string, TaskContext>();
-  /** The task that computes. */
-  #computing: TaskContext | undefined;
-  /** Turns come as messages to this port, so that nothing of others shares a callback with a task that is cut short. */
-  readonly #turns = new MessageChannel();
-  /** What is to be done in a callback of its own. */
-  readonly #apart: (() => void)[] = [];
+  readonly #computing: Computing;
+  readonly #turns = new Turns(() => this.#turn());
+  /** How long those take that are none of {@link QuickCalls}. */
+  readonly #otherPaces = new PaceOfLikes();
   /** How many tasks the clients within those wait for. */
   #waitedFor = 0;
   #reported = "";
-  #isScheduled = false;
   #isLeaving = false;
 
   constructor(parts: EngineParts) {
     const { plane } = parts;
     this.#parts = parts;
-    this.#turns.port2.on("message", () => (this.#apart.shift() ?? (() => this.#turn()))());
-    this.#turns.port2.unref();
+    this.#answers = new Answers(parts);
+    this.#computing = new Computing(parts.marks);
+    this.#quickCalls = new QuickCalls(parts, this.#runApart);
     provideLateCut((taskId, taskIds) => {
       // A cut loses what else was about to go on.
       const areMeant = taskIds === null || [...this.#begun.keys()].every((begun) => taskIds.includes(begun));
       return this.#begun.has(taskId) && areMeant && !parts.marks.isShielded;
     });
-    parts.output.owner = () => this.#computing ?? [...this.#begun.values()].at(-1);
+    parts.output.owner = () => this.#computing.task ?? [...this.#begun.values()].at(-1);
     this.#queue = new TaskQueue({
       receive: (task, inline) => plane.receive(task, inline),
       refuse: (task) => plane.refuse(task),
-      onReady: () => this.#start(),
+      onReady: () => this.#turns.next(),
     });
   }
 
   message(message: Message, buffers: readonly Uint8Array[]): void {
     if (message.type === "task") {
-      publishReceive(message.taskId, this.#parts.engineId);
+      publishReceive(message, this.#parts.engineId);
       this.#queue.add(message, buffers);
-      this.#start();
+      this.#turns.next();
     } else if (message.type === "abortTasks") {
       this.#abort(message.taskIds);
     } else if (message.type === "clearNamespace") {
@@ -96,6 +103,12 @@ export class Engine {
     } else if (message.type === "recallTasks") {
       this.#giveBack(message.taskIds);
     }
+  }
+
+  /** Takes a run of tasks. */
+  run(run: Run): void {
+    for (const task of this.#queue.addRun(run)) publishReceive(task, this.#parts.engineId);
+    this.#turns.next();
   }
 
   /** The tasks that it has and has not answered for, those that run first. */
@@ -113,7 +126,7 @@ export class Engine {
   waitsFor(change: number): void {
     const isNews = this.#waitedFor === 0 || this.#waitedFor + change === 0;
     this.#waitedFor += change;
-    if (isNews) this.#start();
+    if (isNews) this.#turns.next();
   }
 
   /**
@@ -122,104 +135,110 @@ export class Engine {
    */
   interrupt({ taskIds, signal }: InterruptOrder): void {
     const isMeant = ({ taskId }: TaskContext): boolean => taskIds?.includes(taskId) ?? true;
-    const computing = this.#computing;
-    if (computing !== undefined) {
-      // The thread is here, and not in the task, since its run was cut.
-      this.#computing = undefined;
-      this.#parts.marks.reset();
-      this.#begun.delete(computing.taskId);
-      this.#answer(computing, interrupted(signal));
+    // The thread is here, and not in the task, since its run was cut.
+    const cut = this.#computing.takeCut();
+    if (cut !== undefined) {
+      this.#begun.delete(cut.taskId);
+      this.#answer(cut, interrupted(signal));
     }
     for (const context of [...this.#begun.values()].filter(isMeant)) {
       this.#begun.delete(context.taskId);
       this.#answer(context, interrupted(signal));
     }
     if (taskIds !== undefined) this.#abort(taskIds);
-    this.#parts.connection.flush();
+    this.#answers.flush();
     if (this.#isLeaving) this.leave();
-    this.#isScheduled = false;
-    this.#start();
-  }
-
-  #start(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    // After the packet in hand has been read, so that its tasks are answered together.
-    this.#turns.port1.postMessage(undefined);
+    this.#turns.cutOff();
+    this.#turns.next();
   }
 
   /** Runs queued tasks until there are none, one takes time of its own, or it is time for a look around. */
   #turn(): void {
-    this.#isScheduled = false;
     const began = checkCalendar();
     let answered = began;
     if (this.#waitsForFetches()) return;
+    // Where one task ends the next one begins: reading a clock takes as long as a short task does.
+    let now = began;
     for (let task = this.#take(); task !== undefined; task = this.#take()) {
-      const context: TaskContext = { taskId: task.task.taskId };
-      const run = task;
-      publishStart(context.taskId, this.#parts.engineId);
-      const outcome = this.#compute(context, () => this.#run(context, run));
-      if (outcome instanceof Promise) {
-        this.#goesOn(context, outcome);
-        continue;
-      }
-      this.#answer(context, outcome);
+      const call = task instanceof RunMember ? this.#quickCalls.look(task) : undefined;
+      const pace = call?.pace ?? this.#otherPaces.of(task.task.payload);
+      // Nobody waits for what is done while something runs that may take long.
+      if (!pace.isShort) this.#answers.flush();
+      const ended =
+        task instanceof RunMember && call !== undefined ? this.#call(task, call, now) : this.#run(task, now);
+      pace.took(ended - now);
+      now = ended;
       if (this.#waitsForFetches()) return;
-      if (outcome.at - answered > ANSWER_MS) {
-        this.#parts.connection.flush();
-        answered = outcome.at;
+      if (now - answered > ANSWER_MS) {
+        this.#answers.flush();
+        answered = now;
       }
-      if (outcome.at - began > TURN_MS) {
-        this.#isScheduled = true;
-        // Twice, so that the event loop polls the sockets in between, wherever it is now.
-        setImmediate(() => setImmediate(() => this.#turns.port1.postMessage(undefined)));
-        break;
+      if (now - began > TURN_MS) {
+        this.#answers.flush();
+        this.#turns.later();
+        return;
       }
     }
+    this.#answers.flush();
     this.report();
   }
 
-  #run(context: TaskContext, { task, buffers, error }: QueuedTask): TaskOutcome | Promise<TaskOutcome> {
-    if (buffers === undefined) return systemFailure(error);
-    return runTask(inputOf(context, task, buffers), this.#parts, this.#runApart);
+  /** Runs one task; says when it ended, or went on by itself. */
+  #run(task: QueuedTask, begun: number): number {
+    const context: TaskContext = task instanceof RunMember ? task : { taskId: task.taskId };
+    publishStart(context, this.#parts.engineId);
+    return this.#settle(
+      context,
+      this.#computing.run(context, () => {
+        if (task.buffers === undefined) return systemFailure(task.error);
+        return runTask(inputOf(context, task.task, task.buffers), this.#parts, this.#runApart, begun);
+      }),
+    );
+  }
+
+  /** The same for one of the calls of which there are many. */
+  #call(task: RunMember, call: KnownCall, begun: number): number {
+    publishStart(task, this.#parts.engineId);
+    const outcome = this.#computing.run(task, () => this.#quickCalls.run(call, task, begun));
+    if (typeof outcome !== "number") return this.#settle(task, outcome);
+    const ended = endOf(begun);
+    this.#over(task, ended);
+    this.#answers.gatherNumber(task, outcome, begun, ended);
+    return ended;
+  }
+
+  #settle(context: TaskContext, outcome: TaskOutcome | Promise<TaskOutcome>): number {
+    if (outcome instanceof Promise) {
+      this.#goesOn(context, outcome);
+      return performance.now();
+    }
+    this.#over(context, outcome.at);
+    this.#answers.gather(context, outcome);
+    return outcome.at;
   }
 
   /** What can be interrupted is a callback of its own, also where preparations come before it. */
   readonly #runApart: RunApart = <T>(context: TaskContext, run: () => T | Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      this.#apart.push(() => {
+      this.#turns.apart(() => {
         if (this.#begun.has(context.taskId))
-          new Promise<T>((done) => done(this.#compute(context, run))).then(resolve, reject);
+          new Promise<T>((done) => done(this.#computing.run(context, run))).then(resolve, reject);
       });
-      this.#turns.port1.postMessage(undefined);
     });
-
-  /** Runs what may be cut short. */
-  #compute<T>(context: TaskContext, run: () => T): T {
-    this.#computing = context;
-    this.#parts.marks.begin(context.taskId);
-    try {
-      return runInContext(context, run);
-    } finally {
-      this.#parts.marks.end();
-      this.#computing = undefined;
-    }
-  }
 
   /** Whether tasks wait while results are fetched; they go on by themselves. */
   #waitsForFetches(): boolean {
     const serving = this.#parts.plane.serving(SERVING_MS);
     if (serving === undefined) return false;
-    this.#isScheduled = true;
-    this.#parts.connection.flush();
+    this.#answers.flush();
     this.report();
-    void serving.then(() => this.#turn());
+    this.#turns.after(serving);
     return true;
   }
 
   #goesOn(context: TaskContext, outcome: Promise<TaskOutcome>): void {
     this.#begun.set(context.taskId, context);
-    this.#parts.connection.flush();
+    this.#answers.flush();
     void outcome.then((settled) => {
       // It may have been answered for already.
       if (!this.#begun.delete(context.taskId)) {
@@ -228,7 +247,7 @@ export class Engine {
       }
       this.#answer(context, settled);
       if (this.#isLeaving) this.leave();
-      else this.#start();
+      else this.#turns.next();
     });
   }
 
@@ -257,53 +276,29 @@ export class Engine {
     this.#parts.connection.send({ type: "waitingTasks", taskIds });
   }
 
-  #abort(taskIds: readonly string[]): void {
-    for (const taskId of taskIds) {
-      if (!this.#queue.remove(taskId)) continue;
+  #abort(asked: readonly string[]): void {
+    for (const taskId of this.#queue.remove(asked)) {
       const message = "the task was aborted before it started";
       const outcome: Outcome = { status: "aborted", error: { kind: "aborted", name: "TaskAborted", message } };
-      this.#send(taskId, outcome, []);
+      this.#answers.send({ taskId }, { outcome, buffers: NO_BUFFERS });
     }
   }
 
   #giveBack(asked: readonly string[]): void {
-    const taskIds = asked.filter((taskId) => this.#queue.remove(taskId));
-    const kept = asked.filter((taskId) => !taskIds.includes(taskId));
+    const taskIds = this.#queue.remove(asked);
+    const removed = new Set(taskIds);
+    const kept = asked.filter((taskId) => !removed.has(taskId));
     this.#parts.connection.send({ type: "recalled", taskIds, kept });
   }
 
   #answer(context: TaskContext, outcome: TaskOutcome): void {
-    this.#parts.output.end(context, outcome.at);
+    this.#over(context, outcome.at);
+    this.#answers.send(context, outcome);
+  }
+
+  /** The task has ended at this time, by `performance.now()`. */
+  #over(context: TaskContext, now: number): void {
+    this.#parts.output.end(context, now);
     if (this.#begun.size === 0) this.#parts.kept.forgetMoved();
-    this.#send(context.taskId, outcome.outcome, outcome.buffers, outcome.keys);
   }
-
-  #send(taskId: string, outcome: Outcome, buffers: TaskOutcome["buffers"], keys?: TaskOutcome["keys"]): void {
-    const { connection, plane, engineId, uuid } = this.#parts;
-    let packed: Packed = NOTHING;
-    try {
-      if (buffers.length > 0) packed = plane.packer().pack({ buffers, keys });
-    } catch (error) {
-      // No memory for a copy, for one thing.
-      this.#send(taskId, systemFailure(error).outcome, []);
-      return;
-    }
-    const { carrier, inline } = packed;
-    const result = carrier.places === undefined ? outcome : { ...outcome, ...carrier };
-    publishEnd(taskId, engineId, outcome);
-    connection.send({ type: "result", taskId, engineId, engineUuid: uuid, outcome: result }, inline);
-  }
-}
-
-/** What a task consists of: the buffers of the results that it takes follow its own. */
-function inputOf(context: TaskContext, { payload, inputs }: Task, buffers: readonly Uint8Array[]): TaskInput {
-  if (inputs === undefined) return { context, payload, buffers, inputs: NO_INPUTS };
-  let end = buffers.length - inputs.reduce((sum, { bufferCount }) => sum + bufferCount, 0);
-  const own = buffers.slice(0, end);
-  const received = inputs.map((input) => {
-    const start = end;
-    end += input.bufferCount;
-    return { payload: input.payload, buffers: buffers.slice(start, end) };
-  });
-  return { context, payload, buffers: own, inputs: received };
 }

@@ -22,6 +22,7 @@ import { ENGINE_CONFIGURATION, type EngineConfiguration, WRITE_DETECTION } from 
 import { Engine } from "./engine.ts";
 import { KeptExchange } from "./kept-exchange.ts";
 import { KeptValues } from "./kept-values.ts";
+import { KnownCalls } from "./known-calls.ts";
 import { Namespace } from "./namespace.ts";
 import { NativeOutput } from "./native-output.ts";
 import { makeOperations } from "./operations.ts";
@@ -98,6 +99,9 @@ async function run(): Promise<void> {
         } else if (plane?.message(message, buffers) !== true && exchange?.message(message, buffers) !== true) {
           engine?.message(message, buffers);
         }
+      },
+      run: (run) => {
+        if (run.of === "task") engine?.run(run);
       },
       place: (message) => plane?.place(message),
       // The agent decides what becomes of an engine without a controller; an engine that is idle leaves by itself.
@@ -213,8 +217,9 @@ function makeEngine(
   const remains = (): unknown[] => [...Object.values(namespace.added()), ...kept.values()];
   const send = (message: Message, buffers?: readonly Uint8Array[]): void => connection.send(message, buffers);
   const exchange = new KeptExchange({ kept, serializer, plane, send });
-  const parts = { engineId, uuid, connection, plane, serializer, operations, output, marks, guard, remains, kept };
-  return { engine: new Engine(parts), exchange };
+  const knownCalls = new KnownCalls();
+  const runner = { operations, serializer, guard, kept, knownCalls, remains };
+  return { engine: new Engine({ ...runner, engineId, uuid, connection, plane, output, marks }), exchange };
 }
 
 function writeDetection(): WriteDetection {

@@ -5,11 +5,11 @@ import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts"
 import type { TaskSubject, TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
 import { copyInPlace, stayingPart } from "../parallel-map/join.ts";
 import type { Calls, CallValue } from "../protocol/calls.ts";
-import type { Outcome } from "../protocol/messages.ts";
+import type { Outcome, Task } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
 import type { KeptResult, KeptValues } from "./kept-values.ts";
-import { KnownCalls } from "./known-calls.ts";
+import type { KnownCalls } from "./known-calls.ts";
 import type { Operations } from "./operations.ts";
 import { type ReceivedInput, readingInputs } from "./result-arguments.ts";
 import { doWork, isPromiseLike, type Work } from "./run-with-tensors.ts";
@@ -36,9 +36,9 @@ export interface TaskOutcome {
 }
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
+const NO_INPUTS: TaskInput["inputs"] = [];
 /** After so many milliseconds it is looked what the calendar says. */
 const LONG_MS = 10;
-const knownCalls = new KnownCalls();
 
 /** What runs tasks. */
 export interface TaskRunner {
@@ -46,6 +46,7 @@ export interface TaskRunner {
   readonly serializer: Serializer;
   readonly guard: WriteGuard;
   readonly kept: KeptValues;
+  readonly knownCalls: KnownCalls;
   /** Everything that tasks have left behind, and that lives on. */
   readonly remains: () => Iterable<unknown>;
 }
@@ -56,25 +57,33 @@ export type RunApart = <T>(context: TaskContext, run: () => T | Promise<T>) => P
 /**
  * Runs a task to its end. The result is a promise only if the task itself is asynchronous, or uses tensors, so that many
  * short tasks run back to back.
+ *
+ * @param begun when its time began, by `performance.now()`
  */
-export function runTask(task: TaskInput, runner: TaskRunner, apart: RunApart): TaskOutcome | Promise<TaskOutcome> {
-  return doWork(new TaskRun(task, runner, apart));
+export function runTask(
+  task: TaskInput,
+  runner: TaskRunner,
+  apart: RunApart,
+  begun: number,
+): TaskOutcome | Promise<TaskOutcome> {
+  return doWork(new TaskRun(task, runner, apart, begun));
 }
 
-class TaskRun implements Work<TaskOutcome> {
+export class TaskRun implements Work<TaskOutcome> {
   readonly #task: TaskInput;
   readonly #runner: TaskRunner;
   readonly #apart: RunApart;
   /** When it began, by `performance.now()`. */
-  readonly #begun = performance.now();
+  readonly #begun: number;
   /** None as long as there is nothing that the task could write to and must not. */
   #watch: TaskWatch | undefined;
   #call: CallValue | undefined;
 
-  constructor(task: TaskInput, runner: TaskRunner, apart: RunApart) {
+  constructor(task: TaskInput, runner: TaskRunner, apart: RunApart, begun: number) {
     this.#task = task;
     this.#runner = runner;
     this.#apart = apart;
+    this.#begun = begun;
   }
 
   prepare(): Promise<unknown> | undefined {
@@ -96,10 +105,15 @@ class TaskRun implements Work<TaskOutcome> {
     // Plain arguments are nobody else's: only what earlier tasks received is to be watched.
     if (known !== undefined && !guard.isIdle) this.#watch = guard.watch();
     this.#watch?.begin(subjectOf(call));
-    const value = (operations[call.operation] as (call: CallValue) => unknown)(call);
+    return this.began(call, (operations[call.operation] as (call: CallValue) => unknown)(call));
+  }
+
+  /** The call has given this value, which is given back. */
+  began(call: CallValue, value: unknown): unknown {
+    this.#call = call;
     if (this.#watch !== undefined || !isPromiseLike(value)) return value;
     // While it goes on, others may receive something.
-    this.#watch = guard.watch();
+    this.#watch = this.#runner.guard.watch();
     this.#watch.begin(subjectOf(call));
     return value;
   }
@@ -132,18 +146,34 @@ class TaskRun implements Work<TaskOutcome> {
   /** A call of which only the arguments are new. */
   #readKnown(): CallValue | undefined {
     const { payload, inputs } = this.#task;
-    const { serializer } = this.#runner;
-    const middle = inputs.length > 0 ? undefined : serializer.middleOfPair(payload);
+    const { serializer, knownCalls } = this.#runner;
+    if (inputs.length > 0) return undefined;
+    const { byteLength } = payload;
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, byteLength);
+    const middle = serializer.middleOfPair(bytes, 0, byteLength);
     if (middle === undefined) return undefined;
     try {
-      const call = knownCalls.get(payload, middle, (beginning) => serializer.deserialize(beginning, NO_BUFFERS));
-      const args = serializer.deserializeList(payload, middle);
+      const { call } = knownCalls.get(bytes, 0, middle, (beginning) => serializer.deserialize(beginning, NO_BUFFERS));
+      const args = serializer.deserializeList(bytes, middle, byteLength);
       if (call.operation !== "apply") throw new SerializationError(`a list is no part of "${call.operation}"`);
       return { operation: call.operation, fn: call.fn, args: args as unknown[] };
     } catch (error) {
       throw whyUnread(error);
     }
   }
+}
+
+/** What a task consists of: the buffers of the results that it takes follow its own. */
+export function inputOf(context: TaskContext, { payload, inputs }: Task, buffers: readonly Uint8Array[]): TaskInput {
+  if (inputs === undefined) return { context, payload, buffers, inputs: NO_INPUTS };
+  let end = buffers.length - inputs.reduce((sum, { bufferCount }) => sum + bufferCount, 0);
+  const own = buffers.slice(0, end);
+  const received = inputs.map((input) => {
+    const start = end;
+    end += input.bufferCount;
+    return { payload: input.payload, buffers: buffers.slice(start, end) };
+  });
+  return { context, payload, buffers: own, inputs: received };
 }
 
 function prepare({ payload, inputs }: TaskInput, serializer: Serializer): Promise<unknown> | undefined {
@@ -245,7 +275,7 @@ function outcomeOf({ head, buffers, keys }: Serialized, begun: number): TaskOutc
   return { outcome, buffers, keys, at };
 }
 
-function fail(error: unknown, begun: number): TaskOutcome {
+export function fail(error: unknown, begun: number): TaskOutcome {
   const at = endOf(begun);
   const started = calendarTime(begun);
   const outcome: Outcome = {
@@ -259,7 +289,7 @@ function fail(error: unknown, begun: number): TaskOutcome {
 }
 
 /** The time, by `performance.now()`. The calendar may have been set while a task ran for long. */
-function endOf(begun: number): number {
+export function endOf(begun: number): number {
   const at = performance.now();
   return at - begun < LONG_MS ? at : checkCalendar();
 }

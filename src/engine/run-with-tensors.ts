@@ -33,12 +33,24 @@ export function doWork<T>(work: Work<T>): Later<T> {
 }
 
 function begin<T>(work: Work<T>): Later<T> {
+  return doWithTensors(() => work) ?? goOn(work, () => work.perform());
+}
+
+/** Does the work where tensors have to be looked after; undefined where none are used. */
+export function doWithTensors<T>(work: () => Work<T>): Later<T> | undefined {
   const adopted = adoptLibraries();
-  if (adopted !== undefined) return adopted.then(() => begin(work));
+  if (adopted !== undefined) {
+    const waiting = work();
+    return adopted.then(() => begin(waiting));
+  }
   const tensors = beginTensorTask();
-  if (tensors !== undefined) return withTensors(work, tensors);
+  return tensors && withTensors(work(), tensors);
+}
+
+/** The work of what uses no tensors: `perform` does it, or has done so. */
+export function goOn<T>(work: Work<T>, perform: () => unknown): Later<T> {
   try {
-    const value = work.perform();
+    const value = perform();
     if (!isPromiseLike(value)) return work.end(value);
     return Promise.resolve(value).then(
       (settled) => work.end(settled),

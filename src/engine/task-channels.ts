@@ -9,18 +9,21 @@
 import { channel } from "node:diagnostics_channel";
 import type { Outcome } from "../protocol/messages.ts";
 
+/** Asked for its id only when somebody listens. */
+type Named = { readonly taskId: string };
+
 const receiveChannel = channel("ndparallel:task:receive");
 const startChannel = channel("ndparallel:task:start");
 const endChannel = channel("ndparallel:task:end");
 
-export function publishReceive(taskId: string, engineId: number): void {
-  if (receiveChannel.hasSubscribers) receiveChannel.publish({ taskId, engineId });
+export function publishReceive(task: Named, engineId: number): void {
+  if (receiveChannel.hasSubscribers) receiveChannel.publish({ taskId: task.taskId, engineId });
 }
 
-export function publishStart(taskId: string, engineId: number): void {
-  if (startChannel.hasSubscribers) startChannel.publish({ taskId, engineId });
+export function publishStart(task: Named, engineId: number): void {
+  if (startChannel.hasSubscribers) startChannel.publish({ taskId: task.taskId, engineId });
 }
 
-export function publishEnd(taskId: string, engineId: number, { status, duration }: Outcome): void {
-  if (endChannel.hasSubscribers) endChannel.publish({ taskId, engineId, status, duration });
+export function publishEnd(task: Named, engineId: number, status: Outcome["status"], duration?: number): void {
+  if (endChannel.hasSubscribers) endChannel.publish({ taskId: task.taskId, engineId, status, duration });
 }

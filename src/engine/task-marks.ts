@@ -10,8 +10,10 @@
 const STATE = 0;
 const ACKNOWLEDGED = 1;
 const WANTED = 2;
-/** Where the id of the task begins. */
-const ID = 16;
+/** Where the number is with which the id of the task ends; negative if it has none that counts by itself. */
+const NUMBER = 16;
+/** Where the part of the id before it is, after its length. */
+const ID = 24;
 const ID_LENGTH = 200;
 const SIZE = 256;
 
@@ -28,6 +30,9 @@ export class TaskMarks {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #bytes: Buffer;
+  readonly #number: Float64Array;
+  /** The part of the id that is written down. */
+  #prefix = "";
   /** How many writes, of whatever task, this thread is in. */
   #shields = 0;
 
@@ -35,18 +40,26 @@ export class TaskMarks {
     this.memory = memory;
     this.#words = new Int32Array(memory, 0, 4);
     this.#bytes = Buffer.from(memory);
+    this.#number = new Float64Array(memory, NUMBER, 1);
   }
 
   // The main thread.
 
-  /** A task begins to compute. */
-  begin(taskId: string): void {
-    const length = Math.min(taskId.length, ID_LENGTH);
-    // Byte by byte, since asking Node to do it takes longer.
-    for (let at = 0; at < length; at++) this.#bytes[ID + 1 + at] = taskId.charCodeAt(at);
-    this.#bytes[ID] = length;
+  /** A task begins to compute. Its id is this prefix and a number, or the prefix alone. */
+  begin(prefix: string, number = -1): void {
+    // What many tasks have in common is written once.
+    if (prefix !== this.#prefix) this.#write(prefix);
+    this.#number[0] = number;
     Atomics.store(this.#words, WANTED, 0);
     Atomics.store(this.#words, STATE, RUNNING);
+  }
+
+  #write(prefix: string): void {
+    const length = Math.min(prefix.length, ID_LENGTH);
+    // Byte by byte, since asking Node to do it takes longer.
+    for (let at = 0; at < length; at++) this.#bytes[ID + 1 + at] = prefix.charCodeAt(at);
+    this.#bytes[ID] = length;
+    this.#prefix = prefix;
   }
 
   /** Runs something within a task that must not be cut; it is cut afterwards, if that was wanted meanwhile. */
@@ -101,7 +114,9 @@ export class TaskMarks {
   /** Whether the main thread is in one of the tasks (without ids: in any) and may be cut now. */
   mayCut(taskIds: readonly string[] | undefined): boolean {
     const state = Atomics.load(this.#words, STATE);
-    const taskId = this.#bytes.toString("latin1", ID + 1, ID + 1 + (this.#bytes[ID] as number));
+    const prefix = this.#bytes.toString("latin1", ID + 1, ID + 1 + (this.#bytes[ID] as number));
+    const number = this.#number[0] as number;
+    const taskId = number < 0 ? prefix : prefix + number;
     const isMeant = (state === RUNNING || state === SHIELDED) && (taskIds?.includes(taskId) ?? true);
     Atomics.store(this.#words, WANTED, isMeant ? 1 : 0);
     return isMeant && Atomics.compareExchange(this.#words, STATE, RUNNING, CUTTING) === RUNNING;

@@ -7,20 +7,11 @@
 import type { Incoming } from "../channel/data/receiving.ts";
 import { TaskAborted } from "../errors.ts";
 import type { Task } from "../protocol/messages.ts";
+import type { Run } from "../protocol/runs.ts";
+import { LoneTask, type QueuedTask, RunMember } from "./queued-task.ts";
 
 /** Buffers are fetched ahead until this much is on its way, in bytes. */
 const FETCH_AHEAD_BYTES = 64 * 1024 * 1024;
-
-export interface QueuedTask {
-  readonly task: Task;
-  /** What came with the message. */
-  readonly inline: readonly Uint8Array[];
-  incoming: Incoming | undefined;
-  /** All its buffers, once they are there. */
-  buffers: readonly Uint8Array[] | undefined;
-  /** Why they did not come. */
-  error: unknown;
-}
 
 /** What the queue needs of the engine. */
 export interface TaskQueueParts {
@@ -45,9 +36,16 @@ export class TaskQueue {
   }
 
   add(task: Task, inline: readonly Uint8Array[]): void {
-    const isReady = task.places === undefined;
-    this.#tasks.push({ task, inline, incoming: undefined, buffers: isReady ? inline : undefined, error: undefined });
-    if (!isReady) this.#fetchAhead();
+    const queued = new LoneTask(task, inline);
+    this.#tasks.push(queued);
+    if (!isReady(queued)) this.#fetchAhead();
+  }
+
+  /** Gives the tasks of the run. */
+  addRun(run: Run): readonly QueuedTask[] {
+    const members = RunMember.allOf(run);
+    for (const member of members) this.#tasks.push(member);
+    return members;
   }
 
   /** The first that is ready, of clients none of whose earlier tasks is not. */
@@ -67,21 +65,28 @@ export class TaskQueue {
 
   /** The first that may go before others, and is ready. */
   takeFree(): QueuedTask | undefined {
-    return this.#takeAt(this.#tasks.findIndex((queued) => queued?.task.free === true && isReady(queued)));
+    return this.#takeAt(this.#tasks.findIndex((queued) => queued?.isFree === true && isReady(queued)));
   }
 
   /** Of all that have not begun, in order. */
   ids(): string[] {
-    return this.#tasks.flatMap((queued) => queued?.task.taskId ?? []);
+    return this.#tasks.flatMap((queued) => queued?.taskId ?? []);
   }
 
-  /** Whether the task was there; it is no more. */
-  remove(taskId: string): boolean {
-    const removed = this.#takeAt(this.#tasks.findIndex((queued) => queued?.task.taskId === taskId));
-    if (removed === undefined) return false;
-    if (removed.incoming !== undefined) removed.incoming.cancel(new TaskAborted("the task will not run here"));
-    else this.#parts.refuse(removed.task);
-    return true;
+  /** Takes those of the tasks out that are there; says which. */
+  remove(taskIds: readonly string[]): string[] {
+    const wanted = new Set(taskIds);
+    const removed: string[] = [];
+    for (let at = this.#next; at < this.#tasks.length && removed.length < wanted.size; at++) {
+      const queued = this.#tasks[at];
+      const taskId = queued?.taskId;
+      if (queued === undefined || taskId === undefined || !wanted.has(taskId)) continue;
+      this.#tasks[at] = undefined;
+      removed.push(taskId);
+      if (queued.incoming !== undefined) queued.incoming.cancel(new TaskAborted("the task will not run here"));
+      else this.#parts.refuse(queued.task);
+    }
+    return removed;
   }
 
   #takeOfOthers(): QueuedTask | undefined {
@@ -89,7 +94,7 @@ export class TaskQueue {
     for (let at = this.#next; at < this.#tasks.length; at++) {
       const queued = this.#tasks[at];
       if (queued === undefined) continue;
-      const client = clientOf(queued.task.taskId);
+      const client = clientOf(queued.taskId);
       if (!isReady(queued)) waiting.add(client);
       else if (!waiting.has(client)) return this.#takeAt(at);
     }
@@ -106,11 +111,11 @@ export class TaskQueue {
     this.#unfetched = Math.max(this.#unfetched, this.#next);
     while (this.#unfetched < this.#tasks.length && this.#onTheWay < FETCH_AHEAD_BYTES) {
       const queued = this.#tasks[this.#unfetched++];
-      if (queued !== undefined && !isReady(queued)) this.#fetch(queued);
+      if (queued instanceof LoneTask && !isReady(queued)) this.#fetch(queued);
     }
   }
 
-  #fetch(queued: QueuedTask): void {
+  #fetch(queued: LoneTask): void {
     const incoming = this.#parts.receive(queued.task, queued.inline);
     queued.incoming = incoming;
     const { buffers, byteLength } = incoming;

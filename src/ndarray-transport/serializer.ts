@@ -10,7 +10,7 @@ import type { AnyHandler, Serialized } from "./types.ts";
 import { asksForPreparation, isPlain, middleOfPair, readHead, readRest, writeHead, writePair } from "./wire.ts";
 
 export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
-export { PAIR_START } from "./wire.ts";
+export { lengthOfNumberHead, PAIR_START, writeNumberHead } from "./wire.ts";
 
 /** What the receiver wants of a value. */
 export interface DeserializeOptions {
@@ -84,22 +84,22 @@ export class Serializer {
   }
 
   /**
-   * Where in what {@link serializePair} gave the head ends that was given there, which begins at {@link PAIR_START};
-   * `undefined` for other heads.
+   * Where in what {@link serializePair} gave, which lies between these places, the head ends that was given there, which
+   * begins {@link PAIR_START} bytes after its start; `undefined` for other heads.
    * @throws SerializationError
    */
-  middleOfPair(head: Uint8Array): number | undefined {
+  middleOfPair(bytes: Buffer, start: number, end: number): number | undefined {
     try {
-      return middleOfPair(head);
+      return middleOfPair(bytes, start, end);
     } catch (error) {
       throw unreadable(error);
     }
   }
 
   /** The list in what {@link serializePair} gave. @throws SerializationError */
-  deserializeList(head: Uint8Array, middle: number): unknown {
+  deserializeList(bytes: Buffer, middle: number, end: number): unknown {
     try {
-      return readRest(head, middle);
+      return readRest(bytes, middle, end);
     } catch (error) {
       throw unreadable(error);
     }

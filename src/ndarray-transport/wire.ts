@@ -108,15 +108,25 @@ const packr = new Packr({
   structuredClone: false,
 });
 
+/** How long the head of a number is, in bytes. */
+export function lengthOfNumberHead(value: number): number {
+  return 1 + lengthOfNumber(value);
+}
+
+/** What {@link writeHead} gives for a number, into other memory. */
+export function writeNumberHead(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = PLAIN;
+  writeNumber(bytes, at + 1, value);
+}
+
 /**
  * @param tree plain data, byte arrays and specials
  * @param needsPreparation whether a handler has something to prepare before its values can be read
  */
 export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation = false): Uint8Array {
   if (typeof tree === "number") {
-    const head = Buffer.allocUnsafe(1 + lengthOfNumber(tree));
-    head[0] = PLAIN;
-    writeNumber(head, 1, tree);
+    const head = Buffer.allocUnsafe(lengthOfNumberHead(tree));
+    writeNumberHead(head, 0, tree);
     return head;
   }
   const head = packr.pack(tree, RESERVE_START_SPACE | 1);
@@ -147,25 +157,22 @@ export function writePair(first: Uint8Array, rest: unknown): Uint8Array {
 }
 
 /**
- * Where in a pair its first part, which begins at {@link PAIR_START}, ends; `undefined` if the head is that of something
- * else. Throws as {@link readHead} does.
+ * Where in a pair that lies between these places its first part, which begins {@link PAIR_START} bytes after its start, ends;
+ * `undefined` if there is a head of something else. Throws as {@link readHead} does.
  */
-export function middleOfPair(head: Uint8Array): number | undefined {
-  if (head[0] !== PAIR) return undefined;
-  const middle = PAIR_START + sourceOver(head).readUInt32LE(head.byteOffset + 1);
-  if (middle >= head.byteLength) throw new Error("it is cut short");
+export function middleOfPair(bytes: Buffer, start: number, end: number): number | undefined {
+  if (bytes[start] !== PAIR) return undefined;
+  const middle = start + PAIR_START + bytes.readUInt32LE(start + 1);
+  if (middle >= end) throw new Error("it is cut short");
   return middle;
 }
 
 /** The other part of a pair. Throws as {@link readHead} does. */
-export function readRest(head: Uint8Array, middle: number): unknown {
-  const source = sourceOver(head);
-  const start = head.byteOffset + middle;
-  const end = head.byteOffset + head.byteLength;
-  const numbers = readNumbers(source, start, end);
+export function readRest(bytes: Buffer, middle: number, end: number): unknown {
+  const numbers = readNumbers(bytes, middle, end);
   if (numbers !== undefined) return numbers;
   const before = specialsRead;
-  const rest = packr.unpack(source, { start, end }) as unknown;
+  const rest = packr.unpack(bytes, { start: middle, end }) as unknown;
   if (specialsRead !== before) throw new Error("what it holds is not what it announces");
   return rest;
 }

@@ -4,6 +4,7 @@ import { remote } from "ndparallel";
 import { expect, it } from "vitest";
 import { useSandbox } from "./processes.ts";
 import { shareCluster } from "./shared-cluster.ts";
+import { spin } from "./tasks.ts";
 
 useSandbox("file");
 const shared = shareCluster(1);
@@ -16,7 +17,8 @@ it("finds its function as it was sent, also after a task has put something on it
     if (mark !== "") self[mark] = true;
     return before;
   }
-  const calls = ["", "a", "", "b", "a", ""];
+  // Many, so that they travel as runs, and are known there.
+  const calls = Array.from({ length: 20 }, () => ["", "a", "", "b", "a", ""]).flat();
   expect(await Promise.all(calls.map((mark) => view.apply(marked, mark)))).toEqual(calls.map(() => []));
   Object.assign(marked, { here: 1 });
   expect(await view.apply(marked, "")).toEqual(["here"]);
@@ -87,4 +89,37 @@ it("sends a function that was wrapped in between as what it wraps", async () => 
   const wrapped = remote(view)(twice);
   expect(await wrapped(3)).toBe(6);
   expect(await view.apply(twice, 4)).toBe(8);
+});
+
+it("answers many short calls before another one begins that may take long", async () => {
+  const view = shared.rc.at(0);
+  const twice = (x: number): number => 2 * x;
+  const callMany = (): Promise<number[]> => Promise.all(Array.from({ length: 50 }, (_, i) => view.apply(twice, i)));
+  const expected = Array.from({ length: 50 }, (_, i) => 2 * i);
+  expect(await callMany()).toEqual(expected);
+  const results = callMany();
+  const long = view.apply(spin);
+  expect(await results).toEqual(expected);
+  await long.abort({ running: true });
+  await expect(long).rejects.toMatchObject({ name: "TaskAborted" });
+});
+
+it("gives results of every kind, and errors, also where many are answered at once", async () => {
+  const view = shared.rc.at(0);
+  const give = (i: number): unknown => {
+    const kinds: unknown[] = [i / 3, 0, -0, Number.NaN, `text ${i}`, undefined, null, true, [i], { i }, 10n ** 20n];
+    if (i % 12 === 11) throw new RangeError(`no ${i}`);
+    return i % 12 === 10 ? Promise.resolve(i) : kinds[i % 12];
+  };
+  const count = 600;
+  const settled = await Promise.allSettled(Array.from({ length: count }, (_, i) => view.apply(give, i)));
+  settled.forEach((outcome, i) => {
+    if (i % 12 === 11) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: { remoteName: "RangeError" } });
+    } else {
+      const expected = i % 12 === 10 ? i : give(i);
+      expect(outcome).toEqual({ status: "fulfilled", value: expected });
+      expect(Object.is((outcome as { value: unknown }).value, expected) || typeof expected === "object").toBe(true);
+    }
+  });
 });

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { decodeHead, type Envelope, encodeHead, MalformedPacket, readHead } from "../../src/protocol/codec.ts";
 import { writeColumns } from "../../src/protocol/columns.ts";
 import type { Message } from "../../src/protocol/messages.ts";
+import { RunWriter } from "../../src/protocol/run-writer.ts";
 import {
   messagesOf,
   partOfRun,
@@ -126,6 +127,33 @@ describe("a run", () => {
       const head = new Uint8Array(encodeHead([{ message: { ...run, written: changed }, buffers: NONE }]));
       expect(() => decodeHead(head)).toThrow(MalformedPacket);
     }
+  });
+
+  test("that was written message by message is the one that the messages make", () => {
+    const messages = upTo(700).map((number) => ({
+      type: "result",
+      taskId: `c-${number}`,
+      engineId: 1,
+      engineUuid: "e",
+      outcome: {
+        status: "ok",
+        started: number,
+        completed: number + 0.5,
+        duration: number / 10,
+        payload: new Uint8Array(number % 50).fill(number),
+      },
+    })) as Extract<Message, { type: "result" }>[];
+    const writer = new RunWriter("result", { engineId: 1, engineUuid: "e" }, "c-", 3);
+    for (const [number, { outcome }] of messages.entries()) {
+      const payload = outcome.payload as Uint8Array;
+      const at = writer.add(number, payload.byteLength);
+      writer.bytes.set(payload, at);
+      for (const [column, key] of (["started", "completed", "duration"] as const).entries()) {
+        writer.number(column, outcome[key] as number);
+      }
+    }
+    expect(writer.length).toBe(700);
+    expect(messagesOf(writer.run())).toEqual(messages);
   });
 });
 

@@ -1,0 +1,131 @@
+/** Tasks that wait: each as a message of its own, or as a member of a run, which is read where it lies. */
+
+import type { Incoming } from "../channel/data/receiving.ts";
+import type { Task } from "../protocol/messages.ts";
+import type { Run } from "../protocol/runs.ts";
+import type { TaskContext } from "./task-context.ts";
+
+const NO_BUFFERS: readonly Uint8Array[] = [];
+
+export interface QueuedTask {
+  readonly taskId: string;
+  /** It may go before others. */
+  readonly isFree: boolean;
+  readonly task: Task;
+  readonly incoming: Incoming | undefined;
+  /** All its buffers, once they are there. */
+  readonly buffers: readonly Uint8Array[] | undefined;
+  /** Why they did not come. */
+  readonly error: unknown;
+}
+
+/** One that came as a message of its own. */
+export class LoneTask implements QueuedTask {
+  readonly task: Task;
+  /** What came with the message. */
+  readonly inline: readonly Uint8Array[];
+  incoming: Incoming | undefined;
+  buffers: readonly Uint8Array[] | undefined;
+  error: unknown;
+
+  constructor(task: Task, inline: readonly Uint8Array[]) {
+    this.task = task;
+    this.inline = inline;
+    if (task.places === undefined) this.buffers = inline;
+  }
+
+  get taskId(): string {
+    return this.task.taskId;
+  }
+
+  get isFree(): boolean {
+    return this.task.free === true;
+  }
+}
+
+/** A run of tasks as it came. */
+class ReceivedRun {
+  readonly prefix: string;
+  readonly ids: ArrayLike<number>;
+  readonly isFree: boolean;
+  /** All payloads, one after another. */
+  readonly bytes: Buffer;
+  /** Where each begins; the last number is the end of all. */
+  readonly starts: Uint32Array;
+
+  constructor({ prefix, ids, common, lengths, bytes }: Run) {
+    this.prefix = prefix;
+    this.ids = ids;
+    this.isFree = common["free"] === true;
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const starts = new Uint32Array(lengths.length + 1);
+    for (let at = 0; at < lengths.length; at++) starts[at + 1] = (starts[at] as number) + (lengths[at] as number);
+    this.starts = starts;
+  }
+}
+
+/** One task of a run: its place in the queue, and what its code belongs to while it runs. */
+export class RunMember implements QueuedTask, TaskContext {
+  readonly #run: ReceivedRun;
+  readonly #place: number;
+
+  private constructor(run: ReceivedRun, place: number) {
+    this.#run = run;
+    this.#place = place;
+  }
+
+  static allOf(run: Run): RunMember[] {
+    const received = new ReceivedRun(run);
+    return Array.from(run.ids, (_, place) => new RunMember(received, place));
+  }
+
+  /** Its id begins with it. */
+  get prefix(): string {
+    return this.#run.prefix;
+  }
+
+  /** Its id ends with it. */
+  get number(): number {
+    return this.#run.ids[this.#place] as number;
+  }
+
+  get taskId(): string {
+    return this.prefix + this.number;
+  }
+
+  get isFree(): boolean {
+    return this.#run.isFree;
+  }
+
+  /** Its payload lies in it, from {@link start} to {@link end}. */
+  get bytes(): Buffer {
+    return this.#run.bytes;
+  }
+
+  get start(): number {
+    return this.#run.starts[this.#place] as number;
+  }
+
+  get end(): number {
+    return this.#run.starts[this.#place + 1] as number;
+  }
+
+  /** The task as a message of its own. */
+  get task(): Task {
+    const { bytes, start, end, isFree, taskId } = this;
+    const payload = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    return { type: "task", taskId, payload, ...(isFree && { free: true }) };
+  }
+
+  get incoming(): undefined {
+    return undefined;
+  }
+
+  get buffers(): readonly Uint8Array[] {
+    return NO_BUFFERS;
+  }
+
+  get error(): undefined {
+    return undefined;
+  }
+}
