@@ -4,17 +4,30 @@
  * the bytes of external ArrayBuffers, and begins to mark after each 64 MiB of them.
  */
 
-import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { getHeapCodeStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** After so many bytes were handed out anew, a collection is due. */
-const DUE_BYTES = 192 << 20;
+/** After so many bytes were handed out anew, and so many arrays if they are large, a collection is due. */
+interface Due {
+  readonly byteLength: number;
+  readonly arrays: number;
+}
+
+/** Whether V8 has threads of its own for it. In engines it has not. */
+const HAS_THREADS: boolean = !process.execArgv.includes("--single-threaded-gc");
+/**
+ * With threads V8 marks meanwhile, and collects large arrays by itself: this is for what it leaves. Without them it begins
+ * to mark after 64 MiB, and goes on with it in the way of what comes next: then all is done at once when it is least
+ * in the way.
+ */
+const DUE: Due = HAS_THREADS ? { byteLength: 192 << 20, arrays: 3 } : { byteLength: 64 << 20, arrays: 1 };
 /** Time for the work at hand to be answered first; not given once so many were. */
-const DUE_MS = 2;
+const DUE_MS = 4;
+const OVERDUE_BYTES = 256 << 20;
 const OVERDUE_FACTOR = 4 / 3;
-/** For each large array V8 collects by itself: then as many of them, so that it is not done twice. */
-const DUE_ARRAYS = 3;
 /** When nothing was handed out for that long, a collection is due after fewer. */
+const PAUSE_MS = 40;
+const PAUSE_BYTES = 16 << 20;
 const QUIET_MS = 300;
 const QUIET_BYTES = 1 << 20;
 /** Once more then, for what was in use still. */
@@ -29,6 +42,9 @@ interface Watched {
   readonly collected: () => void;
 }
 
+/** What is thorough also finds what was handed out since V8 began to mark, and takes twice as long. */
+type Collector = (isThorough: boolean) => void;
+
 /** Bytes handed out since a collection was asked for here, and those of them that V8 has not collected by itself. */
 let handedOut = 0;
 let sinceCollection = 0;
@@ -36,7 +52,7 @@ let sinceCollection = 0;
 let held = 0;
 let scheduled: "soon" | "now" | undefined;
 let quietTimer: NodeJS.Timeout | undefined;
-let collect: (() => void) | undefined;
+let collector: Collector | undefined;
 
 const registry = new FinalizationRegistry<Watched>(({ byteLength, collected }) => {
   held -= byteLength;
@@ -51,16 +67,16 @@ export function whenCollected(buffer: ArrayBufferLike, collected: () => void): v
   handedOut += byteLength;
   sinceCollection += byteLength;
   held += byteLength;
-  const due = Math.max(DUE_BYTES, DUE_ARRAYS * byteLength);
+  const due = Math.max(DUE.byteLength, DUE.arrays * byteLength);
   if (sinceCollection >= due && scheduled === undefined && isWorthwhile(sinceCollection, DUE_HEAP_FACTOR)) {
     scheduled = "soon";
     setTimeout(collectDue, DUE_MS).unref();
   }
-  if (sinceCollection >= OVERDUE_FACTOR * due && scheduled === "soon") {
+  if (sinceCollection >= Math.max(OVERDUE_BYTES, OVERDUE_FACTOR * due) && scheduled === "soon") {
     scheduled = "now";
     setImmediate(collectDue);
   }
-  if (handedOut >= QUIET_BYTES) collectWhenQuiet(QUIET_MS);
+  if (handedOut >= QUIET_BYTES) awaitQuiet();
 }
 
 function isWorthwhile(byteLength: number, heapFactor: number): boolean {
@@ -68,31 +84,56 @@ function isWorthwhile(byteLength: number, heapFactor: number): boolean {
 }
 
 function collectDue(): void {
-  if (scheduled !== undefined) collectNow();
+  if (scheduled !== undefined) collectNow(HAS_THREADS || scheduled === "now");
 }
 
-function collectWhenQuiet(afterMs: number): void {
+function awaitQuiet(): void {
+  later(PAUSE_MS, () => {
+    if (handedOut >= PAUSE_BYTES) collectQuietly();
+    else later(QUIET_MS - PAUSE_MS, collectQuietly);
+  });
+}
+
+function collectQuietly(): void {
+  if (handedOut >= QUIET_BYTES) collectHeld(false);
+  later(SECOND_LOOK_MS, () => collectHeld(true));
+}
+
+function collectHeld(isThorough: boolean): void {
+  if (held >= QUIET_BYTES && isWorthwhile(handedOut, QUIET_HEAP_FACTOR)) collectNow(isThorough);
+}
+
+/** Instead of what was to be done later before. */
+function later(afterMs: number, action: () => void): void {
   clearTimeout(quietTimer);
-  quietTimer = setTimeout(() => {
-    quietTimer = undefined;
-    if (held < QUIET_BYTES || !isWorthwhile(handedOut, QUIET_HEAP_FACTOR)) return;
-    collectNow();
-    if (afterMs === QUIET_MS) collectWhenQuiet(SECOND_LOOK_MS);
-  }, afterMs).unref();
+  quietTimer = setTimeout(action, afterMs).unref();
 }
 
-function collectNow(): void {
+function collectNow(isThorough: boolean): void {
   scheduled = undefined;
   sinceCollection = 0;
   handedOut = 0;
-  collect ??= findCollector();
-  collect();
+  collector ??= findCollector();
+  collector(isThorough);
 }
 
-/** The engine's own function for it, which is not a global unless one asks. */
-function findCollector(): () => void {
+/**
+ * The engine's own function, which is not a global unless one asks, first ends what V8 has begun to mark, and then does it
+ * all once more. Once is had by asking for a small collection, and for all of them to be full ones.
+ */
+function findCollector(): Collector {
   setFlagsFromString("--expose-gc");
-  const found = runInNewContext("gc") as () => void;
+  const run = runInNewContext("gc") as (options?: { type: "minor" }) => void;
   setFlagsFromString("--no-expose-gc");
-  return found;
+  return (isThorough) => {
+    if (isThorough) {
+      run();
+    } else {
+      setFlagsFromString("--gc-global");
+      run({ type: "minor" });
+      setFlagsFromString("--no-gc-global");
+    }
+    // It looks at all of the heap, for which V8 must finish sweeping: else it does so before it marks the next time.
+    if (!HAS_THREADS) getHeapCodeStatistics();
+  };
 }

@@ -9,7 +9,7 @@ import { type ByteRange, type Koffi, pageScanner } from "./page-scan.ts";
 import { SegmentError } from "./segment-error.ts";
 
 /** What the system can be told about mapped memory. */
-export const Advice = { dontNeed: 4, hugePage: 14, populateWrite: 23 } as const;
+export const Advice = { dontNeed: 4, hugePage: 14, populateRead: 22, populateWrite: 23 } as const;
 
 /** All throw SegmentError with reason `noMemory` when the system refuses, unless they say otherwise. */
 export interface SystemCalls {

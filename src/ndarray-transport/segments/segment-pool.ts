@@ -20,6 +20,8 @@ export interface PoolLimits {
 
 /** How many unused segments are kept; each holds a file open. */
 const MOST_IDLE = 128;
+/** How much of an unused segment is made ready for its next use at a time, in bytes: it takes about a millisecond. */
+const READY_BYTES = 16 << 20;
 /** A segment may have this many times the bytes that are asked for. */
 const MOST_WASTE = 2;
 const FIRST_GENERATIONS = 2 ** 52;
@@ -223,6 +225,15 @@ export class SegmentPool {
     this.#idle.push({ segment, since: performance.now() });
     this.#freeIdle(this.#idleLimit, MOST_IDLE);
     this.#watchIdle();
+    this.#makeReady(segment);
+  }
+
+  /** Little by little: others may have work for this thread. Not when it is used again, or was freed, by then. */
+  #makeReady(segment: Segment): void {
+    setImmediate(() => {
+      const isIdle = this.#idle.some((idle) => idle.segment === segment);
+      if (isIdle && segment.prepare(READY_BYTES)) this.#makeReady(segment);
+    }).unref();
   }
 
   /** Frees the longest unused until no more than that is left. */

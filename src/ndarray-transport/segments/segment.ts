@@ -12,7 +12,8 @@ const MOST_AT_ONCE = 1 << 30;
 /**
  * Speed decides how bytes get in. Touching a page for the first time through a mapping costs up to 25 times as much as
  * copying into it again; a write through the file does not need the mapping at all. So the first use of a segment
- * writes through the file, and the following ones copy into a mapping that stays.
+ * writes through the file, and the following ones copy into a mapping that stays. Its pages are entered into the mapping
+ * in between, while nobody waits for it.
  */
 export class Segment {
   /** Bytes of data that it can hold: whole pages. */
@@ -27,6 +28,8 @@ export class Segment {
   #generation = 0;
   #uses = 0;
   #reserved = 0;
+  /** Bytes of data, from the beginning on, that were written through the file, and those whose pages are in the mapping. */
+  #filled = 0;
   #populated = 0;
   #address: bigint | undefined;
   #data: Uint8Array | undefined;
@@ -74,6 +77,13 @@ export class Segment {
     for (let done = 0; done < bytes.byteLength; ) {
       done += writeSync(this.#fd, bytes, done, Math.min(MOST_AT_ONCE, bytes.byteLength - done), at + done);
     }
+    this.#filled = Math.max(this.#filled, offset + bytes.byteLength);
+  }
+
+  /** Enters up to so many bytes of what was written through the file into the mapping. Whether there are more of them. */
+  prepare(byteLength: number): boolean {
+    if (this.#populated < this.#filled) this.#enter(Math.min(this.#populated + byteLength, this.#filled));
+    return this.#populated < this.#filled;
   }
 
   /** A part of the data as an ArrayBuffer. The segment must not be freed while it is in use. */
@@ -132,19 +142,32 @@ export class Segment {
 
   /** The mapping of the data, whose first `byteLength` bytes have pages. */
   #populate(byteLength: number): Uint8Array {
+    const address = this.#enter(byteLength);
+    this.#data ??= new Uint8Array(this.#calls.view(address + BigInt(this.#calls.pageSize), this.capacity));
+    return this.#data;
+  }
+
+  /** Enters the pages of the first `byteLength` bytes of data into the mapping; returns where that begins. */
+  #enter(byteLength: number): bigint {
     const { pageSize, hugePages } = this.#calls;
+    const size = this.capacity + pageSize;
     if (this.#address === undefined) {
-      const size = this.capacity + pageSize;
       this.#address = this.#calls.map(this.#fd, size, "shared");
       if (hugePages) this.#calls.advise(this.#address, size, Advice.hugePage);
     }
-    this.#data ??= new Uint8Array(this.#calls.view(this.#address + BigInt(pageSize), this.capacity));
-    if (byteLength > this.#populated) {
-      const from = this.#populated - (this.#populated % pageSize);
-      const address = (this.#address as bigint) + BigInt(pageSize + from);
-      this.#calls.advise(address, byteLength - from, Advice.populateWrite);
-      this.#populated = byteLength;
-    }
-    return this.#data;
+    // Where there are pages already, a look at them enters several at once.
+    const written = Math.min(byteLength, this.#filled);
+    if (!hugePages) this.#touch(this.#address, written, Advice.populateRead);
+    this.#touch(this.#address, byteLength, Advice.populateWrite);
+    return this.#address;
+  }
+
+  /** Those of them that are not in the mapping yet. */
+  #touch(address: bigint, byteLength: number, advice: number): void {
+    if (byteLength <= this.#populated) return;
+    const { pageSize } = this.#calls;
+    const from = this.#populated - (this.#populated % pageSize);
+    this.#calls.advise(address + BigInt(pageSize + from), byteLength - from, advice);
+    this.#populated = byteLength;
   }
 }
