@@ -7,6 +7,7 @@ import { type Assembly, bareValue, errorsIn, itemsWithErrors, valueList, valueWi
 import { CallDescription } from "./call-description.ts";
 import type { Growth } from "./growth.ts";
 import { checkOptions, type OptionKinds } from "./options.ts";
+import { printAs } from "./printed.ts";
 import { checkInteractive, type InteractiveOptions, showProgress } from "./progress.ts";
 import { SENT, type SendTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
@@ -299,3 +300,9 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     return this.#parts.owner ?? true;
   }
 }
+
+printAs(AsyncResult, (result) => {
+  const { ready, size, engineIds } = result;
+  const status = ready ? (result.successful() ? "ok" : "error") : "pending";
+  return { status, progress: `${result.progress}/${size}`, engineIds };
+});

@@ -14,6 +14,7 @@ import type { Executor } from "./executor.ts";
 import { type ConnectOptions, checkConnectOptions, findInfo } from "./find-cluster.ts";
 import { defaultFlags } from "./flags.ts";
 import { LoadBalancedView } from "./load-balanced-view.ts";
+import { printAs } from "./printed.ts";
 import { keptHandler } from "./ref-wire.ts";
 import { resultHandler } from "./result-arguments.ts";
 import { Session } from "./session.ts";
@@ -185,3 +186,5 @@ export class Client extends ControlClient {
 staysBehind(Client, "a client");
 staysBehind(DirectView, "a view");
 staysBehind(LoadBalancedView, "a view");
+
+printAs(Client, ({ clusterId, ids }) => ({ clusterId, ids }));

@@ -25,6 +25,7 @@ import { importNames } from "./import-names.ts";
 import { type PartitionPlan, planMap } from "./map-call.ts";
 import type { SequenceInput } from "./map-types.ts";
 import { checkName, checkNames, checkRecord } from "./parameters.ts";
+import { printAs } from "./printed.ts";
 import type { Kept, Returned, Shaped } from "./result-types.ts";
 import type { SingleCalls } from "./single-calls.ts";
 import { resolveTargets, type Shape } from "./targets.ts";
@@ -43,6 +44,10 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
   B,
   K
 > {
+  static {
+    printAs(DirectView, (view) => ({ targets: view.sender.flags.targets }));
+  }
+
   declare protected readonly sender: Sender<ResolvedFlags>;
   /** Where there is a single target. */
   readonly #singleCalls: SingleCalls | undefined;

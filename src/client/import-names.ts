@@ -16,7 +16,10 @@ export function importNames(
       : Array.isArray(specifiers)
         ? specifiers.map((specifier) => [undefined, specifier] as const)
         : Object.entries(specifiers ?? {});
-  if (list.length === 0) throw new TypeError('specifiers must name at least one module, e.g. import("node:os")');
+  if (list.length === 0)
+    throw new TypeError(
+      `specifiers must name at least one module, e.g. import("node:os"); given: ${shown(specifiers)}`,
+    );
   const names: Record<string, string> = {};
   for (const [name, specifier] of list) {
     if (typeof specifier !== "string" || specifier === "") {

@@ -11,6 +11,7 @@ import type { ParallelDecorator, RemoteDecorator } from "./decorator-types.ts";
 import type { WithBlock, WithKeep } from "./flags.ts";
 import { imap, mostUnderWay } from "./imap.ts";
 import type { PartitionPlan } from "./map-call.ts";
+import { printAs } from "./printed.ts";
 import type { SingleCalls } from "./single-calls.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
@@ -101,3 +102,5 @@ export class LoadBalancedView<B extends boolean = boolean, K extends boolean = f
     return new LoadBalancedView({ ...this.sender, sent });
   }
 }
+
+printAs(LoadBalancedView, ({ targets }) => ({ targets: targets ?? "all" }));

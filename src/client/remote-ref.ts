@@ -8,6 +8,7 @@ import type { KeptArgument, KeptValue } from "../protocol/kept.ts";
 import type { Assembly } from "./assembly.ts";
 import { bareValue } from "./assembly.ts";
 import type { FetchKept, KeptHandle } from "./kept-handles.ts";
+import { printAs } from "./printed.ts";
 import type { Session } from "./session.ts";
 import type { Wait } from "./waiting.ts";
 
@@ -183,3 +184,5 @@ function checkUsable(handle: KeptHandle): void {
   if (handle.isFreed) throw new Error(`value ${id}, which engine ${engineId} kept, was freed`);
   handle.checkEngine();
 }
+
+printAs(RemoteRef, ({ isFreed, engineIds, dtype, shape }) => ({ isFreed, engineIds, dtype, shape }));

@@ -1,5 +1,6 @@
 /** What all views have in common: their own history, waiting, stopping, asking about their tasks, and ending. */
 
+import { inspect } from "node:util";
 import {
   AsyncHubResult,
   AsyncResult,
@@ -259,3 +260,33 @@ async function started(rc: Client, engineId: number): Promise<void> {
 async function errorsOf(result: AsyncResult<unknown>): Promise<unknown[]> {
   return [await result.get({ returnExceptions: true })].flat();
 }
+
+describe("what is printed", () => {
+  test("is the state: of results how far they are, of views their engines, of clients their cluster", async () => {
+    const { rc, all } = shared;
+    await using gate = await Gate.make();
+    const fails = rc.at(0).apply((): number => {
+      throw new Error("no");
+    });
+    const results = [all.apply(waitAt<number>, gate.url, 1), fails];
+    expect(inspect(results[0])).toBe("AsyncResult { status: 'pending', progress: '0/2', engineIds: [ 0, 1 ] }");
+    gate.open();
+    await rc.wait(results);
+    expect(results.map((result) => inspect(result))).toEqual([
+      "AsyncResult { status: 'ok', progress: '2/2', engineIds: [ 0, 1 ] }",
+      "AsyncResult { status: 'error', progress: '1/1', engineIds: [ 0 ] }",
+    ]);
+    expect(inspect([all, rc.at(0), rc.view([1]), rc.loadBalancedView(), rc.loadBalancedView(1)], { depth: 5 })).toBe(
+      `[
+  DirectView { targets: 'all' },
+  DirectView { targets: 0 },
+  DirectView { targets: [ 1 ] },
+  LoadBalancedView { targets: 'all' },
+  LoadBalancedView { targets: [ 1 ] }
+]`,
+    );
+    expect(inspect(rc)).toBe(`Client { clusterId: '${shared.cluster.clusterId}', ids: [ 0, 1 ] }`);
+    using kept = await all.with({ keep: true }).map((x: number) => x, new Float32Array(3));
+    expect(inspect(kept)).toMatch(/^RemoteRef \{\s+isFreed: false,\s+engineIds: \[ 0, 1 \],\s+dtype: 'float32',/);
+  });
+});
