@@ -40,6 +40,11 @@ export function copyBytes(target: Uint8Array, source: Uint8Array): void {
   target.set(source.subarray(done), done);
 }
 
+/** Starts what it takes to copy so many bytes fast, for which the first copy would have to wait. */
+export function prepareCopying(byteLength: number): void {
+  if (byteLength >= TOGETHER_BYTES) jobWithHelper();
+}
+
 function copyTogether(shared: CopyJob, target: Uint8Array, source: Uint8Array): void {
   // The one before was perhaps cut short.
   shared.finish();

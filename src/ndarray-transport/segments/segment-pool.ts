@@ -228,12 +228,15 @@ export class SegmentPool {
     this.#makeReady(segment);
   }
 
-  /** Little by little: others may have work for this thread. Not when it is used again, or was freed, by then. */
+  /**
+   * Little by little: others may have work for this thread. Not when it is used again, or was freed, by then. (An
+   * immediate that does not keep the process alive would wait until something else happens.)
+   */
   #makeReady(segment: Segment): void {
     setImmediate(() => {
       const isIdle = this.#idle.some((idle) => idle.segment === segment);
       if (isIdle && segment.prepare(READY_BYTES)) this.#makeReady(segment);
-    }).unref();
+    });
   }
 
   /** Frees the longest unused until no more than that is left. */

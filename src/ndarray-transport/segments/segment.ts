@@ -1,7 +1,7 @@
 /** One block of shared memory that this process owns: an anonymous, sealed file, with a page of header before the data. */
 
 import { closeSync, fstatSync, writeSync } from "node:fs";
-import { copyBytes } from "./copying.ts";
+import { copyBytes, prepareCopying } from "./copying.ts";
 import { GENERATION_AT, type SliceDescriptor } from "./descriptor.ts";
 import { Advice, type SystemCalls } from "./linux-calls.ts";
 import { takeRoom } from "./room.ts";
@@ -80,8 +80,12 @@ export class Segment {
     this.#filled = Math.max(this.#filled, offset + bytes.byteLength);
   }
 
-  /** Enters up to so many bytes of what was written through the file into the mapping. Whether there are more of them. */
+  /**
+   * Makes ready for the next use: enters up to so many bytes of what was written through the file into the mapping.
+   * Whether there are more of them.
+   */
   prepare(byteLength: number): boolean {
+    prepareCopying(this.#filled);
     if (this.#populated < this.#filled) this.#enter(Math.min(this.#populated + byteLength, this.#filled));
     return this.#populated < this.#filled;
   }
