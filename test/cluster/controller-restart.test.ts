@@ -13,7 +13,7 @@ import {
   publish,
 } from "ndparallel";
 import { describe, expect, test } from "vitest";
-import { Gate, waitAt } from "./gate.ts";
+import { computeUntil, FileGate, Gate, waitAt } from "./gate.ts";
 import { failureWithin, gone, pidsOf, runScript, until, useSandbox } from "./processes.ts";
 import { failure } from "./shared-cluster.ts";
 
@@ -67,13 +67,6 @@ const run = closure(async (path: string, n: number, ms: number): Promise<number>
   await new Promise((resolve) => setTimeout(resolve, ms));
   return n * 2;
 }, {});
-
-/** A task for its engine alone that computes without a break until the file is there. */
-function computeUntil(path: string, value: number): number {
-  const { existsSync } = process.getBuiltinModule("node:fs");
-  while (!existsSync(path)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-  return value;
-}
 
 function numbers(lines: readonly string[]): number[] {
   return lines.map(Number).sort((a, b) => a - b);
@@ -201,20 +194,19 @@ describe("with the database in SQLite", () => {
     const { rc } = shared;
     await rc.view().push({ a: 5 });
     const { engines } = await pidsOf(rc);
-    const goOn = `${log.path}.go`;
-    const busy = rc.at(0).apply(computeUntil, goOn, 7);
+    using gate = new FileGate();
+    const busy = rc.at(0).apply(computeUntil<number>, gate.path, 7);
     const queued = Array.from({ length: 20 }, (_, n) => rc.at(0).apply(run, log.path, n, 0));
     await until(async () => (await rc.queueStatus())[0]?.tasks === 1, "the engine computes");
     await killController(rc);
     const free = Array.from({ length: 20 }, (_, n) => rc.loadBalancedView().apply(run, log.path, 100 + n, 0));
     expect(await Promise.all(free)).toEqual(free.map((_, n) => 2 * (100 + n)));
     expect([rc.ids, (await pidsOf(rc)).engines]).toEqual([[0, 1], engines]);
-    writeFileSync(goOn, "");
+    gate.open();
     expect(await busy).toBe(7);
     expect(await Promise.all(queued)).toEqual(queued.map((_, n) => 2 * n));
     expect(numbers(log.lines())).toEqual([...queued.map((_, n) => n), ...free.map((_, n) => 100 + n)]);
     expect(await rc.view().pull("a")).toEqual([5, 5]);
-    unlinkSync(goOn);
   });
 
   test("what tasks wrote, published and showed is there, once", async () => {

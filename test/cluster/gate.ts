@@ -1,7 +1,10 @@
 /** A door at which tasks wait until the test opens it, so that tests know what is running without watching a clock. */
 
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 export class Gate implements AsyncDisposable {
   readonly #server: Server;
@@ -61,5 +64,31 @@ export class Gate implements AsyncDisposable {
 /** Runs on engines: waits until the gate is opened, then returns `value`. */
 export async function waitAt<T>(url: string, value: T): Promise<T> {
   await fetch(url);
+  return value;
+}
+
+/** A gate for tasks that compute without a break, and so cannot ask for anything but a file. */
+export class FileGate implements Disposable {
+  readonly #directory = mkdtempSync(join(tmpdir(), "gate-"));
+
+  /** What a task gives to {@link computeUntil}. */
+  get path(): string {
+    return join(this.#directory, "open");
+  }
+
+  /** Lets everybody through, now and later. */
+  open(): void {
+    writeFileSync(this.path, "");
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#directory, { recursive: true });
+  }
+}
+
+/** Runs on engines: keeps its thread until the file is there, then returns `value`. */
+export function computeUntil<T>(path: string, value: T): T {
+  const { existsSync } = process.getBuiltinModule("node:fs");
+  while (!existsSync(path)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
   return value;
 }
