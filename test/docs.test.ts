@@ -8,7 +8,7 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root, runTypeScript } from "./run-typescript.ts";
 
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 
 /** A fenced block of a page: where its first line stands, and whether a reader may run it as it is. */
 interface Snippet {

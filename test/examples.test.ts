@@ -25,9 +25,9 @@ describe("examples", () => {
   const needsTensorFlow = (file: string): boolean =>
     readFileSync(path.join(folder, file), "utf8").includes("./tensorflow.ts");
 
-  it.each(files.filter(needsTensorFlow))("%s says what to install", { timeout: 30_000 }, async (file) => {
+  it.each(files.filter(needsTensorFlow))("%s says what to install", { timeout: timeoutMs + 5_000 }, async (file) => {
     if (isInstalled("@tensorflow/tfjs-core")) return;
-    const end = await runTypeScript(path.join("examples", file), 25_000);
+    const end = await runTypeScript(path.join("examples", file), timeoutMs);
     expect(end, end.output).toMatchObject({ code: 1 });
     expect(end.output).toContain("npm install --no-save @tensorflow/tfjs-core@4.22.0");
   });

@@ -72,7 +72,7 @@ describe("wait", () => {
     await gate.arrived();
     const jobs = [result, idOf(result), -1, rc.history.length - 1, result.get(), [result, idOf(result)]] as const;
     for (const job of jobs) expect(await rc.wait(job as never, { timeout: 0 })).toBe(false);
-    expect(await rc.wait(Promise.resolve(5), { timeout: 1000 })).toBe(true);
+    expect(await rc.wait(Promise.resolve(5))).toBe(true);
     gate.open();
     for (const job of jobs) expect(await rc.wait(job as never)).toBe(true);
   });
@@ -204,7 +204,7 @@ describe("getResult", () => {
     expect(fetched.ready).toBe(false);
     gate.open();
     expect(await result).toBe("later");
-    expect(await fetched.get({ timeout: 5000 })).toBe("later");
+    expect(await fetched.get()).toBe("later");
   });
 
   test("an error comes as the error that it was", async () => {
@@ -400,7 +400,7 @@ describe("closing", () => {
     ]) {
       expect(await failure(call)).toMatchObject({ code: "ConnectionError" });
     }
-    await expect(other.waitForEngines(1, { timeout: 5000 })).rejects.toMatchObject({ code: "ConnectionError" });
+    await expect(other.waitForEngines(1)).rejects.toMatchObject({ code: "ConnectionError" });
     expect(await other.wait()).toBe(true);
     gate.open();
     expect(await rc.at(0).apply(() => 2)).toBe(2);

@@ -320,7 +320,7 @@ describe("with the database in SQLite", () => {
     const { pid } = await rc.status();
     await cluster.startEngines(2);
     process.kill(pid, "SIGKILL");
-    await rc.waitForEngines(3, { timeout: 20_000 });
+    await rc.waitForEngines(3);
     expect(rc.ids).toEqual([0, 1, 2]);
     expect(await rc.view().apply(() => 1)).toEqual([1, 1, 1]);
     await cluster.restartEngines();
@@ -385,7 +385,7 @@ describe("with the database in SQLite", () => {
     await cluster.stop();
   });
 
-  test("one that dies too often is given up: typed errors, and nothing is left", { timeout: 30_000 }, async () => {
+  test("one that dies too often is given up: typed errors, and nothing is left", async () => {
     await using gate = await Gate.make();
     const restart = { times: 1, within: 60_000 };
     const cluster = await Cluster.start({ engines: 1, controller: { database: "sqlite", restart, patience: 3_000 } });
@@ -400,7 +400,7 @@ describe("with the database in SQLite", () => {
     await cluster.stop();
   });
 
-  test("after a restart everything ends with its owner, too", { timeout: 30_000 }, async () => {
+  test("after a restart everything ends with its owner, too", async () => {
     const script = runScript("restarted-owner.mjs");
     const { pids } = await script.next<{ pids: number[] }>();
     script.child.kill("SIGKILL");
@@ -433,7 +433,7 @@ describe("with the database in memory", () => {
   });
 });
 
-test("ndparallel start --database restarts its controller", { timeout: 30_000 }, async () => {
+test("ndparallel start --database restarts its controller", async () => {
   const script = runScript("../../../dist/cli/main.js", ["start", "-n", "1", "--database", "sqlite", "--json"]);
   const lines: string[] = [];
   script.child.stdout?.on("data", (text: Buffer) => lines.push(String(text)));

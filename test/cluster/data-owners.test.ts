@@ -146,7 +146,7 @@ describe.each(WAYS)("%s, when the owner is gone", { timeout: 60_000 }, (dataWay)
     process.kill(owner, "SIGKILL");
     await until(() => client.ids.length === 1, "the owner was missed");
     process.kill(receiver, "SIGCONT");
-    const outcome = await late.get({ timeout: 20_000 }).then(
+    const outcome = await late.get().then(
       (value) => value,
       (error: Error) => error,
     );

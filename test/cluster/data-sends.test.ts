@@ -104,7 +104,7 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
   test.each(calls)("%s: what is written once it was sent changes nothing", async (_, call) => {
     for (const array of [counting(), shared.from(counting())]) {
       const { result, check } = call(started.rc, array);
-      await result.waitForSend({ timeout: 30_000 });
+      await result.waitForSend();
       expect(result.sent).toBe(true);
       array.fill(-1);
       await check(await result.get());
@@ -147,14 +147,14 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     await gate.arrived();
     expect(result.sent).toBe(false);
     gate.open();
-    await result.waitForSend({ timeout: 30_000 });
+    await result.waitForSend();
     array.fill(-1);
     expectSameBits(await result, expected);
   });
 
   /** By shared memory the bytes are copied when the call is made. Nothing hangs. */
   async function expectRightOrTold(result: Sent["result"], check: Sent["check"]): Promise<void> {
-    const outcome = await result.get({ timeout: 30_000 }).then(
+    const outcome = await result.get().then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),
     );
@@ -167,6 +167,6 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     } else {
       await check(outcome.value);
     }
-    await result.waitForSend({ timeout: 10_000 });
+    await result.waitForSend();
   }
 });

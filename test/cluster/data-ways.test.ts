@@ -322,7 +322,7 @@ describe("shared memory", () => {
       [2, 1],
       [2, 1],
     ]);
-    await ar.waitForSend({ timeout: 5_000 });
+    await ar.waitForSend();
     expect(ar.sent).toBe(true);
     array.fill(3);
     expect(await ends()).toEqual([
@@ -407,7 +407,7 @@ describe.each(["direct", "relay"] as const)("%s, when something goes wrong", (da
     process.kill(engines[0] as number, "SIGKILL");
     const error = await rejectionWithin(10_000, ar);
     expect((error as { errors?: Error[] }).errors?.map(({ name }) => name)).toEqual(["EngineError"]);
-    await ar.waitForSend({ timeout: 5_000 });
+    await ar.waitForSend();
     await heldNoMoreThan(client, 0);
   });
 

@@ -14,6 +14,7 @@ import {
   EngineError,
 } from "ndparallel";
 import { describe, expect, it } from "vitest";
+import { Gate, waitAt } from "./gate.ts";
 import { failureWithin, freeze, gone, pidsOf, rejectionWithin, until, useSandbox } from "./processes.ts";
 import { nap, running, spin } from "./tasks.ts";
 
@@ -43,7 +44,8 @@ describe("an engine that is killed", () => {
     const { engines } = await pidsOf(client);
     const uuid = (await client.status()).engines[0]?.uuid;
     const heard = engineDowns(client);
-    const other = client.at(1).apply(nap, 300);
+    await using gate = await Gate.make();
+    const other = client.at(1).apply(waitAt<string>, gate.url, "rested");
     const doomed = start(client);
     await running(doomed);
     const behind = [client.at(0).apply(increment, 1), client.at(0).pull("nothing"), client.at(0).push({ a: 1 })];
@@ -65,10 +67,11 @@ describe("an engine that is killed", () => {
     expect(heard).toEqual([{ engineId: 0, uuid, reason: expect.stringMatching(/SIGKILL/) }]);
     expect(client.outstanding).toEqual(new Set(other.messageIds));
 
+    gate.open();
     expect(await other).toBe("rested");
     expect(await client.view().apply(increment, 1)).toEqual([2]);
     await cluster.startEngines(1);
-    await client.waitForEngines(2, { timeout: 5_000 });
+    await client.waitForEngines(2);
     expect(client.ids).toEqual([1, 2]);
     expect(await client.view().apply(increment, 2)).toEqual([3, 3]);
   });
@@ -166,7 +169,7 @@ describe("an engine that is killed", () => {
       .with({ track: true })
       .apply((x: Float64Array) => x.length, big);
     // The controller has it all and the engine, which reads nothing, as much as fits between them.
-    await call.waitForSend({ timeout: 5_000 });
+    await call.waitForSend();
     expect((await client.queueStatus())[0]).toMatchObject({ tasks: 1 });
     kill(engines[0]);
     await failureWithin(1_000, call, "EngineError");
@@ -332,7 +335,7 @@ describe("a controller that is killed", () => {
       for (const each of errors) expect(each).toBeInstanceOf(ConnectionError);
     }
     expect(await everything).toBe(true);
-    await tracked.waitForSend({ timeout: 1_000 });
+    await tracked.waitForSend();
     expect(disconnected).toMatchObject([
       { code: "ConnectionError", message: expect.stringContaining(cluster.clusterId) },
     ]);

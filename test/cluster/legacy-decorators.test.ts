@@ -8,7 +8,7 @@ const folder = join(import.meta.dirname, "fixtures", "legacy");
 
 test("methods of a program that is compiled with experimentalDecorators run on the engines", async () => {
   const env = { TSX_TSCONFIG_PATH: join(folder, "tsconfig.json") };
-  const { code, output } = await runTypeScript(join(folder, "program.ts"), 20_000, env);
+  const { code, output } = await runTypeScript(join(folder, "program.ts"), 120_000, env);
   expect(code, output).toBe(0);
   expect(JSON.parse(output)).toEqual({
     // A legacy decorator gets the name of the method, a standard one an object.
@@ -25,4 +25,4 @@ test("methods of a program that is compiled with experimentalDecorators run on t
     higherOrder: [2, 2],
     field: expect.stringMatching(/TypeError: @remote on field: .*only methods.*field = remote\(view\)/),
   });
-}, 30_000);
+});

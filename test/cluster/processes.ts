@@ -16,20 +16,30 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 
 const MARK = "NDPARALLEL_TEST_MARK";
 const POLL_MS = 10;
+/**
+ * The limits of the tests say what a machine with nothing else to do takes at most. They are there so that what never
+ * happens fails a test, and are so many times longer, because a busy machine must not fail a correct program.
+ */
+const PATIENCE = 12;
 /** How long a cluster that was stopped may take to vanish, in milliseconds, before a test fails. */
 const VANISH_MS = 2_000;
 
-/** Resolves once `condition` gives something true. @throws Error that says `what` did not happen. */
+/**
+ * Resolves once `condition` gives something true.
+ *
+ * @param timeout in milliseconds, on a machine with nothing else to do
+ * @throws Error that says `what` did not happen
+ */
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
   timeout = 5_000,
 ): Promise<Exclude<T, false | undefined | null>> {
-  const deadline = performance.now() + timeout;
+  const deadline = performance.now() + PATIENCE * timeout;
   for (;;) {
     const value = await condition();
     if (value) return value as Exclude<T, false | undefined | null>;
-    if (performance.now() > deadline) throw new Error(`within ${timeout} ms it did not happen that ${what}`);
+    if (performance.now() > deadline) throw new Error(`within ${PATIENCE * timeout} ms it did not happen that ${what}`);
     await delay(POLL_MS);
   }
 }
@@ -85,13 +95,14 @@ export async function freeze(pid: number): Promise<void> {
 }
 
 /**
- * The error that a promise rejects with in time.
+ * The error that a promise rejects with in time, `timeout` being in milliseconds, on a machine with nothing else to do.
  * @throws Error when it resolves, or when nothing happens.
  */
 export async function rejectionWithin(timeout: number, promise: PromiseLike<unknown>): Promise<Error> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing happened within ${timeout} ms`)), timeout);
+    const limit = PATIENCE * timeout;
+    timer = setTimeout(() => reject(new Error(`nothing happened within ${limit} ms`)), limit);
   });
   const outcome = Promise.resolve(promise).then(
     () => undefined,

@@ -143,7 +143,7 @@ describe.skipIf(!isInstalled)("engines of their own", () => {
         message: expect.stringContaining("the GPU device of this engine was lost"),
       });
       expect(await down).toMatchObject({ engineId: first });
-      await rc.waitForEngines(1, { timeout: 20_000 });
+      await rc.waitForEngines(1);
       expect(rc.ids).not.toContain(first);
       await importTensors(rc);
       expect(await rc.at(0).apply(() => nt.device().kind)).toBe("webgpu");
