@@ -59,13 +59,15 @@ export type PartOf<T> = T extends readonly (infer E)[] ? E : T;
  * nobody awaits never ends the process.
  */
 export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
-  readonly #parts: AsyncResultParts<T>;
   #value: Promise<T> | undefined;
 
   /** Made by views; not for programs to call. */
   constructor(tasks: ClientTask | readonly ClientTask[], parts: AsyncResultParts<T>) {
     super(tasks, parts);
-    this.#parts = parts;
+  }
+
+  get #parts(): AsyncResultParts<T> {
+    return this.parts as AsyncResultParts<T>;
   }
 
   protected override get assembly(): Assembly<T> {
@@ -122,7 +124,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     const early = when === "firstException" && !returnExceptions;
     if (!early) await this.untilSettled(options);
     else await within(untilReturn(this.tasks, when, this.growth), options, this.describeWait());
-    if (this.#isOwner && this.ready) this.#parts.session.forget(this.tasks);
+    if (this.#isOwner && this.ready) this.#parts.session.tasks.forget(this.tasks);
     if (returnExceptions) return valueWithErrors(this.assembly, this.tasks);
     const errors = this.tasks.flatMap((task) => errorsIn(this.assembly, task));
     if (errors.length > 0) throw this.assembly.single ? errors[0] : new CompositeError(errors);
@@ -260,7 +262,7 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     if (assembly !== bareValue || returnExceptions === true || single === undefined) return this.get();
     if (this.#isOwner) {
       single.isFetched = true;
-      if (single.settled) session.forget(this.tasks);
+      if (single.settled) session.tasks.forget(this.tasks);
     }
     this.#value = single.outcome as Promise<T>;
     return this.#value;

@@ -13,10 +13,12 @@ import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import { SingleCalls } from "./single-calls.ts";
 import type { Submission } from "./submission.ts";
-import type { ClientTask } from "./task.ts";
+import type { RunKind } from "./submission-runs.ts";
+import type { ClientTask, Origin } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
+const NOTHING_SPECIAL: Pick<EncodedCall, "handles" | "inputs"> = { handles: new Set() };
 
 /** What packs the call's buffers, and hears that it has left. */
 type Means = Pick<Submission, "packer" | "onSent">;
@@ -74,10 +76,31 @@ export function sendBalanced<T>(
 
 /** For calls of one task each. */
 export function singleBalancedCalls(sender: BalancedSender): SingleCalls {
-  return new SingleCalls(sender.session, sender.flags, {
-    bare: (encoded, call) => submitBalanced(sender, encoded, { call, units: 1 }),
+  const { session, sent, flags } = sender;
+  const { label } = flags;
+  return new SingleCalls(session, sent, flags, {
+    kindOf: (fn) => {
+      const request = requestFor(sender, { call: { operation: "apply", fn, args: [] }, units: 1 }, NOTHING_SPECIAL);
+      return runKind(label, request);
+    },
+    origin: originOf(flags),
     any: (call) => sendBalanced(sender, [{ call, units: 1 }], bareValue),
   });
+}
+
+/** One object for calls that ask for the same, so that they are sent together. */
+function runKind(label: string | undefined, request: BalancedRequest): RunKind {
+  const { common } = lastKind;
+  if (common["request"] !== request || common["label"] !== label) {
+    lastKind = { of: "submitBalanced", common: { operation: "apply", label, request } };
+  }
+  return lastKind;
+}
+
+let lastKind: RunKind = { of: "submitBalanced", common: {} };
+
+function originOf({ label, after, follow }: ResolvedBalancedFlags): Omit<Origin, "prefix" | "submitted"> {
+  return { engineId: -1, label, after: after?.taskIds, follow: follow?.taskIds };
 }
 
 /** A call, ready to be sent; a promise where a tensor's elements are still on their way from a device. */
@@ -98,17 +121,13 @@ export function submitBalanced(
   means: Means = {},
 ): ClientTask {
   const { session, flags, sent } = sender;
-  const { label, after, follow } = flags;
-  const task = session.newTask(sent, label);
   const submitted = Date.now();
-  task.submitted(submitted);
-  if (session.begin(task)) {
-    if (call instanceof Promise || !session.sendsAtOnce) {
-      session.sendReady(call, [task], (ready) => post(sender, { task, submitted, order }, ready, means));
-    } else post(sender, { task, submitted, order }, call, means);
-  }
-  if (after !== undefined) task.metadata.after = after.taskIds;
-  if (follow !== undefined) task.metadata.follow = follow.taskIds;
+  const { tasks } = session;
+  const task = tasks.make(sent, tasks.originOf({ ...originOf(flags), submitted }));
+  if (!tasks.begin(task)) return task;
+  if (call instanceof Promise || !session.sendsAtOnce) {
+    session.sendReady(call, [task], (ready) => post(sender, { task, submitted, order }, ready, means));
+  } else post(sender, { task, submitted, order }, call, means);
   return task;
 }
 

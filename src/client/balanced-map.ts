@@ -181,9 +181,10 @@ class Feeder {
   /** The items of the range will not be sent. */
   #giveUp(range: Range, error: Error, status: "error" | "aborted"): void {
     this.#position = range.stop;
-    const task = this.#sender.session.newTask(undefined, this.#sender.flags.label);
+    const { session, flags } = this.#sender;
+    const task = session.tasks.make(undefined, session.tasks.originOf({ label: flags.label }));
     addRange(this.#map, range);
     this.#growth.add(task);
-    task.reject(this.#sender.session.link.ended ?? error, status);
+    task.reject(session.link.ended ?? error, status);
   }
 }

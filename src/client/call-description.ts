@@ -28,45 +28,58 @@ export interface DescribedParts {
   readonly growth?: Growth | undefined;
 }
 
+/** How many of several tasks have not settled, and who waits for them. */
+interface Settling {
+  pending: number;
+  promise: Promise<void> | undefined;
+  resolve: (() => void) | undefined;
+}
+
+/** There may be very many of them at once, so that it has few fields. */
 export class CallDescription {
-  /** Made when somebody asks for it, where there is a single task. */
-  #tasks: readonly ClientTask[] | undefined;
+  /** The only task that there will be, or several. */
+  readonly #tasks: ClientTask | readonly ClientTask[];
   readonly #parts: DescribedParts;
-  /** The only task that there will be. */
-  protected readonly single: ClientTask | undefined;
-  #pending = 0;
-  #settled: Promise<void> | undefined;
-  #onSettled: (() => void) | undefined;
+  /** Made when it is needed, where there is a single task. */
+  #settling: Settling | undefined;
 
   constructor(tasks: ClientTask | readonly ClientTask[], parts: DescribedParts) {
+    const { growth } = parts;
+    const isGrowing = growth !== undefined && !growth.isComplete;
     this.#parts = parts;
-    if (tasks instanceof ClientTask) {
-      this.single = tasks;
+    if (tasks instanceof ClientTask || (tasks.length === 1 && !isGrowing)) {
+      this.#tasks = tasks instanceof ClientTask ? tasks : (tasks[0] as ClientTask);
       return;
     }
     this.#tasks = tasks;
-    const { growth } = parts;
-    const isGrowing = growth !== undefined && !growth.isComplete;
-    this.single = tasks.length === 1 && !isGrowing ? tasks[0] : undefined;
-    if (this.single !== undefined) return;
-    this.#pending = tasks.length;
+    const settling: Settling = { pending: tasks.length, promise: undefined, resolve: undefined };
+    this.#settling = settling;
     const oneSettled = (): void => {
-      if (--this.#pending === 0) this.#onSettled?.();
+      if (--settling.pending === 0) settling.resolve?.();
     };
     for (const task of tasks) task.whenSettled(oneSettled);
     if (!isGrowing) return;
     // Not ready before it is known that there will be no more.
-    this.#pending++;
+    settling.pending++;
     growth.onTask((task) => {
-      this.#pending++;
+      settling.pending++;
       task.whenSettled(oneSettled);
     });
     growth.onComplete(oneSettled);
   }
 
   protected get tasks(): readonly ClientTask[] {
-    this.#tasks ??= [this.single as ClientTask];
-    return this.#tasks;
+    return this.#tasks instanceof ClientTask ? [this.#tasks] : this.#tasks;
+  }
+
+  /** The only task that there will be. */
+  protected get single(): ClientTask | undefined {
+    return this.#tasks instanceof ClientTask ? this.#tasks : undefined;
+  }
+
+  /** What it was made with. */
+  protected get parts(): DescribedParts {
+    return this.#parts;
   }
 
   protected get assembly(): Assembly<unknown> {
@@ -79,7 +92,7 @@ export class CallDescription {
 
   /** Whether every task has ended, well or not. */
   get ready(): boolean {
-    return this.single?.settled ?? this.#pending === 0;
+    return this.single?.settled ?? this.#settling?.pending === 0;
   }
 
   /** One id for each task, in target order. */
@@ -185,11 +198,13 @@ export class CallDescription {
   protected async untilSettled(wait: Wait): Promise<void> {
     checkLimits(wait);
     if (this.ready) return;
-    this.#settled ??= new Promise((resolve) => {
-      if (this.single === undefined) this.#onSettled = resolve;
+    this.#settling ??= { pending: 1, promise: undefined, resolve: undefined };
+    const settling = this.#settling;
+    settling.promise ??= new Promise((resolve) => {
+      if (this.single === undefined) settling.resolve = resolve;
       else this.single.whenSettled(() => resolve());
     });
-    await within(this.#settled, wait, this.describeWait());
+    await within(settling.promise, wait, this.describeWait());
   }
 
   /** What is waited for, in messages. */

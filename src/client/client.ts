@@ -31,7 +31,7 @@ export class Client extends ControlClient {
   private constructor(session: Session) {
     super(session);
     session.kept.fetch = (each, targets, assembly) =>
-      sendCall({ session, flags: defaultFlags, sent: session.newHistory(), targets }, { each }, assembly);
+      sendCall({ session, flags: defaultFlags, sent: session.tasks.newHistory(), targets }, { each }, assembly);
   }
 
   /**
@@ -111,7 +111,7 @@ export class Client extends ControlClient {
   loadBalancedView(targets?: Targets | null): LoadBalancedView<false> {
     const { session } = this;
     const flags = mergeBalancedFlags(defaultBalancedFlags, { targets }, session);
-    return new LoadBalancedView({ session, flags, sent: session.newHistory() });
+    return new LoadBalancedView({ session, flags, sent: session.tasks.newHistory() });
   }
 
   /** One view for each engine, in the order of their ids. */
@@ -179,7 +179,7 @@ export class Client extends ControlClient {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads say which shape it is
   #view(targets: Targets): DirectView<any, false> {
     const { session } = this;
-    return new DirectView({ session, flags: { ...defaultFlags, targets }, sent: session.newHistory() });
+    return new DirectView({ session, flags: { ...defaultFlags, targets }, sent: session.tasks.newHistory() });
   }
 }
 

@@ -4,14 +4,18 @@ import { randomBytes } from "node:crypto";
 import { connectLasting, type ReconnectingConnection } from "../channel/reconnecting.ts";
 import { ConnectionError } from "../errors.ts";
 import type { ControllerStatus, HubRequest, Message, QueueStatus, Submit } from "../protocol/messages.ts";
+import { messagesOf, type Run } from "../protocol/runs.ts";
 import type { TaskRow } from "../protocol/task-rows.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
 import { surroundingEngine } from "../protocol/within-engine.ts";
 import type { ConnectionInfo } from "./connection-file.ts";
+import { SubmissionRuns } from "./submission-runs.ts";
 
 export interface LinkListener {
   /** Everything but the answers to requests. */
   message(message: Message, buffers: Uint8Array[]): void;
+  /** A run of results, as a whole. */
+  run?(run: Run): void;
   /** Memory for a buffer that follows a message. */
   place?(message: Message): Uint8Array | undefined;
   /** It is there again, or another one in its place; if this is given, requests wait for {@link ControllerLink.resumed}. */
@@ -59,11 +63,16 @@ interface PendingRequest {
   reject(error: Error): void;
 }
 
+/** So few messages are no run. */
+const FEW = 2;
+
 export class ControllerLink {
   /** Tells this client from all others; part of every message id, and therefore short. */
   readonly uuid: string = randomBytes(8).toString("hex");
   readonly info: ConnectionInfo;
   readonly #listener: LinkListener;
+  /** Where calls are gathered that leave together. */
+  readonly submissions: SubmissionRuns = new SubmissionRuns((run) => this.#sendRun(run));
   readonly #requests = new Map<number, PendingRequest>();
   readonly #welcome: Promise<unknown>;
   /** Resolves when the link has ended, whatever the reason. */
@@ -110,6 +119,7 @@ export class ControllerLink {
       onBack: () => (listener.back ?? (() => link.resumed()))(),
       handlers: {
         message: (message, buffers) => link.#receive(message, buffers),
+        ...(listener.run && { run: (run) => listener.run?.(run) }),
         place: (message) => listener.place?.(message),
         closed: (error) => link.#closed(error),
       },
@@ -137,7 +147,13 @@ export class ControllerLink {
   }
 
   send(message: Message, buffers?: readonly Uint8Array[], onSent?: () => void): void {
+    this.submissions.flush();
     this.#connection?.send(message, buffers, onSent);
+  }
+
+  #sendRun(run: Run): void {
+    if (run.ids.length > FEW) this.#connection?.sendRun(run);
+    else for (const message of messagesOf(run)) this.#connection?.send(message);
   }
 
   /** Asks the controller; the process stays alive until the answer is there. */
@@ -181,6 +197,7 @@ export class ControllerLink {
 
   /** Sends what is queued and closes. */
   close(): void {
+    this.submissions.flush();
     this.#end(new ConnectionError("the client was closed"));
     this.#connection?.close();
   }

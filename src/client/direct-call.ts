@@ -4,13 +4,14 @@ import type { CallValue } from "../protocol/calls.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
 import { type Assembly, bareValue } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
-import { type EncodedCall, encodeAlike, encodeCall } from "./encode-call.ts";
+import { encodeAlike, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
 import { SingleCalls } from "./single-calls.ts";
 import type { Submission } from "./submission.ts";
+import type { RunKind } from "./submission-runs.ts";
 import type { ClientTask } from "./task.ts";
 import type { TaskHistory } from "./task-history.ts";
 
@@ -65,33 +66,21 @@ export function sendCall<T>(
 /** For calls to one engine each. */
 export function singleDirectCalls({ session, flags, sent, targets }: Destination): SingleCalls {
   const [engineId] = targets as readonly [number];
-  return new SingleCalls(session, flags, {
-    bare: (encoded) => submitBare({ session, flags, sent, targets }, engineId, encoded),
+  const { label } = flags;
+  return new SingleCalls(session, sent, flags, {
+    kindOf: () => runKind(label),
+    origin: { engineId, label },
     any: (call) => sendCall({ session, flags, sent, targets }, call, bareValue),
   });
 }
 
-/** Sends a call without buffers to one engine. */
-function submitBare({ session, flags, sent, targets }: Destination, engineId: number, call: EncodedCall): ClientTask {
-  const { label } = flags;
-  const { operation, head: payload } = call;
-  const task = session.newTask(sent, label, engineId);
-  const submitted = Date.now();
-  task.submitted(submitted);
-  if (!session.begin(task)) return task;
-  const message = {
-    type: "submit",
-    taskIds: [task.id],
-    engineIds: targets,
-    operation,
-    submitted,
-    label,
-    payload,
-  } as const;
-  if (session.sendsAtOnce) session.link.send(message);
-  else session.sendReady(call, [task], () => session.link.send(message));
-  return task;
+/** One object for the calls of one label, whatever their engines, so that they are sent together. */
+function runKind(label: string | undefined): RunKind {
+  if (lastKind.common["label"] !== label) lastKind = { of: "submit", common: { operation: "apply", label } };
+  return lastKind;
 }
+
+let lastKind: RunKind = { of: "submit", common: { operation: "apply", label: undefined } };
 
 /** Aborts the tasks, also those that are added, when the signal does. */
 export function abortOn(signal: AbortSignal, session: Session, tasks: readonly ClientTask[]): void {

@@ -205,7 +205,7 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
   protected override abortable(): string[] {
     const { session, sent } = this.sender;
     const here = new Set(this.size === 0 ? [] : this.#resolve());
-    const tasks = [...session.outstanding.values()].filter(({ metadata }) => here.has(metadata.engineId));
+    const tasks = [...session.tasks.outstanding.values()].filter(({ metadata }) => here.has(metadata.engineId));
     return [...new Set([...sent.outstanding, ...tasks.map(({ id }) => id)])];
   }
 

@@ -2,7 +2,12 @@
 
 import { SerializationError } from "../errors.ts";
 import { isBare, travelsAlike } from "../functions/capture.ts";
-import { type RegisteredType, registeredTypes, TypeDefinitions } from "../ndarray-transport/registry.ts";
+import {
+  hasRegisteredTypes,
+  type RegisteredType,
+  registeredTypes,
+  TypeDefinitions,
+} from "../ndarray-transport/registry.ts";
 import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
 import type { CallValue, Operation } from "../protocol/calls.ts";
 
@@ -21,7 +26,7 @@ export interface EncodedCall extends Serialized {
 const CALL = "call";
 
 /** What the calls of a function have in common, as it is sent. */
-interface Beginning {
+export interface Beginning {
   readonly name: string;
   readonly head: Uint8Array;
 }
@@ -29,23 +34,28 @@ interface Beginning {
 const NO_HANDLES: ReadonlySet<KeptHandle> = new Set();
 const beginnings = new WeakMap<object, Beginning>();
 
+/** What the calls of a function that always travels alike have in common; `undefined` for other functions. */
+export function beginningOf(fn: unknown, serializer: Serializer): Beginning | undefined {
+  if (typeof fn !== "function" || hasRegisteredTypes()) return undefined;
+  const known = beginnings.get(fn);
+  if (known !== undefined && known.name === fn.name && isBare(fn as never)) return known;
+  if (!travelsAlike(fn)) return undefined;
+  const { head, buffers } = serializer.serialize({ operation: "apply", fn }, CALL);
+  if (buffers.length > 0 || serializer.prepare(head) !== undefined) return undefined;
+  const beginning = { name: (fn as { name: string }).name, head };
+  beginnings.set(fn, beginning);
+  return beginning;
+}
+
 /**
  * A call of a function that always travels alike, with plain arguments: only these are taken apart. `undefined` for other
  * calls, which are for {@link encodeCall}.
  */
 export function encodeAlike(call: CallValue, serializer: Serializer): EncodedCall | undefined {
-  if (call.operation !== "apply" || call.keep === true || registeredTypes().length > 0) return undefined;
+  if (call.operation !== "apply" || call.keep === true) return undefined;
   const { operation, fn, args } = call;
-  if (typeof fn !== "function") return undefined;
-  let beginning = beginnings.get(fn);
-  if (beginning === undefined || beginning.name !== fn.name || !isBare(fn as never)) {
-    if (!travelsAlike(fn)) return undefined;
-    const { head, buffers } = serializer.serialize({ operation, fn }, CALL);
-    if (buffers.length > 0 || serializer.prepare(head) !== undefined) return undefined;
-    beginning = { name: (fn as { name: string }).name, head };
-    beginnings.set(fn, beginning);
-  }
-  const serialized = serializer.serializePair(beginning.head, args);
+  const beginning = beginningOf(fn, serializer);
+  const serialized = beginning && serializer.serializePair(beginning.head, args);
   return serialized && { operation, head: serialized.head, buffers: serialized.buffers, handles: NO_HANDLES };
 }
 

@@ -127,8 +127,8 @@ export class HubClient extends TaskClient {
   purgeLocalResults(names: TaskName | readonly TaskName[] | "all"): void {
     const ids = this.#named(names);
     this.#checkEnded(ids);
-    if (ids === undefined) this.session.cache.clear();
-    else for (const id of ids) this.session.cache.delete(id);
+    if (ids === undefined) this.session.tasks.cache.clear();
+    else for (const id of ids) this.session.tasks.cache.delete(id);
   }
 
   /**
@@ -161,7 +161,7 @@ export class HubClient extends TaskClient {
   }
 
   #checkEnded(ids: readonly string[] | undefined): void {
-    const { outstanding } = this.session;
+    const { outstanding } = this.session.tasks;
     const pending = ids === undefined ? [...outstanding.keys()] : ids.filter((id) => outstanding.has(id));
     if (pending.length === 0) return;
     throw new Error(
@@ -170,8 +170,8 @@ export class HubClient extends TaskClient {
   }
 
   #forget(isOn: (engineId: number) => boolean): void {
-    for (const { id, metadata } of [...this.session.cache.tasks()]) {
-      if (isOn(metadata.engineId)) this.session.cache.delete(id);
+    for (const { id, metadata } of [...this.session.tasks.cache.tasks()]) {
+      if (isOn(metadata.engineId)) this.session.tasks.cache.delete(id);
     }
   }
 }

@@ -29,7 +29,7 @@ export function messageIdsOf(names: TaskName | readonly TaskName[], history: Tas
 export function endOf(job: Job, session: Session, history: TaskHistory): Promise<unknown> {
   if (job instanceof AsyncResult) return job.wait();
   if (typeof job === "string" || Number.isInteger(job)) {
-    const task = session.outstanding.get(typeof job === "string" ? job : history.at(job as number));
+    const task = session.tasks.outstanding.get(typeof job === "string" ? job : history.at(job as number));
     return task === undefined ? Promise.resolve() : new Promise((resolve) => task.whenSettled(resolve));
   }
   if (typeof (job as PromiseLike<unknown> | null)?.then !== "function") {

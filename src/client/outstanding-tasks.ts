@@ -40,8 +40,16 @@ export class OutstandingTasks {
   }
 
   get(taskId: string): ClientTask | undefined {
-    const index = numberAfter(this.#prefix, taskId) - this.#first;
-    return (index < 0 ? undefined : this.#listed[index]) ?? this.#mapped.get(taskId);
+    const number = numberAfter(this.#prefix, taskId);
+    return number < 0 ? this.#mapped.get(taskId) : this.at(number);
+  }
+
+  /** The task of this client with that number. */
+  at(number: number): ClientTask | undefined {
+    const index = number - this.#first;
+    const listed = index < 0 ? undefined : this.#listed[index];
+    if (listed !== undefined || this.#mapped.size === 0) return listed;
+    return this.#mapped.get(this.#prefix + number);
   }
 
   has(taskId: string): boolean {
@@ -61,10 +69,11 @@ export class OutstandingTasks {
     for (const { id } of this.values()) yield id;
   }
 
-  /** @param number that of the task, if it is one of this client; they ascend */
-  add(task: ClientTask, number?: number): void {
+  /** Tasks that this client numbers come in ascending order. */
+  add(task: ClientTask): void {
     if (this.size === 0) this.#link.hold();
-    if (number === undefined) {
+    const { number } = task;
+    if (!this.#isListable(task)) {
       this.#mapped.set(task.id, task);
       return;
     }
@@ -80,8 +89,8 @@ export class OutstandingTasks {
 
   /** Whether the task was there; it is no more, and can be settled. */
   take(task: ClientTask): boolean {
-    if (!this.#takeListed(numberAfter(this.#prefix, task.id) - this.#first) && !this.#mapped.delete(task.id))
-      return false;
+    const isListed = this.#isListable(task) && this.#takeListed(task.number - this.#first);
+    if (!isListed && !this.#mapped.delete(task.id)) return false;
     if (this.size === 0) this.#link.release();
     return true;
   }
@@ -93,6 +102,10 @@ export class OutstandingTasks {
     this.#mapped.clear();
     if (tasks.length > 0) this.#link.release();
     return tasks;
+  }
+
+  #isListable({ prefix, number }: ClientTask): boolean {
+    return number >= 0 && prefix === this.#prefix;
   }
 
   #takeListed(index: number): boolean {

@@ -2,70 +2,116 @@
 
 import type { DataPlane } from "../channel/data/data-plane.ts";
 import { ConnectionError, EngineError, SerializationError } from "../errors.ts";
-import type { Serializer } from "../ndarray-transport/serializer.ts";
+import { readNumberHead, type Serializer } from "../ndarray-transport/serializer.ts";
 import type { DeviceInfo } from "../protocol/devices.ts";
-import type { Displayed, Published, Result } from "../protocol/messages.ts";
+import type { Displayed, Outcome, Published, Result } from "../protocol/messages.ts";
+import { messagesOf, type Run } from "../protocol/runs.ts";
 import { fromWireError } from "../protocol/wire-error.ts";
+import type { Execution } from "./execution.ts";
 import type { DisplayedOutput } from "./metadata.ts";
 import type { ClientTask } from "./task.ts";
+import type { TaskBook } from "./task-book.ts";
 
-/** The tasks of the client. */
-export interface ClientTasks {
-  /** One that has not been settled. */
-  open(taskId: string): ClientTask | undefined;
-  /** One that has not been settled, or not long ago. */
-  known(taskId: string): ClientTask | undefined;
+/** What it needs of the session. */
+export interface ResultReaderParts {
+  readonly book: TaskBook;
   /** The device of an engine, if it has one. */
   device(engineId: number): DeviceInfo | undefined;
-  /** Takes a task out that is to be settled, if it is there still. */
-  take(task: ClientTask): boolean;
   /** The result of a task has died with its engine: it is run again, or fails with the error. */
   lost(task: ClientTask, error: Error): void;
-  /** A task has been settled with a result of so many bytes. */
-  keep(task: ClientTask, byteLength: number): void;
 }
 
 type Shown = Published | Displayed;
 
+/** The result of a task that has not been settled. */
+interface Arrival {
+  readonly task: ClientTask;
+  readonly execution: Execution;
+  /** That of the task in it. */
+  readonly place: number;
+  readonly outcome: Pick<Outcome, "status" | "payload" | "error" | "places">;
+}
+
+const NO_BUFFERS: readonly Uint8Array[] = [];
+
 export class ResultReader {
   readonly #plane: DataPlane;
   readonly #serializer: Serializer;
-  readonly #tasks: ClientTasks;
+  readonly #parts: ResultReaderParts;
+  readonly #book: TaskBook;
   /** Ids of tasks whose results are on their way. */
   readonly #arriving = new Set<string>();
   /** What tasks have shown, as long as some of it is on its way: it is taken in order. */
   readonly #showing = new Map<string, Promise<void>>();
 
-  constructor(plane: DataPlane, serializer: Serializer, tasks: ClientTasks) {
+  constructor(plane: DataPlane, serializer: Serializer, parts: ResultReaderParts) {
     this.#plane = plane;
     this.#serializer = serializer;
-    this.#tasks = tasks;
+    this.#parts = parts;
+    this.#book = parts.book;
+  }
+
+  /** Takes good results without buffers, which are read where they lie. */
+  run(run: Run): void {
+    if (run.prefix === this.#book.prefix && this.#arriving.size === 0) this.#finishRun(run);
+    else for (const message of messagesOf(run)) this.result(message as Result, []);
+  }
+
+  #finishRun({ common, ids, numbers, lengths, bytes }: Run): void {
+    const { engineId, engineUuid } = common as unknown as Result;
+    const [started = [], completed = [], duration = []] = numbers;
+    const device = this.#parts.device(engineId);
+    const execution = { engineId, engineUuid, device, started, completed, duration, received: Date.now() };
+    const memory = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { outstanding } = this.#book;
+    for (let place = 0, end = 0; place < ids.length; place++) {
+      const start = end;
+      end += lengths[place] as number;
+      const task = outstanding.at(ids[place] as number);
+      if (task === undefined) continue;
+      const value = readNumberHead(memory, start, end);
+      if (value === undefined) {
+        const payload = new Uint8Array(memory.buffer, memory.byteOffset + start, end - start);
+        this.#finishWhenReady({ task, execution, place, outcome: { status: "ok", payload } }, NO_BUFFERS);
+      } else if (outstanding.take(task)) {
+        task.executed(execution, place);
+        this.#book.keep(task, end - start);
+        task.resolve(value);
+      }
+    }
   }
 
   /** The task is outstanding until the buffers of its result are there. */
-  result(message: Result, inline: readonly Uint8Array[]): void {
-    const { taskId, outcome } = message;
-    const task = this.#tasks.open(taskId);
+  result({ taskId, engineId, engineUuid, outcome }: Result, inline: readonly Uint8Array[]): void {
+    const task = this.#book.outstanding.get(taskId);
     if (task === undefined || (this.#arriving.size > 0 && this.#arriving.has(taskId))) {
       this.#plane.refuse(outcome);
       return;
     }
-    const buffers = outcome.places === undefined ? inline : this.#plane.receive(outcome, inline).buffers;
-    // A tensor needs its library.
-    const preparation = outcome.payload && this.#serializer.prepare(outcome.payload);
-    if (buffers instanceof Promise || preparation !== undefined) {
-      this.#finishLater(task, message, Promise.all([buffers, preparation]));
-    } else if (this.#tasks.take(task)) this.#finish(task, message, buffers);
+    const { started, completed, duration, places } = outcome;
+    const times = { started: [started], completed: [completed], duration: [duration] };
+    const execution = { engineId, engineUuid, device: this.#parts.device(engineId), ...times };
+    const buffers = places === undefined ? inline : this.#plane.receive(outcome, inline).buffers;
+    this.#finishWhenReady({ task, execution, place: 0, outcome }, buffers);
   }
 
-  #finishLater(task: ClientTask, message: Result, parts: Promise<readonly [readonly Uint8Array[], unknown]>): void {
-    this.#arriving.add(task.id);
-    parts
+  #finishWhenReady(arrival: Arrival, buffers: readonly Uint8Array[] | Promise<readonly Uint8Array[]>): void {
+    const { task, outcome } = arrival;
+    const { outstanding } = this.#book;
+    // A tensor needs its library.
+    const preparation = outcome.payload && this.#serializer.prepare(outcome.payload);
+    if (!(buffers instanceof Promise) && preparation === undefined) {
+      if (outstanding.take(task)) this.#finish(arrival, buffers);
+      return;
+    }
+    const { id } = task;
+    this.#arriving.add(id);
+    Promise.all([buffers, preparation])
       .then(([arrived]) => arrived)
-      .finally(() => this.#arriving.delete(task.id))
+      .finally(() => this.#arriving.delete(id))
       .then(
-        (arrived) => this.#tasks.take(task) && this.#finish(task, message, arrived),
-        (error: Error) => this.#tasks.take(task) && this.#lose(task, message, error),
+        (arrived) => outstanding.take(task) && this.#finish(arrival, arrived),
+        (error: Error) => outstanding.take(task) && this.#lose(arrival, error),
       );
   }
 
@@ -90,7 +136,7 @@ export class ResultReader {
 
   #show(message: Shown, buffers: readonly Uint8Array[]): void {
     const { type, taskId, payload } = message;
-    const task = this.#tasks.known(taskId);
+    const task = this.#book.known(taskId);
     if (task === undefined) return;
     if (type === "displayed" && message.again && (message.at ?? 0) < task.metadata.outputs.length) return;
     const value = this.#serializer.deserialize(payload, buffers);
@@ -99,31 +145,31 @@ export class ResultReader {
   }
 
   /** The buffers of a result could not be fetched. */
-  #lose(task: ClientTask, { engineId, engineUuid, outcome }: Result, error: Error): void {
+  #lose({ task, execution: { engineId, engineUuid }, outcome }: Arrival, error: Error): void {
     const isEngines = outcome.places?.some((place) => place?.owner === engineUuid) ?? false;
     const message = `the arrays in the result of engine ${engineId} were lost: ${error.message}`;
     const place = { engineId, engineUuid, messageId: task.id };
     const isGone = error instanceof ConnectionError && isEngines;
     if (!isGone) task.reject(error);
-    else this.#tasks.lost(task, new EngineError(message, place, { cause: error }));
+    else this.#parts.lost(task, new EngineError(message, place, { cause: error }));
   }
 
-  #finish(task: ClientTask, { engineId, engineUuid, outcome }: Result, buffers: readonly Uint8Array[]): void {
-    const { started, completed, duration } = outcome;
-    task.ran({ engineId, engineUuid, device: this.#tasks.device(engineId), started, completed, duration });
+  #finish({ task, execution, place, outcome }: Arrival, buffers: readonly Uint8Array[]): void {
+    const { engineId, engineUuid } = execution;
+    task.executed(execution, place);
     if (outcome.status !== "ok" || outcome.payload === undefined) {
-      const place = { engineId, engineUuid, messageId: task.id };
       const error = outcome.error ?? { kind: "unknown", name: "Error", message: "the task failed without an error" };
       // Kept first: whoever has waited for it may have it forgotten.
-      this.#tasks.keep(task, 0);
-      task.reject(fromWireError(error, place), outcome.status === "aborted" ? "aborted" : "error");
+      this.#book.keep(task, 0);
+      const from = { engineId, engineUuid, messageId: task.id };
+      task.reject(fromWireError(error, from), outcome.status === "aborted" ? "aborted" : "error");
       return;
     }
     let { byteLength } = outcome.payload;
     for (const buffer of buffers) byteLength += buffer.byteLength;
     try {
       const value = this.#serializer.deserialize(outcome.payload, buffers);
-      this.#tasks.keep(task, byteLength);
+      this.#book.keep(task, byteLength);
       task.resolve(value);
     } catch (error) {
       task.reject(

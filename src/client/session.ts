@@ -16,15 +16,12 @@ import { EngineDirectory } from "./engine-directory.ts";
 import { TypedEvents } from "./events.ts";
 import { KeptHandles } from "./kept-handles.ts";
 import { runAgain } from "./lost-results.ts";
-import { OutstandingTasks } from "./outstanding-tasks.ts";
-import { ResultCache } from "./result-cache.ts";
 import { ResultReader } from "./result-reader.ts";
 import { askWhatIsKnown, submitUnknown } from "./resuming.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Submission } from "./submission.ts";
 import { type AbortOptions, ClientTask } from "./task.ts";
-import { publishSubmit } from "./task-channels.ts";
-import { TaskHistory } from "./task-history.ts";
+import { TaskBook } from "./task-book.ts";
 import type { Wait } from "./waiting.ts";
 
 export interface SessionOptions {
@@ -42,16 +39,9 @@ export class Session {
   readonly kept: KeptHandles = new KeptHandles(this);
   readonly serializer: Serializer;
   readonly #byReference: Serializer;
-  /** Results that have come and have not been fetched. */
-  readonly cache: ResultCache = new ResultCache();
   readonly #directory: EngineDirectory = new EngineDirectory(this.events);
-  #outstanding = new OutstandingTasks("", { hold: () => undefined, release: () => undefined });
   readonly #sends = new SendQueue();
-  /** The tasks that this client has sent. */
-  readonly sent: TaskHistory = this.newHistory();
-  /** Ids of the tasks of this client begin with it. */
-  #prefix = "";
-  #nextTask = 0;
+  #tasks: TaskBook | undefined;
   #link: ControllerLink | undefined;
   #plane: DataPlane | undefined;
   #results: ResultReader | undefined;
@@ -70,6 +60,7 @@ export class Session {
       info,
       {
         message: (message, buffers) => session.#receive(message, buffers),
+        run: (run) => session.#results?.run(run),
         place: (message) => session.#plane?.place(message),
         back: () => askWhatIsKnown(session, session.#sends.unsent),
         lost: (error) => session.#lost(error),
@@ -77,8 +68,8 @@ export class Session {
       timeout,
     );
     session.#link = link;
-    session.#prefix = `${link.uuid}-`;
-    session.#outstanding = new OutstandingTasks(session.#prefix, link);
+    const tasks = new TaskBook(link);
+    session.#tasks = tasks;
     session.#plane = new DataPlane({
       uuid: link.uuid,
       way: dataWay ?? session.#dataWay ?? "auto",
@@ -88,15 +79,10 @@ export class Session {
       isSnapshot: false,
     });
     session.#results = new ResultReader(session.#plane, session.serializer, {
-      open: (taskId) => session.#outstanding.get(taskId),
-      known: (taskId) => session.#known(taskId),
+      book: tasks,
       device: (engineId) => session.engines.get(engineId)?.device,
-      take: (task) => session.#outstanding.take(task),
       lost: (task, error) =>
         task.losses < Number.POSITIVE_INFINITY ? runAgain(session, task, error) : task.reject(error),
-      keep: (task, byteLength) => {
-        if (!task.isFetched && session.isOwn(task.id)) session.cache.add(task, byteLength);
-      },
     });
     return session;
   }
@@ -109,6 +95,12 @@ export class Session {
   get link(): ControllerLink {
     if (this.#link === undefined) throw new ConnectionError("the client is not connected");
     return this.#link;
+  }
+
+  /** Those of this client. */
+  get tasks(): TaskBook {
+    if (this.#tasks === undefined) throw new ConnectionError("the client is not connected");
+    return this.#tasks;
   }
 
   /** How large buffers leave and arrive. */
@@ -126,24 +118,14 @@ export class Session {
     return this.#directory.engines;
   }
 
-  get outstanding(): Pick<OutstandingTasks, "get" | "has" | "keys" | "values"> {
-    return this.#outstanding;
-  }
-
-  /** For the tasks of one view. */
-  newHistory(): TaskHistory {
-    return new TaskHistory((taskId) => this.outstanding.has(taskId));
-  }
-
   /** Sends one task to each of the engines; the call itself is sent once. */
   submit(submission: Submission): ClientTask[] {
     const { call, operation, packer = this.plane.packer(), engineIds, label, onSent, sent } = submission;
     const submitted = Date.now();
     const isExecute = operation === "execute";
     const tasks = engineIds.map((engineId) => {
-      const task = this.newTask(sent, label, engineId, isExecute);
-      task.submitted(submitted);
-      this.begin(task);
+      const task = this.tasks.make(sent, this.tasks.originOf({ engineId, label, isExecute, submitted }));
+      this.tasks.begin(task);
       return task;
     });
     if (this.link.ended !== undefined) return tasks;
@@ -158,27 +140,6 @@ export class Session {
     return tasks;
   }
 
-  /** A task that is not sent yet, for whichever engine fits unless one is given; `sent` notes it. */
-  newTask(sent?: TaskHistory, label?: string, engineId = -1, isExecute = false): ClientTask {
-    const number = this.#nextTask++;
-    sent?.add(this.#prefix, number);
-    return new ClientTask(this.#prefix + number, engineId, label, isExecute);
-  }
-
-  /** The task that was made last is about to be sent; false, and the task rejected, when there is nobody to send it to. */
-  begin(task: ClientTask): boolean {
-    const { ended } = this.link;
-    if (ended !== undefined) {
-      task.reject(ended);
-      return false;
-    }
-    publishSubmit(task);
-    const number = this.#nextTask - 1;
-    this.#outstanding.add(task, number);
-    this.sent.add(this.#prefix, number);
-    return true;
-  }
-
   /** Whether what is ready can be sent at once, without {@link sendReady}. */
   get sendsAtOnce(): boolean {
     return this.#sends.isIdle;
@@ -190,7 +151,7 @@ export class Session {
       if (this.link.ended === undefined) send(ready);
     };
     const taskIds = tasks.map(({ id }) => id);
-    this.#sends.add(call, unlessEnded, (error) => this.fail(tasks, error), taskIds);
+    this.#sends.add(call, unlessEnded, (error) => this.tasks.fail(tasks, error), taskIds);
   }
 
   /**
@@ -198,17 +159,18 @@ export class Session {
    * comes as if it were sent now.
    */
   fetch(taskId: string, kept: boolean): ClientTask {
-    const own = this.#outstanding.get(taskId) ?? (kept ? this.cache.get(taskId) : undefined);
+    const { outstanding, cache } = this.tasks;
+    const own = outstanding.get(taskId) ?? (kept ? cache.get(taskId) : undefined);
     if (own !== undefined) return own;
-    const task = new ClientTask(taskId, -1);
+    const task = new ClientTask({ prefix: taskId, engineId: -1 });
     task.losses = Number.POSITIVE_INFINITY;
-    this.#outstanding.add(task);
+    outstanding.add(task);
     this.link.request({ method: "result", taskId }).then(
       (answer) => {
         if (answer !== "unknown") return;
-        this.fail([task], new RangeError(`no task "${taskId}" is known to the hub`));
+        this.tasks.fail([task], new RangeError(`no task "${taskId}" is known to the hub`));
       },
-      (error: Error) => this.fail([task], error),
+      (error: Error) => this.tasks.fail([task], error),
     );
     return task;
   }
@@ -216,9 +178,8 @@ export class Session {
   /** New tasks that do what earlier ones, of whomever, did. */
   resubmit(taskIds: readonly string[]): ClientTask[] {
     const tasks = taskIds.map(() => {
-      const task = this.newTask();
-      task.submitted(Date.now());
-      this.begin(task);
+      const task = this.tasks.make(undefined, this.tasks.originOf({ submitted: Date.now() }));
+      this.tasks.begin(task);
       return task;
     });
     const newIds = tasks.map(({ id }) => id);
@@ -226,7 +187,7 @@ export class Session {
       (labels) => {
         for (const [index, label] of labels.entries()) (tasks[index] as ClientTask).metadata.label = label;
       },
-      (error: Error) => this.fail(tasks, error),
+      (error: Error) => this.tasks.fail(tasks, error),
     );
     return tasks;
   }
@@ -234,11 +195,6 @@ export class Session {
   abort(tasks: readonly ClientTask[], { running = false }: AbortOptions = {}): Promise<void> {
     const taskIds = tasks.filter((task) => !task.settled).map((task) => task.id);
     return taskIds.length === 0 ? Promise.resolve() : this.link.request({ method: "abort", taskIds, running });
-  }
-
-  /** The results have been fetched: they need not be kept here any longer. */
-  forget(tasks: readonly ClientTask[]): void {
-    for (const task of tasks) this.cache.delete(task.id);
   }
 
   /** Waits for engines; an engine set that comes to nothing meanwhile ends the wait. */
@@ -250,16 +206,6 @@ export class Session {
     this.#link?.close();
   }
 
-  /** Whether this client sent the task. */
-  isOwn(taskId: string): boolean {
-    return taskId.startsWith(this.#prefix);
-  }
-
-  /** Those that have not ended fail with the error. */
-  fail(tasks: readonly ClientTask[], error: Error): void {
-    for (const task of tasks) if (this.#outstanding.take(task)) task.reject(error);
-  }
-
   #receive(message: Message, buffers: Uint8Array[]): void {
     if (this.#plane?.message(message, buffers)) return;
     switch (message.type) {
@@ -269,8 +215,8 @@ export class Session {
         break;
       case "resumed":
         submitUnknown(this, message.unknown, (id, error) => {
-          const task = this.#outstanding.get(id);
-          if (task !== undefined) this.fail([task], error);
+          const task = this.tasks.outstanding.get(id);
+          if (task !== undefined) this.tasks.fail([task], error);
         });
         break;
       case "result":
@@ -278,7 +224,7 @@ export class Session {
         break;
       case "noted":
       case "output":
-        this.#known(message.taskId)?.hear(message);
+        this.tasks.known(message.taskId)?.hear(message);
         break;
       case "published":
       case "displayed":
@@ -290,14 +236,9 @@ export class Session {
     }
   }
 
-  /** A task that is in flight, or whose result is still here: some of its output may come late. */
-  #known(taskId: string): ClientTask | undefined {
-    return this.#outstanding.get(taskId) ?? this.cache.get(taskId);
-  }
-
   #lost(error: ConnectionError): void {
     this.#plane?.close(error);
-    const tasks = this.#outstanding.takeAll();
+    const tasks = this.#tasks?.outstanding.takeAll() ?? [];
     this.#directory.lost();
     for (const task of tasks) task.reject(error);
     this.events.emit("disconnected", { error });

@@ -1,38 +1,51 @@
 /** Calls that each go to one engine and give the bare value: there may be many of them at once. */
 
+import { lengthOfPair, writePairAt } from "../ndarray-transport/serializer.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import { bareValue } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
-import { type EncodedCall, encodeAlike } from "./encode-call.ts";
+import { beginningOf } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import type { Session } from "./session.ts";
-import type { ClientTask } from "./task.ts";
+import type { RunKind } from "./submission-runs.ts";
+import type { ClientTask, Origin } from "./task.ts";
+import type { TaskHistory } from "./task-history.ts";
 
-type ApplyCall = Extract<CallValue, { operation: "apply" }>;
+export type ApplyCall = Extract<CallValue, { operation: "apply" }>;
 
 /** How the calls of a view are sent. */
 export interface SingleCallWays {
-  /** For those that need nothing but to be sent: they have no buffers. */
-  readonly bare: (encoded: EncodedCall, call: ApplyCall) => ClientTask;
+  /** For those that have no buffers: what they have in common. */
+  readonly kindOf: (fn: unknown) => RunKind;
+  /** What tasks of these are sent as. */
+  readonly origin: Omit<Origin, "prefix" | "submitted">;
   /** For all others. */
   readonly any: (call: ApplyCall) => AsyncResult<unknown>;
+}
+
+export interface SingleCallsFlags extends Pick<ResolvedFlags, "track" | "keep" | "signal" | "modules"> {
+  readonly returnExceptions?: boolean;
 }
 
 export class SingleCalls {
   readonly #ways: SingleCallWays;
   readonly #session: Session;
+  readonly #sent: TaskHistory;
   readonly #modules: ResolvedFlags["modules"];
   /** What the results have in common. */
   readonly #parts: AsyncResultParts<unknown>;
   readonly #mayBeBare: boolean;
+  /** The function that was called last, and what its calls have in common. */
+  #fn: unknown;
+  #kind: RunKind | undefined;
+  /** What was sent at the same time as the last task was sent as. */
+  #origin: Origin | undefined;
 
-  constructor(
-    session: Session,
-    flags: Pick<ResolvedFlags, "track" | "keep" | "signal" | "modules"> & { readonly returnExceptions?: boolean },
-    ways: SingleCallWays,
-  ) {
+  /** @param sent where the tasks are noted */
+  constructor(session: Session, sent: TaskHistory, flags: SingleCallsFlags, ways: SingleCallWays) {
     this.#ways = ways;
     this.#session = session;
+    this.#sent = sent;
     this.#modules = flags.modules;
     this.#parts = { session, assembly: bareValue, returnExceptions: flags.returnExceptions };
     this.#mayBeBare = !flags.track && !flags.keep && flags.signal === undefined;
@@ -40,9 +53,43 @@ export class SingleCalls {
 
   /** @throws SerializationError when a parameter cannot be sent; nothing has been sent then. */
   send(fn: unknown, args: readonly unknown[]): AsyncResult<unknown> {
-    const call: ApplyCall = { operation: "apply", fn, args };
-    const encoded = this.#mayBeBare ? encodeAlike(call, this.#session.serializerFor(this.#modules)) : undefined;
-    if (encoded === undefined) return this.#ways.any(call);
-    return new AsyncResult(this.#ways.bare(encoded, call), this.#parts);
+    const task = this.#mayBeBare && this.#session.sendsAtOnce ? this.#sendBare(fn, args) : undefined;
+    return task === undefined ? this.#ways.any({ operation: "apply", fn, args }) : new AsyncResult(task, this.#parts);
+  }
+
+  /** The task of a call that needs nothing but to be sent; `undefined` for others. */
+  #sendBare(fn: unknown, args: readonly unknown[]): ClientTask | undefined {
+    const serializer = this.#session.serializerFor(this.#modules);
+    const beginning = beginningOf(fn, serializer);
+    if (beginning === undefined) return undefined;
+    const length = lengthOfPair(beginning.head, args);
+    if (length !== undefined) {
+      return this.#submit(fn, length, (bytes, at) => writePairAt(bytes, at, beginning.head, args as number[]));
+    }
+    const pair = serializer.serializePair(beginning.head, args);
+    return pair && this.#submit(fn, pair.head.byteLength, (bytes, at) => bytes.set(pair.head, at));
+  }
+
+  #submit(fn: unknown, byteLength: number, write: (bytes: Buffer, at: number) => void): ClientTask {
+    const { tasks, link } = this.#session;
+    const task = tasks.make(this.#sent, this.#originNow());
+    if (tasks.begin(task)) link.submissions.add(this.#kindOf(fn), task, byteLength, write);
+    return task;
+  }
+
+  #kindOf(fn: unknown): RunKind {
+    if (this.#kind === undefined || fn !== this.#fn) {
+      this.#kind = this.#ways.kindOf(fn);
+      this.#fn = fn;
+    }
+    return this.#kind;
+  }
+
+  #originNow(): Origin {
+    const submitted = Date.now();
+    if (this.#origin?.submitted !== submitted) {
+      this.#origin = this.#session.tasks.originOf({ ...this.#ways.origin, submitted });
+    }
+    return this.#origin;
   }
 }

@@ -20,14 +20,16 @@ export class TaskClient {
   /** The tasks that indices name. */
   protected readonly sent: TaskHistory;
 
-  constructor(session: Session, sent: TaskHistory = session.sent) {
+  constructor(session: Session, sent: TaskHistory = session.tasks.sent) {
     this.session = session;
     this.sent = sent;
   }
 
   /** Ids of the tasks that have been sent and not answered. */
   get outstanding(): Set<string> {
-    return this.sent === this.session.sent ? new Set(this.session.outstanding.keys()) : this.sent.outstanding;
+    return this.sent === this.session.tasks.sent
+      ? new Set(this.session.tasks.outstanding.keys())
+      : this.sent.outstanding;
   }
 
   /** Ids of the tasks in the order they were sent, the last 100,000 at least; a copy. */
@@ -41,15 +43,15 @@ export class TaskClient {
    */
   get results(): Map<string, unknown> {
     const results = new Map<string, unknown>();
-    for (const task of this.session.cache.tasks()) results.set(task.id, task.error ?? task.value);
+    for (const task of this.session.tasks.cache.tasks()) results.set(task.id, task.error ?? task.value);
     return results;
   }
 
   /** The metadata of the same tasks, and of those that are outstanding. */
   get metadata(): Map<string, Metadata> {
     const metadata = new Map<string, Metadata>();
-    for (const task of this.session.cache.tasks()) metadata.set(task.id, task.metadata);
-    for (const task of this.session.outstanding.values()) metadata.set(task.id, task.metadata);
+    for (const task of this.session.tasks.cache.tasks()) metadata.set(task.id, task.metadata);
+    for (const task of this.session.tasks.outstanding.values()) metadata.set(task.id, task.metadata);
     return metadata;
   }
 
@@ -100,7 +102,7 @@ export class TaskClient {
     const { owner = true } = checkOptions("getResult", options, { owner: "boolean" });
     const ids = messageIdsOf(names ?? -1, this.sent);
     const tasks = ids.map((id) => this.session.fetch(id, owner));
-    const Result = owner && ids.every((id) => this.session.isOwn(id)) ? AsyncResult : AsyncHubResult;
+    const Result = owner && ids.every((id) => this.session.tasks.isOwn(id)) ? AsyncResult : AsyncHubResult;
     return new Result<unknown>(tasks, { session: this.session, assembly: assemblyFor(names, ids), owner });
   }
 

@@ -7,13 +7,18 @@
 const LIMIT = 100_000;
 
 export class TaskHistory {
-  readonly #isOutstanding: (taskId: string) => boolean;
   /** The part of the ids before their number. */
-  #prefix = "";
+  readonly #prefix: string;
+  readonly #isOutstanding: (number: number) => boolean;
   #numbers: number[] = [];
   #mostIds = 2 * LIMIT;
 
-  constructor(isOutstanding: (taskId: string) => boolean) {
+  /**
+   * @param prefix the part of the ids before their number
+   * @param isOutstanding whether the task with that number has not been answered
+   */
+  constructor(prefix: string, isOutstanding: (number: number) => boolean) {
+    this.#prefix = prefix;
     this.#isOutstanding = isOutstanding;
   }
 
@@ -28,16 +33,17 @@ export class TaskHistory {
 
   /** Those that have not been answered. */
   get outstanding(): Set<string> {
-    return new Set(this.ids.filter(this.#isOutstanding));
+    return new Set(
+      this.#numbers.filter((number) => this.#isOutstanding(number)).map((number) => this.#prefix + number),
+    );
   }
 
-  /** @param prefix the same for all */
-  add(prefix: string, number: number): void {
-    this.#prefix = prefix;
+  add(number: number): void {
     this.#numbers.push(number);
     if (this.#numbers.length <= this.#mostIds) return;
     const end = this.#numbers.length - LIMIT;
-    this.#numbers = this.#numbers.filter((kept, index) => index >= end || this.#isOutstanding(prefix + kept));
+    const old = this.#numbers.slice(0, end).filter((number) => this.#isOutstanding(number));
+    this.#numbers = old.concat(this.#numbers.slice(end));
     this.#mostIds = this.#numbers.length + LIMIT;
   }
 

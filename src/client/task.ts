@@ -1,7 +1,7 @@
 /** One task as its client sees it: pending, then settled with a value or an error. */
 
-import type { DeviceInfo } from "../protocol/devices.ts";
 import type { Noted, Output } from "../protocol/messages.ts";
+import type { Execution } from "./execution.ts";
 import { type DisplayedOutput, type Metadata, newMetadata } from "./metadata.ts";
 import { publishSettle } from "./task-channels.ts";
 
@@ -23,78 +23,111 @@ export interface AbortOptions {
   readonly running?: boolean | undefined;
 }
 
-/** Where and when a task ran, in milliseconds since the epoch. */
-export interface Run {
+/** What a task was sent as; tasks that are sent alike at one time share it. */
+export interface Origin {
+  /** The id of the task: this and its number. */
+  readonly prefix: string;
+  /** -1 for whichever fits, or one that is not known. */
   readonly engineId: number;
-  readonly engineUuid: string;
-  readonly device: DeviceInfo | undefined;
-  readonly started: number | undefined;
-  readonly completed: number | undefined;
-  readonly duration: number | undefined;
+  readonly label?: string | undefined;
+  /** Whether the value is also to be recorded as `executeResult`. */
+  readonly isExecute?: boolean | undefined;
+  /** Milliseconds since the epoch. */
+  readonly submitted?: number | undefined;
+  /** The tasks that it waits for, and those that it goes to. */
+  readonly after?: readonly string[] | undefined;
+  readonly follow?: readonly string[] | undefined;
+}
+
+/** What is known of few tasks only. */
+interface Details {
+  /** Made when somebody asks for it. */
+  metadata: Metadata | undefined;
+  losses: number;
+  /** What the hub has noted, where it says more than the origin. */
+  noted: Noted | undefined;
+  received: number | undefined;
+  onOutput: Set<(chunk: OutputChunk) => void> | undefined;
 }
 
 /** How much of what a task writes is kept here, for each stream, in characters; what comes later is only streamed. */
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
 
-/** The functions of the promise that was made last: kept without a closure for each, of which there would be many. */
-const functions: { fulfil?: (value: unknown) => void; fail?: (error: Error) => void } = {};
+/** What fulfils the promise that was made last: kept without a closure for each, of which there would be many. */
+let lastFulfil: ((value: unknown) => void) | undefined;
 
-function keepFunctions(fulfil: (value: unknown) => void, fail: (error: Error) => void): void {
-  functions.fulfil = fulfil;
-  functions.fail = fail;
+function keepFulfil(fulfil: (value: unknown) => void): void {
+  lastFulfil = fulfil;
 }
 
 type Listener = (task: ClientTask) => void;
 
+/** There may be very many of them at once, so that it has few fields. */
 export class ClientTask {
-  readonly id: string;
-  /** Whether the value of this task is also to be recorded as `executeResult`. */
-  isExecute: boolean;
-  settled = false;
+  readonly origin: Origin;
+  /** The number of its id; -1 where the prefix is the whole id. */
+  readonly number: number;
   /** Somebody has the value already: it need not be kept for others. */
   isFetched = false;
-  /** How often its result was lost with its engine; Infinity for one that is not to be run again then. */
-  losses = 0;
   status: "ok" | "error" | "aborted" | undefined;
-  error: Error | undefined;
-  value: unknown;
-  /** Made when somebody asks for it; few do, and there are many tasks. */
-  #metadata: Metadata | undefined;
-  readonly #label: string | undefined;
-  readonly #engineId: number;
-  #run: Run | undefined;
-  #submitted: number | undefined;
-  #received: number | undefined;
+  /** Its value or its error. */
+  #content: unknown;
+  #execution: Execution | undefined;
+  /** Its place there. */
+  #place = 0;
   #onSettled: Listener | Listener[] | undefined;
   #outcome: Promise<unknown> | undefined;
   #fulfil: ((value: unknown) => void) | undefined;
-  #fail: ((error: Error) => void) | undefined;
-  #onOutput: Set<(chunk: OutputChunk) => void> | undefined;
+  #details: Details | undefined;
 
-  constructor(taskId: string, engineId: number, label?: string, isExecute = false) {
-    this.id = taskId;
-    this.#engineId = engineId;
-    this.#label = label;
-    this.isExecute = isExecute;
+  constructor(origin: Origin, number = -1) {
+    this.origin = origin;
+    this.number = number;
+  }
+
+  get id(): string {
+    return this.number < 0 ? this.prefix : this.prefix + this.number;
+  }
+
+  /** The id without its number. */
+  get prefix(): string {
+    return this.origin.prefix;
+  }
+
+  get settled(): boolean {
+    return this.status !== undefined;
+  }
+
+  get value(): unknown {
+    return this.status === "ok" ? this.#content : undefined;
+  }
+
+  get error(): Error | undefined {
+    return this.status === "error" || this.status === "aborted" ? (this.#content as Error) : undefined;
+  }
+
+  /** How often its result was lost with its engine; Infinity for one that is not to be run again then. */
+  get losses(): number {
+    return this.#details?.losses ?? 0;
+  }
+
+  set losses(count: number) {
+    this.#known().losses = count;
   }
 
   get metadata(): Metadata {
-    if (this.#metadata === undefined) {
-      this.#metadata = newMetadata(this.id, this.#engineId, this.#label);
-      this.#describe(this.#metadata);
+    const details = this.#known();
+    if (details.metadata === undefined) {
+      const { engineId, label, after, follow } = this.origin;
+      details.metadata = { ...newMetadata(this.id, engineId, label), after, follow };
+      this.#describe(details.metadata);
     }
-    return this.#metadata;
+    return details.metadata;
   }
 
   /** How long the task kept its engine, in milliseconds, once it has ended. */
   get duration(): number | undefined {
-    return this.#run?.duration;
-  }
-
-  /** The task is sent, at this time in milliseconds since the epoch. */
-  submitted(time: number): void {
-    this.#submitted = time;
-    if (this.#metadata !== undefined) this.#describe(this.#metadata);
+    return this.#execution?.duration[this.#place];
   }
 
   hear(message: Noted | Output): void {
@@ -103,45 +136,43 @@ export class ClientTask {
   }
 
   /** What the hub has noted of a task that was sent by somebody else, or earlier. */
-  #note({ operation, submitted, received, engineId, label, after, follow }: Noted): void {
-    this.#submitted = submitted;
-    this.#received = received;
-    this.isExecute = operation === "execute";
+  #note(noted: Noted): void {
+    const { received, engineId, label, after, follow } = noted;
+    const details = this.#known();
+    details.noted = noted;
+    details.received = received;
     Object.assign(this.metadata, { label, after, follow });
     if (engineId >= 0) this.metadata.engineId = engineId;
     this.#describe(this.metadata);
   }
 
-  /** The task has run. */
-  ran(run: Run): void {
-    this.#run = run;
+  /** The task has been executed. */
+  executed(execution: Execution, place = 0): void {
+    this.#execution = execution;
+    this.#place = place;
   }
 
   /** The task was run again as another, which has ended. */
   endsAs(other: ClientTask): void {
-    this.#run = other.#run;
+    this.#execution = other.#execution;
+    this.#place = other.#place;
     if (other.error === undefined) this.resolve(other.value);
     else this.reject(other.error, other.status === "aborted" ? "aborted" : "error");
   }
 
   resolve(value: unknown): void {
-    if (this.settled) return;
-    this.value = value;
-    this.#settle("ok");
+    if (!this.settled) this.#settle("ok", value);
   }
 
   reject(error: Error, status: "error" | "aborted" = "error"): void {
-    if (this.settled) return;
-    this.error = error;
-    this.#settle(status);
+    if (!this.settled) this.#settle(status, error);
   }
 
   /** A promise of the value. Whoever asks for it sees to its rejection. */
   get outcome(): Promise<unknown> {
     if (this.#outcome === undefined) {
-      this.#outcome = new Promise(keepFunctions);
-      this.#fulfil = functions.fulfil;
-      this.#fail = functions.fail;
+      this.#outcome = new Promise(keepFulfil);
+      this.#fulfil = lastFulfil;
       if (this.settled) this.#settleOutcome();
     }
     return this.#outcome;
@@ -157,12 +188,13 @@ export class ClientTask {
 
   /** The task has written something, on an engine that may not have been known before; some of it may have come before. */
   #write({ stream, text: told, engineId, at = 0, again = false }: Output): void {
-    if (engineId !== undefined) this.metadata.engineId = engineId;
-    const text = again ? told.slice(Math.max(0, this.metadata[stream].length - at)) : told;
+    const { metadata } = this;
+    if (engineId !== undefined) metadata.engineId = engineId;
+    const text = again ? told.slice(Math.max(0, metadata[stream].length - at)) : told;
     if (text === "") return;
-    this.metadata[stream] += text.slice(0, OUTPUT_LIMIT - this.metadata[stream].length);
-    for (const listener of this.#onOutput ?? []) {
-      listener({ stream, text, engineId: this.metadata.engineId, messageId: this.id });
+    metadata[stream] += text.slice(0, OUTPUT_LIMIT - metadata[stream].length);
+    for (const listener of this.#details?.onOutput ?? []) {
+      listener({ stream, text, engineId: metadata.engineId, messageId: this.id });
     }
   }
 
@@ -173,16 +205,29 @@ export class ClientTask {
 
   /** Calls `listener` for all that the task writes from now on; what is given back ends that. */
   onOutput(listener: (chunk: OutputChunk) => void): () => void {
-    this.#onOutput ??= new Set();
-    this.#onOutput.add(listener);
-    return () => this.#onOutput?.delete(listener);
+    const details = this.#known();
+    details.onOutput ??= new Set();
+    details.onOutput.add(listener);
+    return () => details.onOutput?.delete(listener);
   }
 
-  #settle(status: "ok" | "error" | "aborted"): void {
-    this.settled = true;
+  #known(): Details {
+    this.#details ??= {
+      metadata: undefined,
+      losses: 0,
+      noted: undefined,
+      received: undefined,
+      onOutput: undefined,
+    };
+    return this.#details;
+  }
+
+  #settle(status: "ok" | "error" | "aborted", content: unknown): void {
     this.status = status;
-    this.#received ??= Date.now();
-    if (this.#metadata !== undefined) this.#describe(this.#metadata);
+    this.#content = content;
+    if (this.#execution?.received === undefined) this.#known().received ??= Date.now();
+    const metadata = this.#details?.metadata;
+    if (metadata !== undefined) this.#describe(metadata);
     publishSettle(this);
     this.#settleOutcome();
     const listeners = this.#onSettled;
@@ -192,25 +237,27 @@ export class ClientTask {
   }
 
   #settleOutcome(): void {
-    if (this.error === undefined) this.#fulfil?.(this.value);
-    else this.#fail?.(this.error);
+    const { error } = this;
+    this.#fulfil?.(error === undefined ? this.#content : Promise.reject(error));
     this.#fulfil = undefined;
-    this.#fail = undefined;
   }
 
   /** Writes down what is known. */
   #describe(metadata: Metadata): void {
-    metadata.submitted = dateOf(this.#submitted);
-    metadata.received = dateOf(this.#received);
+    const execution = this.#execution;
+    const { noted, received = execution?.received } = this.#details as Details;
+    metadata.submitted = dateOf(noted?.submitted ?? this.origin.submitted);
+    metadata.received = dateOf(this.settled || noted !== undefined ? received : undefined);
     metadata.status = this.status;
     metadata.error = this.error;
-    if (this.isExecute) metadata.executeResult = this.value;
-    if (this.#run === undefined) return;
-    const { engineId, engineUuid, device, started, completed } = this.#run;
-    metadata.engineId = engineId;
-    metadata.engineUuid = engineUuid;
-    if (device !== undefined) metadata.device = device;
-    metadata.started = dateOf(started);
-    metadata.completed = dateOf(completed);
+    if (noted === undefined ? this.origin.isExecute === true : noted.operation === "execute") {
+      metadata.executeResult = this.value;
+    }
+    if (execution === undefined) return;
+    metadata.engineId = execution.engineId;
+    metadata.engineUuid = execution.engineUuid;
+    if (execution.device !== undefined) metadata.device = execution.device;
+    metadata.started = dateOf(execution.started[this.#place]);
+    metadata.completed = dateOf(execution.completed[this.#place]);
   }
 }

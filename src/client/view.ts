@@ -187,7 +187,7 @@ export abstract class View<S extends Shape = Shape, B extends boolean = boolean,
 
   /** Single calls in the manner of Python's `concurrent.futures`, with a history of their own. */
   executor(): Executor<S> {
-    return new Executor<S>(this.withHistory(this.sender.session.newHistory()) as never);
+    return new Executor<S>(this.withHistory(this.sender.session.tasks.newHistory()) as never);
   }
 
   /** Message ids of the tasks that were sent through this view, in that order; a copy. */

@@ -90,6 +90,11 @@ function isSameText(one: RegisteredType, other: RegisteredType): boolean {
   return (["test", "serialize", "deserialize"] as const).every((name) => String(one[name]) === String(other[name]));
 }
 
+/** Whether there are any in this process. */
+export function hasRegisteredTypes(): boolean {
+  return own.size > 0;
+}
+
 /** The types registered in this process, in the order of registration. */
 export function registeredTypes(): readonly RegisteredType[] {
   return [...own.values()];

@@ -10,7 +10,7 @@ import type { AnyHandler, Serialized } from "./types.ts";
 import { asksForPreparation, isPlain, middleOfPair, readHead, readRest, writeHead, writePair } from "./wire.ts";
 
 export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
-export { lengthOfNumberHead, PAIR_START, writeNumberHead } from "./wire.ts";
+export { lengthOfNumberHead, lengthOfPair, PAIR_START, readNumberHead, writeNumberHead, writePairAt } from "./wire.ts";
 
 /** What the receiver wants of a value. */
 export interface DeserializeOptions {

@@ -119,6 +119,11 @@ export function writeNumberHead(bytes: Buffer, at: number, value: number): void 
   writeNumber(bytes, at + 1, value);
 }
 
+/** The number whose head lies between these places; `undefined` if there is something else. */
+export function readNumberHead(bytes: Buffer, start: number, end: number): number | undefined {
+  return bytes[start] === PLAIN ? readNumber(bytes, start + 1, end) : undefined;
+}
+
 /**
  * @param tree plain data, byte arrays and specials
  * @param needsPreparation whether a handler has something to prepare before its values can be read
@@ -140,20 +145,34 @@ export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation =
  * @param first the head of a value without buffers
  */
 export function writePair(first: Uint8Array, rest: unknown): Uint8Array {
-  const middle = PAIR_START + first.byteLength;
-  let head: Buffer;
-  if (areFewNumbers(rest)) {
-    head = Buffer.allocUnsafe(middle + lengthOfNumbers(rest));
-    writeNumbers(head, middle, rest);
-  } else {
-    const packed = packr.pack(rest);
-    head = Buffer.allocUnsafe(middle + packed.byteLength);
-    head.set(packed, middle);
+  const length = lengthOfPair(first, rest);
+  if (length !== undefined) {
+    const head = Buffer.allocUnsafe(length);
+    writePairAt(head, 0, first, rest as readonly number[]);
+    return head;
   }
-  head[0] = PAIR;
-  head.writeUInt32LE(first.byteLength, 1);
-  head.set(first, PAIR_START);
+  const packed = packr.pack(rest);
+  const head = Buffer.allocUnsafe(PAIR_START + first.byteLength + packed.byteLength);
+  head.set(packed, writeFirst(head, 0, first));
   return head;
+}
+
+/** How long the pair is, in bytes, of a list of few numbers; `undefined` for what is something else. */
+export function lengthOfPair(first: Uint8Array, rest: unknown): number | undefined {
+  return areFewNumbers(rest) ? PAIR_START + first.byteLength + lengthOfNumbers(rest) : undefined;
+}
+
+/** What {@link writePair} gives for a list of few numbers, into other memory. */
+export function writePairAt(bytes: Buffer, at: number, first: Uint8Array, rest: readonly number[]): void {
+  writeNumbers(bytes, writeFirst(bytes, at, first), rest);
+}
+
+/** Gives where it ends. */
+function writeFirst(bytes: Buffer, at: number, first: Uint8Array): number {
+  bytes[at] = PAIR;
+  bytes.writeUInt32LE(first.byteLength, at + 1);
+  bytes.set(first, at + PAIR_START);
+  return at + PAIR_START + first.byteLength;
 }
 
 /**

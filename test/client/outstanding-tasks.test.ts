@@ -10,7 +10,7 @@ function outstanding() {
   return { tasks, held: () => held };
 }
 
-const task = (id: string): ClientTask => new ClientTask(id, -1);
+const task = (number: number, prefix = "0a-"): ClientTask => new ClientTask({ prefix, engineId: -1 }, number);
 
 /** Park and Miller's generator, so that every run ends its tasks in the same order. */
 function* numbersBelow(limit: number): Generator<number, never> {
@@ -31,8 +31,8 @@ test("20,000 tasks that end in any order, with some of others among them, are fo
       const isOwn = chance.next().value < 95;
       // Some numbers are given to tasks that are never sent.
       if (isOwn && chance.next().value < 5) next++;
-      const added = task(isOwn ? `0a-${next}` : `0b-${next}`);
-      tasks.add(added, isOwn ? next : undefined);
+      const added = task(next, isOwn ? "0a-" : "0b-");
+      tasks.add(added);
       expected.set(added.id, added);
       next++;
     } else {
@@ -59,17 +59,17 @@ test("20,000 tasks that end in any order, with some of others among them, are fo
 
 test("a task that takes long is found after 100,000 later ones, and new ones after it", () => {
   const { tasks, held } = outstanding();
-  const long = task("0a-0");
-  tasks.add(long, 0);
+  const long = task(0);
+  tasks.add(long);
   let taken = 0;
   for (let number = 1; number <= 100_000; number++) {
-    const short = task(`0a-${number}`);
-    tasks.add(short, number);
+    const short = task(number);
+    tasks.add(short);
     if (tasks.take(short)) taken++;
   }
   expect(taken).toBe(100_000);
   expect([...tasks.keys()]).toEqual(["0a-0"]);
-  tasks.add(task("0a-100001"), 100_001);
+  tasks.add(task(100_001));
   expect(tasks.get("0a-0")).toBe(long);
   expect(tasks.get("0a-100001")?.id).toBe("0a-100001");
   expect([tasks.get("0a-1"), tasks.get("0a-"), tasks.get("0a-007"), tasks.get("x")]).toEqual(
