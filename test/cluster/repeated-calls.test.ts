@@ -1,6 +1,6 @@
 /** Many calls of one function: each is a call of its own, whatever the others did to the function, and gets its own values. */
 
-import { remote } from "ndparallel";
+import { type Metadata, remote } from "ndparallel";
 import { expect, it } from "vitest";
 import { useSandbox } from "./processes.ts";
 import { shareCluster } from "./shared-cluster.ts";
@@ -122,4 +122,34 @@ it("gives results of every kind, and errors, also where many are answered at onc
       expect(Object.is((outcome as { value: unknown }).value, expected) || typeof expected === "object").toBe(true);
     }
   });
+});
+
+it("keeps its place among the pushes of the same turn", async () => {
+  const view = shared.rc.at(0);
+  const read = (): unknown => (globalThis as unknown as { step: unknown }).step;
+  const pushes: PromiseLike<unknown>[] = [];
+  const results = Array.from({ length: 40 }, (_, i) => {
+    if (i % 8 === 0) pushes.push(view.push({ step: i }));
+    return view.apply(read);
+  });
+  await Promise.all(pushes);
+  expect(await Promise.all(results)).toEqual(Array.from({ length: 40 }, (_, i) => i - (i % 8)));
+});
+
+it("has the whole metadata, of which nothing was asked before", async () => {
+  const view = shared.rc.loadBalancedView().with({ label: "many" });
+  const results = Array.from({ length: 700 }, (_, i) => view.apply((x: number) => x + 1, i));
+  expect(await Promise.all(results)).toEqual(results.map((_, i) => i + 1));
+  const [engine] = (await shared.rc.status()).engines;
+  const all = results.map((result) => result.metadata as Metadata);
+  expect(new Set(all.map(({ msgId }) => msgId)).size).toBe(700);
+  for (const [i, metadata] of all.entries()) {
+    const { engineId, engineUuid, submitted, started, completed, received } = metadata;
+    const expected = { msgId: results[i]?.messageIds[0], label: "many", status: "ok", error: undefined };
+    expect({ ...metadata, ...expected }).toEqual(metadata);
+    expect([engineId, engineUuid]).toEqual([engine?.engineId, engine?.uuid]);
+    // The clocks of two processes may be apart by a millisecond or two.
+    expect(Number(started)).toBeLessThanOrEqual(Number(completed));
+    expect(Number(submitted)).toBeLessThanOrEqual(Number(received));
+  }
 });
