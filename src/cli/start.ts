@@ -46,6 +46,10 @@ stopped.`,
       value: "memory|sqlite|file",
       help: "where results and records of tasks are kept: a file outlives the cluster; memory if not given",
     },
+    buffers: {
+      type: "boolean",
+      help: "the hub keeps large arrays of arguments and results, too, so that they outlive engines and clients",
+    },
     devices: {
       type: "string",
       value: "devices",
@@ -76,7 +80,7 @@ function clusterOptions(options: Options): ClusterOptions {
   return {
     ...place(options),
     env,
-    ...databaseOption(text(options, "database")),
+    ...databaseOption(text(options, "database"), flag(options, "buffers")),
     ...(engines === undefined ? {} : { engines }),
     ...(clusterId === undefined ? {} : { clusterId }),
     ...(devices === undefined ? {} : { devices }),
@@ -95,9 +99,10 @@ function devicesOf(given: string | undefined): DeviceRequests | undefined {
   }
 }
 
-function databaseOption(database: string | undefined): Pick<ClusterOptions, "controller"> {
-  if (database === undefined) return {};
-  return { controller: { database: database === "memory" || database === "sqlite" ? database : { file: database } } };
+function databaseOption(database: string | undefined, buffers: boolean): Pick<ClusterOptions, "controller"> {
+  if (database === undefined && !buffers) return {};
+  const isType = database === undefined || database === "memory" || database === "sqlite";
+  return { controller: { database: { ...(isType ? { type: database } : { file: database }), buffers } } };
 }
 
 /** Keeps a cluster until a signal, or until somebody stops it. */

@@ -1,5 +1,6 @@
 /** What a client asks the hub: queues, the state of tasks, the task database; and purging. */
 
+import type { TaskRow } from "../protocol/task-rows.ts";
 import { messageIdsOf, type TaskName } from "./jobs.ts";
 import { checkOptions } from "./options.ts";
 import { checkTargets, type Targets } from "./targets.ts";
@@ -96,8 +97,21 @@ export class HubClient extends TaskClient {
     const asked = keysToAsk(keys);
     const rows = await this.session.link.request<"query">({ method: "query", query: encoded, keys: asked });
     const values = await Promise.all(rows.map((row) => (isElsewhere(row) ? this.#valueOf(row.msgId) : undefined)));
-    const records = rows.map((row, index) => decodeRow(row, this.session.serializer, values[index]));
+    const buffers = await Promise.all(rows.map((row) => this.#argumentsOf(row)));
+    const records = rows.map((row, index) => decodeRow(row, this.session.serializer, values[index], buffers[index]));
     return asked === keys ? records : records.map(({ result: _, ...record }) => record);
+  }
+
+  /** The arrays of the row's arguments, if some have to be fetched. */
+  async #argumentsOf({ buffers = [], bufferPlaces: places }: TaskRow): Promise<readonly Uint8Array[] | undefined> {
+    if (places === undefined) return undefined;
+    const { link, plane } = this.session;
+    link.hold();
+    try {
+      return await plane.receive({ places }, buffers).buffers;
+    } finally {
+      link.release();
+    }
   }
 
   /** The value of a task, from whoever has it; `undefined` when nobody has it any more. */

@@ -15,7 +15,10 @@ export interface RecordExtras {
   readonly clientUuid: string;
   /** The task's value. */
   readonly result: unknown;
-  /** The large arrays of the arguments, as bytes, as long as the hub keeps them. */
+  /**
+   * The arrays of the arguments, at whatever depth, as bytes, as long as the hub keeps them: those of 64 KiB and more only if the
+   * task database has the option `buffers`.
+   */
   readonly buffers: readonly Uint8Array[];
   /** The arrays of the result, at whatever depth, as bytes. */
   readonly resultBuffers: readonly Uint8Array[];
@@ -75,8 +78,16 @@ export function isElsewhere({ result, executeResult }: TaskRow): boolean {
   return result?.isElsewhere === true || executeResult?.isElsewhere === true;
 }
 
-/** @param fetched the value of the row's task, if that {@link isElsewhere} */
-export function decodeRow(row: TaskRow, serializer: Serializer, fetched?: unknown): TaskRecord {
+/**
+ * @param fetched the value of the row's task, if that {@link isElsewhere}
+ * @param buffers those of its arguments, if some were fetched
+ */
+export function decodeRow(
+  { bufferPlaces: _, ...row }: TaskRow,
+  serializer: Serializer,
+  fetched?: unknown,
+  buffers: readonly Uint8Array[] | undefined = row.buffers,
+): TaskRecord {
   const read = (value: StoredValue): unknown =>
     value.isElsewhere === true
       ? fetched
@@ -91,6 +102,7 @@ export function decodeRow(row: TaskRow, serializer: Serializer, fetched?: unknow
     const value = row[key];
     if (value !== undefined && value !== null) record[key] = read(value);
   }
+  if (Object.hasOwn(row, "buffers")) record["buffers"] = buffers;
   if (Object.hasOwn(row, "resultBuffers")) record["resultBuffers"] = arraysIn(record["result"], serializer);
   if (Object.hasOwn(row, "outputs")) record["outputs"] = (row.outputs ?? []).map(read);
   if (row.error !== undefined && row.error !== null) {

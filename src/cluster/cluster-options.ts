@@ -175,7 +175,7 @@ function checkDatabase(value: unknown): void {
   if (typeof value !== "object" || value === null) {
     throw new TypeError(`controller.database must be "memory", "sqlite" or an object; given: ${shown(value)}`);
   }
-  const { type, file, ...amounts } = value as DatabaseOptions;
+  const { type, file, buffers, ...amounts } = value as DatabaseOptions;
   if (type !== undefined && type !== "memory" && type !== "sqlite") {
     throw new TypeError(`controller.database.type must be "memory" or "sqlite"; given: ${shown(type)}`);
   }
@@ -183,6 +183,7 @@ function checkDatabase(value: unknown): void {
     expectType("controller.database.file", file, "string");
     if (type === "memory") throw new TypeError("controller.database.file is for a database of type sqlite");
   }
+  if (buffers !== undefined) expectType("controller.database.buffers", buffers, "boolean");
   checkAmounts("controller.database", amounts, ["records", "bytes"]);
 }
 
@@ -209,7 +210,7 @@ function checkWriteDetection(value: unknown): void {
   throw new TypeError(`writeDetection must be one of ${allowed}; given: ${shown(value)}`);
 }
 
-function expectType(name: string, value: unknown, type: "string" | "number"): void {
+function expectType(name: string, value: unknown, type: "string" | "number" | "boolean"): void {
   if (typeof value !== type) throw new TypeError(`${name} must be a ${type}; given: ${shown(value)}`);
 }
 

@@ -1,45 +1,23 @@
 /** The hub: greets clients, engines and agents, hands their messages to the part that knows, and answers questions. */
 
 import { type Connection, type ConnectionHandlers, deliverRun } from "../channel/connection.ts";
-import type { Rejections } from "../channel/listener.ts";
 import { MalformedPacket } from "../protocol/codec.ts";
-import type { DataWay } from "../protocol/data-messages.ts";
 import type { ClientHello, EngineHello, Hello, Message, Request, Welcome } from "../protocol/messages.ts";
-import type { HeartbeatPolicy } from "../protocol/policies.ts";
 import { toWireError } from "../protocol/wire-error.ts";
+import type { ArrayKeeper } from "./array-keeper.ts";
 import { Control } from "./control.ts";
+import type { ControllerOptions } from "./controller-options.ts";
 import { DataHub } from "./data-hub.ts";
 import { type Engine, EngineRegistry } from "./engine-registry.ts";
 import { HubQuestions } from "./hub-questions.ts";
 import { engineInfo, HubRequests } from "./hub-requests.ts";
-import { type OpenDatabase, openMemory } from "./open-database.ts";
+import { openMemory } from "./open-database.ts";
 import type { Submitter } from "./pending-task.ts";
 import { Receipts } from "./receipts.ts";
-import type { SchedulerOptions } from "./scheduler.ts";
 import { Submissions } from "./submissions.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import { isTaskNews } from "./task-news.ts";
 import { TaskRouter } from "./task-router.ts";
-
-export interface ControllerOptions {
-  readonly clusterId: string;
-  /** How large buffers travel, for those who join. */
-  readonly dataWay?: DataWay | undefined;
-  readonly rejections: () => Readonly<Rejections>;
-  /**
-   * Called when a client has asked for the cluster to end, the agents are gone, and the answer has left (or the client
-   * has); perhaps more than once.
-   */
-  readonly onShutdown: () => void;
-  readonly scheduler?: SchedulerOptions | undefined;
-  readonly heartbeat?: HeartbeatPolicy | undefined;
-  /** In memory unless given. */
-  readonly database?: OpenDatabase | undefined;
-  /** How long everybody waits for another controller if this one dies, in milliseconds; unless given, not at all. */
-  readonly patience?: number | undefined;
-  /** Another controller was here before, whose clients and engines come back. */
-  readonly isRestart?: boolean | undefined;
-}
 
 /** What handles the messages of one greeted peer. */
 type Peer = ConnectionHandlers;
@@ -54,6 +32,7 @@ export class Controller {
   readonly #submissions: Submissions;
   readonly #requests: HubRequests;
   readonly #receipts: Receipts;
+  readonly #keeper: ArrayKeeper | undefined;
   #isRemembering = false;
   readonly #control: Control;
   #shutdown: Promise<void> | undefined;
@@ -77,19 +56,38 @@ export class Controller {
     this.#data = new DataHub(options.isRestart ? options.patience : undefined);
     const { ledger } = this.#data;
     const open = options.database ?? openMemory();
-    const { database, legacy } = open((outcome) => ledger.drop(outcome));
+    const { database, legacy, keepsArrays } = open((held) => ledger.drop(held));
     this.#database = database;
-    this.#router = new TaskRouter(this.#registry, database, { ...options.scheduler, ledger });
-    this.#submissions = new Submissions(this.#router, database);
+    const kept = this.#data.keep(database, keepsArrays);
+    const keeper = keepsArrays ? kept : undefined;
+    this.#keeper = keeper;
+    this.#router = new TaskRouter(this.#registry, database, { ...options.scheduler, ledger, keeper });
+    this.#submissions = new Submissions(this.#router, database, keeper);
     this.#control = new Control(this.#registry, this.#router);
     this.#receipts = new Receipts(database);
     const { clusterId, rejections, isRestart } = options;
-    const [registry, router, clients] = [this.#registry, this.#router, this.#clients];
-    const [submissions, control] = [this.#submissions, this.#control];
+    const [registry, router, clients, submissions] = [this.#registry, this.#router, this.#clients, this.#submissions];
     const shutdown = (): Promise<void> => this.shutdown();
-    const told = { clusterId, clients, rejections, shutdown, questions: new HubQuestions(database) };
-    this.#requests = new HubRequests({ ...told, registry, router, submissions, control, ledger });
-    if (isRestart) this.#router.recovery.begin(legacy, options.patience ?? 0);
+    const told = {
+      clusterId,
+      clients,
+      rejections,
+      shutdown,
+      questions: new HubQuestions({ database, ledger, keepsArrays }),
+    };
+    this.#requests = new HubRequests({
+      ...told,
+      registry,
+      router,
+      submissions,
+      control: this.#control,
+      ledger,
+      keeper,
+    });
+    kept?.takeUp(legacy.holders);
+    if (!isRestart) return;
+    this.#router.recovery.begin(legacy, options.patience ?? 0);
+    keeper?.goOn(legacy);
   }
 
   /** Takes a new connection; its first message must be a hello. */
@@ -111,9 +109,14 @@ export class Controller {
 
   /** Stops engines and agents. */
   shutdown(): Promise<void> {
-    if (this.#shutdown === undefined) this.#broadcast({ type: "goodbye" });
-    this.#shutdown ??= this.#registry.stopAgents();
+    this.#shutdown ??= this.#end();
     return this.#shutdown;
+  }
+
+  async #end(): Promise<void> {
+    if (this.#keeper !== undefined) await this.#keeper.settled();
+    this.#broadcast({ type: "goodbye" });
+    await this.#registry.stopAgents();
   }
 
   /** Writes what the database has not written. */
@@ -156,7 +159,7 @@ export class Controller {
         if (message.type === "submit") this.#submissions.submit(message, buffers, client);
         else this.#submissions.submitBalanced(message, buffers, client);
         this.#receipts.add(connection);
-      } else if (message.type === "resume") void this.#resume(message.taskIds, client);
+      } else if (message.type === "resume") void this.#requests.resume(message.taskIds, client);
       else if (message.type === "request") void this.#answer(message, client);
       else this.#data.message(client.uuid, message, buffers);
     };
@@ -171,12 +174,6 @@ export class Controller {
         if (this.#stopper === client) this.#options.onShutdown();
       },
     };
-  }
-
-  /** Tells a client that is back how its tasks stand. */
-  async #resume(taskIds: readonly string[], client: Submitter): Promise<void> {
-    const answers = await Promise.all(taskIds.map((taskId) => this.#router.sendResult(taskId, client, true)));
-    client.connection.send({ type: "resumed", unknown: taskIds.filter((_, index) => answers[index] === "unknown") });
   }
 
   /** An engine of an earlier controller, or one that was started by it. It tries again when its agent is not back yet. */

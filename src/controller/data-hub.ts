@@ -1,10 +1,12 @@
 /** The controller's part of the data plane: passes requests and pieces on, and keeps account of who needs what. */
 
 import type { Connection, ConnectionHandlers } from "../channel/connection.ts";
-import type { CarriesBuffers, FreeBuffers } from "../protocol/data-messages.ts";
+import { type CarriesBuffers, type FreeBuffers, HUB } from "../protocol/data-messages.ts";
 import type { Message, WireError } from "../protocol/messages.ts";
+import { ArrayKeeper } from "./array-keeper.ts";
 import { BufferLedger } from "./buffer-ledger.ts";
-import { KeptHub } from "./kept-hub.ts";
+import { KeptHub, type Peer } from "./kept-hub.ts";
+import type { TaskDatabase } from "./task-database.ts";
 
 export class DataHub {
   readonly ledger: BufferLedger = new BufferLedger(
@@ -13,13 +15,14 @@ export class DataHub {
     (receiver, owner, id) =>
       queueMicrotask(() => this.#peers.get(receiver)?.send({ type: "reclaimBuffers", owner, ids: [id] })),
   );
-  /** The connection of each client and engine. */
-  readonly #peers = new Map<string, Connection>();
+  /** The connection of each client and engine, and what keeps arrays here. */
+  readonly #peers = new Map<string, Peer>();
   readonly #kept = new KeptHub(this.#peers, this.ledger);
   #freed = new Map<string, { ids: number[]; uses: number[] }>();
   /** Questions to processes that may come back, as long as that is waited for; of those that went since none. */
   #waiting: Map<string, (() => void)[]> | undefined;
   readonly #left = new Set<string>();
+  #advice = "; the hub keeps copies only with controller: { database: { buffers: true } }";
 
   /** `patience`: how long processes of an earlier controller may take to come back, in milliseconds. */
   constructor(patience = 0) {
@@ -28,7 +31,18 @@ export class DataHub {
     setTimeout(() => this.#waitNoMore(), patience).unref();
   }
 
-  addPeer(uuid: string, connection: Connection): void {
+  /** The part that has the arrays of a database, if that can have some. */
+  keep(database: TaskDatabase, keepsArrays: boolean): ArrayKeeper | undefined {
+    if (keepsArrays) this.#advice = "";
+    if (database.arrays === undefined) return undefined;
+    const send = (message: Message, buffers: readonly Uint8Array[] = []): void =>
+      void this.message(HUB, message, buffers);
+    const keeper = new ArrayKeeper({ store: database.arrays, database, ledger: this.ledger, send });
+    this.addPeer(HUB, keeper);
+    return keeper;
+  }
+
+  addPeer(uuid: string, connection: Peer): void {
     this.#peers.set(uuid, connection);
     const questions = this.#waiting?.get(uuid);
     this.#waiting?.delete(uuid);
@@ -42,6 +56,7 @@ export class DataHub {
     this.#peers.delete(uuid);
     if (this.#waiting !== undefined) this.#left.add(uuid);
     this.#kept.gone(uuid);
+    this.#peers.get(HUB)?.send({ type: "ownerGone", owner: uuid });
     for (const holder of this.ledger.gone(uuid)) this.#peers.get(holder)?.send({ type: "ownerGone", owner: uuid });
   }
 
@@ -99,7 +114,7 @@ export class DataHub {
     const error: WireError = {
       kind: "connection",
       name: "ConnectionError",
-      message: `the process that kept the bytes (${owner}) is gone`,
+      message: `the process that kept the bytes (${owner}) is gone${this.#advice}`,
     };
     const answer: Message =
       question.type === "locate" ? { type: "located", requestId } : { type: "pieceRefused", requestId, error };

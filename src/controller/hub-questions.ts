@@ -3,6 +3,7 @@
 import { DEFAULT_RETRIES } from "../protocol/balancing.ts";
 import type { HubRequest } from "../protocol/messages.ts";
 import type { TaskRow } from "../protocol/task-rows.ts";
+import type { BufferLedger } from "./buffer-ledger.ts";
 import type { DatabaseFailure, TaskDatabase } from "./task-database.ts";
 import type { TaskQuery } from "./task-query.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
@@ -36,25 +37,37 @@ export interface ResultStatus {
 /** Runs what a task was sent with as a task with a new id. */
 export type Submit = (taskId: string, request: StoredRequest) => void;
 
+export interface QuestionParts {
+  readonly database: TaskDatabase;
+  readonly ledger: BufferLedger;
+  /** Whether the database keeps large arrays. */
+  readonly keepsArrays: boolean;
+}
+
 export class HubQuestions {
   readonly #database: TaskDatabase;
+  readonly #ledger: BufferLedger;
+  readonly #keepsArrays: boolean;
 
-  constructor(database: TaskDatabase) {
+  constructor({ database, ledger, keepsArrays }: QuestionParts) {
     this.#database = database;
+    this.#ledger = ledger;
+    this.#keepsArrays = keepsArrays;
   }
 
   get databaseFailure(): DatabaseFailure | undefined {
     return this.#database.failure;
   }
 
-  answer(question: Question, submit: Submit): Promise<unknown> {
+  /** `asker`: the client's uuid. */
+  answer(question: Question, submit: Submit, asker: string): Promise<unknown> {
     switch (question.method) {
       case "resultStatus":
         return this.#resultStatus(question.taskIds);
       case "history":
         return this.#database.history();
       case "query":
-        return this.#query(question.query, question.keys);
+        return this.#query(question.query, question.keys, asker);
       case "purge":
         return this.#purge(question);
       case "resubmit":
@@ -81,9 +94,11 @@ export class HubQuestions {
     return status;
   }
 
-  async #query(query: TaskQuery, keys: readonly string[] | undefined): Promise<TaskRow[]> {
+  async #query(query: TaskQuery, keys: readonly string[] | undefined, asker: string): Promise<TaskRow[]> {
     if (keys !== undefined) checkKeys(keys);
-    return (await this.#database.find(query, keys)).map((record) => rowOf(record, keys));
+    const rows = (await this.#database.find(query, keys)).map((record) => rowOf(record, keys));
+    for (const { bufferPlaces: places } of rows) if (places !== undefined) this.#ledger.deliver(asker, { places });
+    return rows;
   }
 
   async #purge({ taskIds, engineIds }: Extract<Question, { method: "purge" }>): Promise<number> {
@@ -105,22 +120,32 @@ export class HubQuestions {
     { taskIds, newIds, losses = 0 }: Extract<Question, { readonly method: "resubmit" }>,
     submit: Submit,
   ): Promise<(string | undefined)[]> {
-    const requests = await Promise.all(taskIds.map((taskId) => this.#request(taskId)));
-    for (const { message } of requests) {
-      if (losses > deathsAllowed(message)) throw new RangeError("its policy of retries does not run it again");
+    const found = await Promise.allSettled(taskIds.map((taskId) => this.#request(taskId)));
+    const requests = found.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+    try {
+      for (const one of found) if (one.status === "rejected") throw one.reason;
+      for (const { message } of requests) {
+        if (losses > deathsAllowed(message)) throw new RangeError("its policy of retries does not run it again");
+      }
+      for (const [index, request] of requests.entries()) submit(newIds[index] as string, request);
+      return requests.map(({ message }) => message.label);
+    } finally {
+      for (const { message } of requests) this.#ledger.drop(message);
     }
-    for (const [index, request] of requests.entries()) submit(newIds[index] as string, request);
-    return requests.map(({ message }) => message.label);
   }
 
-  /** @throws RangeError when it is not kept, or never was. */
+  /** Its arrays are held, whatever is purged meanwhile. @throws RangeError when it is not kept, or never was. */
   async #request(taskId: string): Promise<StoredRequest> {
     const request = await this.#database.request(taskId);
-    if (request !== undefined) return request;
+    if (request !== undefined) {
+      this.#ledger.hold(request.message);
+      return request;
+    }
     await this.#known([taskId]);
-    throw new RangeError(
-      `what task "${taskId}" was sent with is no longer kept (it was large, or long ago): send it anew`,
-    );
+    const reason = this.#keepsArrays
+      ? "it was too much for what the task database may hold (controller.database: records, bytes), or long ago"
+      : "arrays of 64 KiB and more are kept only with controller: { database: { buffers: true } }; or it was long ago";
+    throw new RangeError(`what task "${taskId}" was sent with is not kept (${reason}): send it anew`);
   }
 
   /** The records of these tasks. @throws RangeError when there is none of one of them. */

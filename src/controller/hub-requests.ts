@@ -2,10 +2,11 @@
 
 import type { Rejections } from "../channel/listener.ts";
 import type { ControllerStatus, EngineInfo, HubRequest, QueueStatus, Tasks } from "../protocol/messages.ts";
+import type { ArrayKeeper } from "./array-keeper.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
-import { type Control, isOrder } from "./control.ts";
+import { type Control, isOrder, type Order } from "./control.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
-import { type HubQuestions, isQuestion } from "./hub-questions.ts";
+import { type HubQuestions, isQuestion, type Question } from "./hub-questions.ts";
 import type { Submitter } from "./pending-task.ts";
 import type { Submissions } from "./submissions.ts";
 import type { TaskRouter } from "./task-router.ts";
@@ -18,10 +19,14 @@ export interface HubParts {
   readonly questions: HubQuestions;
   readonly control: Control;
   readonly ledger: BufferLedger;
+  /** If large arrays are to be kept. */
+  readonly keeper: ArrayKeeper | undefined;
   readonly clients: ReadonlyMap<string, Submitter>;
   readonly rejections: () => Readonly<Rejections>;
   readonly shutdown: () => Promise<void>;
 }
+
+const ENDING: ReadonlySet<string> = new Set(["stopEngines", "restartEngines", "retire", "endEngines"]);
 
 export class HubRequests {
   readonly #parts: HubParts;
@@ -30,16 +35,28 @@ export class HubRequests {
     this.#parts = parts;
   }
 
+  /** Tells a client that is back how its tasks stand. */
+  async resume(taskIds: readonly string[], client: Submitter): Promise<void> {
+    const answers = await Promise.all(taskIds.map((taskId) => this.#parts.router.sendResult(taskId, client, true)));
+    client.connection.send({ type: "resumed", unknown: taskIds.filter((_, index) => answers[index] === "unknown") });
+  }
+
   /** The answer, or a promise of it. */
   perform(request: HubRequest, client: Submitter): unknown {
     const { questions, submissions, control } = this.#parts;
     if (isQuestion(request)) {
       const { recovery } = this.#parts.router;
       const answer = (): unknown =>
-        questions.answer(request, (taskId, asked) => submissions.resubmit(taskId, asked, client));
+        questions.answer(request, (taskId, asked) => submissions.resubmit(taskId, asked, client), client.uuid);
       return recovery.isOver ? answer() : recovery.over().then(answer);
     }
-    if (isOrder(request)) return control.perform(request);
+    const change = (): unknown => (isOrder(request) ? control.perform(request) : this.#change(request, client));
+    const { keeper } = this.#parts;
+    // What ends is not to take with it what is on its way to the database.
+    return keeper !== undefined && ENDING.has(request.method) ? keeper.settled().then(change) : change();
+  }
+
+  #change(request: Exclude<HubRequest, Question | Order>, client: Submitter): unknown {
     switch (request.method) {
       case "startEngines":
         return this.#parts.registry.start(request.count, request);

@@ -4,13 +4,16 @@ import type { Connection } from "../channel/connection.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 
+/** A part of the data plane. */
+export type Peer = Pick<Connection, "send">;
+
 export class KeptHub {
-  readonly #peers: ReadonlyMap<string, Connection>;
+  readonly #peers: ReadonlyMap<string, Peer>;
   readonly #ledger: BufferLedger;
   /** Questions that were not answered, by the engine that was asked. */
   readonly #open = new Map<string, Set<string>>();
 
-  constructor(peers: ReadonlyMap<string, Connection>, ledger: BufferLedger) {
+  constructor(peers: ReadonlyMap<string, Peer>, ledger: BufferLedger) {
     this.#peers = peers;
     this.#ledger = ledger;
   }

@@ -1,30 +1,44 @@
 /** The task database in memory, bounded by records and by bytes; the oldest finished records go first. */
 
+import type { BufferPlaces } from "../protocol/data-messages.ts";
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
-import { appendOutput, appendShown, bytesOf, end } from "./record-changes.ts";
+import { bytesAt } from "./array-store.ts";
+import { MemoryArrays } from "./memory-arrays.ts";
+import { appendOutput, appendShown, bytesOf, end, holdArguments, holdResult } from "./record-changes.ts";
 import { RequestStore } from "./request-store.ts";
 import { RunTask } from "./run-task.ts";
-import type { TaskDatabase, TaskDatabaseLimits } from "./task-database.ts";
+import type { OnForgotten, TaskDatabase, TaskDatabaseLimits } from "./task-database.ts";
 import { compileQuery, idsOf, type TaskQuery } from "./task-query.ts";
-import type { StoredRequest, TaskRecord } from "./task-record.ts";
+import { holdings, type StoredRequest, type TaskRecord } from "./task-record.ts";
 
 export const MEMORY_LIMITS: TaskDatabaseLimits = { records: 4_096, bytes: 64 * 1024 * 1024 };
+/** The limit when arrays are kept, in bytes. */
+export const ARRAY_BYTES: number = 1024 ** 3;
 
 export class MemoryDatabase implements TaskDatabase {
   readonly #limits: TaskDatabaseLimits;
-  readonly #onForgotten: (outcome: Outcome) => void;
+  readonly #onForgotten: OnForgotten;
   readonly #records = new Map<string, TaskRecord>();
   readonly #requests = new RequestStore();
   /** Finished records, oldest first, from `#oldest` on; some may have been dropped. */
   #finished: (TaskRecord | undefined)[] = [];
   #oldest = 0;
   #bytes = 0;
+  /** Bytes of the arrays that tasks were sent with that have not ended. */
+  #pendingBytes = 0;
+  readonly arrays: MemoryArrays | undefined;
 
-  /** `onForgotten` is called with the outcome of each record that goes. */
-  constructor(limits: Partial<TaskDatabaseLimits> = {}, onForgotten: (outcome: Outcome) => void = () => undefined) {
+  /** `onForgotten` is called with what each record that goes has held. */
+  constructor(
+    limits: Partial<TaskDatabaseLimits> = {},
+    onForgotten: OnForgotten = () => undefined,
+    keepsArrays: boolean = false,
+  ) {
     this.#limits = { ...MEMORY_LIMITS, ...limits };
     this.#onForgotten = onForgotten;
+    if (!keepsArrays) return;
+    this.arrays = new MemoryArrays((byteLength) => this.#pendingBytes + byteLength <= this.#limits.bytes);
   }
 
   get size(): number {
@@ -42,6 +56,19 @@ export class MemoryDatabase implements TaskDatabase {
 
   keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
     this.#requests.add(message, buffers);
+  }
+
+  keepArguments(taskId: string, places: BufferPlaces): boolean {
+    const record = this.#records.get(taskId);
+    if (record === undefined || !holdArguments(record, places)) return false;
+    this.#pendingBytes += bytesAt(places);
+    this.#cull();
+    return true;
+  }
+
+  keepPlaces(taskId: string, places: BufferPlaces): Promise<boolean> {
+    const record = this.#records.get(taskId);
+    return Promise.resolve(record !== undefined && holdResult(record, places));
   }
 
   get(taskId: string): TaskRecord | undefined {
@@ -116,6 +143,7 @@ export class MemoryDatabase implements TaskDatabase {
       return;
     }
     end(record, outcome, buffers);
+    this.#pendingBytes -= bytesAt(record.argumentPlaces);
     this.#bytes += bytesOf(record);
     this.#finished.push(record);
     this.#cull();
@@ -150,11 +178,14 @@ export class MemoryDatabase implements TaskDatabase {
     this.#bytes -= bytesOf(record);
     this.#records.delete(record.taskId);
     // A usual one has nothing that lies elsewhere.
-    if (!isUsual) this.#onForgotten(record.outcome as Outcome);
+    if (isUsual) return;
+    for (const held of holdings(record)) this.#onForgotten(held);
+    if (record.argumentPlaces !== undefined) this.#requests.delete(record.taskId);
   }
 
   #cull(): void {
-    while (this.#finished.length - this.#oldest > this.#limits.records || this.#bytes > this.#limits.bytes) {
+    const { records, bytes } = this.#limits;
+    while (this.#finished.length - this.#oldest > records || this.#bytes + this.#pendingBytes > bytes) {
       const record = this.#finished[this.#oldest];
       if (record === undefined) break;
       this.#finished[this.#oldest++] = undefined;

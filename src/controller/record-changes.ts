@@ -1,7 +1,9 @@
 /** What is added to a record, within limits, and how much memory a record takes. */
 
+import type { BufferPlaces } from "../protocol/data-messages.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
+import { areKept, bytesAt } from "./array-store.ts";
 import { keptCopy } from "./kept-bytes.ts";
 import { RunTask } from "./run-task.ts";
 import type { TaskRecord } from "./task-record.ts";
@@ -40,13 +42,28 @@ export function end(record: TaskRecord, outcome: Outcome, buffers: readonly Uint
   record.received = Date.now();
 }
 
-/** Bytes of results and output. */
+/** The hub has the arrays of the arguments. Says whether that is news. */
+export function holdArguments(record: TaskRecord, places: BufferPlaces): boolean {
+  if (record.outcome !== undefined || record.argumentPlaces !== undefined) return false;
+  record.argumentPlaces = places;
+  return true;
+}
+
+/** The hub has the arrays of the result. Says whether that is news. */
+export function holdResult(record: TaskRecord, places: BufferPlaces): boolean {
+  const { outcome } = record;
+  if (outcome?.places === undefined || areKept(outcome.places)) return false;
+  // Not changed in place: others hold the outcome as it was.
+  record.outcome = { ...outcome, places };
+  return true;
+}
+
+/** Bytes of results, output, and arrays of arguments. */
 export function bytesOf(record: TaskRecord): number {
   if (record instanceof RunTask && record.isUsual) return record.resultBytes;
   let bytes = record.stdout.length + record.stderr.length + shownBytes(record);
   bytes += record.outcome?.payload?.byteLength ?? 0;
-  const places = record.outcome?.places;
-  if (places !== undefined) for (const place of places) bytes += place?.byteLength ?? 0;
+  bytes += bytesAt(record.outcome?.places) + bytesAt(record.argumentPlaces);
   for (const { byteLength } of record.buffers) bytes += byteLength;
   return bytes;
 }

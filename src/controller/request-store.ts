@@ -3,6 +3,7 @@
  */
 
 import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
+import { areKept } from "./array-store.ts";
 import { keptCopy } from "./kept-bytes.ts";
 import type { StoredRequest } from "./task-record.ts";
 
@@ -34,8 +35,8 @@ export class RequestStore {
 
   /** Keeps what a submission of one or several tasks asks. The message that is kept: its payload is a copy. */
   add<M extends Submit | SubmitBalanced>(message: M, buffers: readonly Uint8Array[]): M {
-    // Large arrays stay with their owner, who may change them once the task has ended.
-    if (message.places !== undefined) return message;
+    // Large arrays of others stay with their owner, who may change them once the task has ended.
+    if (message.places !== undefined && !areKept(message.places)) return message;
     let total = message.payload.byteLength;
     for (const { byteLength } of buffers) total += byteLength;
     if (total > TASK_BYTES) return message;

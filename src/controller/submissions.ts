@@ -1,6 +1,7 @@
 /** Takes tasks from clients, and keeps what they were sent with, so that they can run again. */
 
 import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
+import type { ArrayKeeper } from "./array-keeper.ts";
 import type { Submitter } from "./pending-task.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { StoredRequest } from "./task-record.ts";
@@ -10,9 +11,13 @@ export class Submissions {
   readonly #router: TaskRouter;
   readonly #database: TaskDatabase;
 
-  constructor(router: TaskRouter, database: TaskDatabase) {
+  readonly #keeper: ArrayKeeper | undefined;
+
+  /** `keeper`: if large arrays are to be kept. */
+  constructor(router: TaskRouter, database: TaskDatabase, keeper?: ArrayKeeper) {
     this.#router = router;
     this.#database = database;
+    this.#keeper = keeper;
   }
 
   submit({ isSettled, ...message }: Submit, buffers: readonly Uint8Array[], client: Submitter): void {
@@ -21,7 +26,7 @@ export class Submissions {
       return;
     }
     this.#router.submit(message, buffers, client);
-    this.#database.keep(message, buffers, client.isNested);
+    this.#keep(message.taskIds, message, buffers, client);
   }
 
   submitBalanced({ isSettled, ...message }: SubmitBalanced, buffers: readonly Uint8Array[], client: Submitter): void {
@@ -30,7 +35,17 @@ export class Submissions {
       return;
     }
     this.#router.submitBalanced(message, buffers, client);
-    this.#database.keep(message, buffers, client.isNested);
+    this.#keep([message.taskId], message, buffers, client);
+  }
+
+  #keep(
+    taskIds: readonly string[],
+    message: Submit | SubmitBalanced,
+    buffers: readonly Uint8Array[],
+    { isNested }: Submitter,
+  ): void {
+    this.#database.keep(message, buffers, isNested);
+    if (message.places !== undefined) this.#keeper?.keepArguments(taskIds, message, buffers, isNested);
   }
 
   /** Runs what an earlier task was sent with as a new task. */

@@ -1,7 +1,9 @@
 /** What ran where, when, and with what result: the one interface of the databases that keep it. */
 
+import type { BufferPlaces, CarriesBuffers } from "../protocol/data-messages.ts";
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
+import type { ArrayStore } from "./array-store.ts";
 import type { RunTask } from "./run-task.ts";
 import type { Failures } from "./scheduling/events.ts";
 import type { TaskQuery } from "./task-query.ts";
@@ -13,6 +15,9 @@ export interface TaskDatabaseLimits {
   /** Bytes of results and output that are kept, here or by their owners; a character counts as one. */
   readonly bytes: number;
 }
+
+/** Hears of what records held that go: the outcome, and the arrays of the arguments. */
+export type OnForgotten = (carrier: CarriesBuffers) => void;
 
 /** Nothing can be written just now. */
 export interface DatabaseFailure {
@@ -29,6 +34,12 @@ export interface TaskDatabase {
   add(record: TaskRecord): void;
   /** Keeps what a submission of one or several tasks asks, so that they can run again. */
   keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[], isNested?: boolean): void;
+  /** The hub has the arrays that a task is sent with. Says whether that is news, so that its record holds them. */
+  keepArguments(taskId: string, places: BufferPlaces): boolean;
+  /** The hub has the arrays of a result. Resolves to whether the record holds them. */
+  keepPlaces(taskId: string, places: BufferPlaces): Promise<boolean>;
+  /** Where those arrays are. */
+  readonly arrays?: ArrayStore | undefined;
   /** A task that has not ended, and perhaps one that has. */
   get(taskId: string): TaskRecord | undefined;
   /** The task goes to an engine, told before it is sent; or (negative) has been given back. */

@@ -8,6 +8,7 @@ import type { BufferPlaces, CarriesBuffers } from "../protocol/data-messages.ts"
 import type { InputValue, Outcome, Submit, SubmitBalanced, Task } from "../protocol/messages.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 import type { PendingTask } from "./pending-task.ts";
+import { RunTask } from "./run-task.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { TaskRecord } from "./task-record.ts";
 
@@ -111,6 +112,15 @@ export class TaskInputs {
       if (error !== undefined) return `${error.name}: ${error.message}`;
     }
     return undefined;
+  }
+
+  /** What an engine is sent of a task is no longer needed here. */
+  letGo(task: PendingTask): void {
+    // What a run consists of is kept as a whole.
+    if (task.payload === undefined || task instanceof RunTask) return;
+    task.payload = undefined;
+    task.argumentBuffers = [];
+    this.#ledger.drop(task);
   }
 
   /** What an engine is sent of a task, with the results that it takes. */

@@ -1,6 +1,7 @@
 /** What the controller writes down of one task. */
 
 import type { Operation } from "../protocol/calls.ts";
+import type { BufferPlaces, CarriesBuffers } from "../protocol/data-messages.ts";
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
 import type { Failures } from "./scheduling/events.ts";
@@ -35,7 +36,9 @@ export interface TaskRecord {
   received?: number | undefined;
   buffers: readonly Uint8Array[];
   failures?: Failures | undefined;
-  /** Those of its arguments, if they were asked for. */
+  /** Where the large arrays of its arguments are, if the hub keeps them. */
+  argumentPlaces?: BufferPlaces | undefined;
+  /** The small arrays of its arguments, if they were asked for. */
   readonly argumentBuffers?: readonly Uint8Array[] | undefined;
 }
 
@@ -71,6 +74,13 @@ export function newRecord(
     outcome: undefined,
     received: undefined,
     failures: undefined,
+    argumentPlaces: undefined,
     buffers: NO_BUFFERS,
   };
+}
+
+/** What a record of a task that has ended holds of large arrays. */
+export function holdings({ outcome, argumentPlaces }: TaskRecord): CarriesBuffers[] {
+  const held: CarriesBuffers[] = outcome === undefined ? [] : [outcome];
+  return argumentPlaces === undefined ? held : [...held, { places: argumentPlaces }];
 }

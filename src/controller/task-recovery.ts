@@ -20,6 +20,8 @@ const AGENT_MS = 10_000;
 export interface Legacy {
   readonly tasks: readonly { readonly record: TaskRecord; readonly request: StoredRequest | undefined }[];
   readonly endings: readonly (readonly [taskId: string, status: string, engineId: number])[];
+  /** Records with arrays that the hub keeps. */
+  readonly holders: readonly TaskRecord[];
   /** Where a task was sent last; negative if it is there no more, `undefined` if it was not sent, or long ago. */
   readonly place: (taskId: string) => number | undefined;
   /** How many tasks engines have completed, by uuid. */

@@ -4,6 +4,7 @@ import type { ConnectionHandlers } from "../channel/connection.ts";
 import type { Outcome, Recalled, Result, Submit, SubmitBalanced, WaitingTasks } from "../protocol/messages.ts";
 import { messagesOf, type Run } from "../protocol/runs.ts";
 import { Alarm } from "./alarm.ts";
+import type { ArrayKeeper } from "./array-keeper.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
 import type { Engine, EngineRegistry } from "./engine-registry.ts";
 import { OutputFlow } from "./output-flow.ts";
@@ -30,6 +31,8 @@ import { TaskRecovery } from "./task-recovery.ts";
 export interface TaskRouterOptions extends SchedulerOptions {
   /** Who needs which large buffers. */
   readonly ledger: BufferLedger;
+  /** If large arrays are to be kept. */
+  readonly keeper?: ArrayKeeper | undefined;
 }
 
 export class TaskRouter {
@@ -37,6 +40,7 @@ export class TaskRouter {
   readonly #registry: EngineRegistry;
   readonly #database: TaskDatabase;
   readonly #ledger: BufferLedger;
+  readonly #keeper: ArrayKeeper | undefined;
   readonly #inputs: TaskInputs;
   readonly #pending = new Map<string, PendingTask>();
   readonly #outputFlow = new OutputFlow();
@@ -45,17 +49,18 @@ export class TaskRouter {
   readonly recovery: TaskRecovery;
   readonly #runs: RunRouter;
 
-  constructor(registry: EngineRegistry, database: TaskDatabase, { ledger, ...options }: TaskRouterOptions) {
+  constructor(registry: EngineRegistry, database: TaskDatabase, { ledger, keeper, ...options }: TaskRouterOptions) {
     this.#scheduler = new Scheduler(options);
     this.#registry = registry;
     this.#database = database;
     this.#ledger = ledger;
+    this.#keeper = keeper;
     this.#inputs = new TaskInputs(ledger);
     this.recovery = new TaskRecovery({
       pending: this.#pending,
       database,
       step: (event) => this.#step(event),
-      sent: (task) => void (task.isBalanced || this.#letGo(task)),
+      sent: (task) => void (task.isBalanced || this.#inputs.letGo(task)),
       withInputs: (taskId, inputs, go) => this.#withInputs(taskId, inputs, go),
     });
     const [pending, inputs] = [this.#pending, this.#inputs];
@@ -270,7 +275,7 @@ export class TaskRouter {
     this.#database.assign(taskId, engineId, engine.uuid);
     engine.connection.send(order, buffers);
     if (this.#database.isDurable) this.#noteFailures(taskId);
-    if (!task.isBalanced) this.#letGo(task);
+    if (!task.isBalanced) this.#inputs.letGo(task);
   }
 
   /** So that a task is not run more often than its policy allows, whatever becomes of this controller. */
@@ -279,18 +284,11 @@ export class TaskRouter {
     if (failures !== undefined) this.#database.fail(taskId, failures);
   }
 
-  #letGo(task: PendingTask): void {
-    // What a run consists of is kept as a whole.
-    if (task.payload === undefined || task instanceof RunTask) return;
-    task.payload = undefined;
-    task.argumentBuffers = [];
-    this.#ledger.drop(task);
-  }
-
   #settle(taskId: string, engineId: number, outcome: Outcome, buffers: readonly Uint8Array[]): void {
     const task = this.#pending.get(taskId);
     if (task === undefined) return;
-    this.#letGo(task);
+    if (this.#keeper?.delays(taskId, outcome, () => this.#settle(taskId, engineId, outcome, buffers))) return;
+    this.#inputs.letGo(task);
     const message = { type: "result", taskId, engineId, engineUuid: task.engineUuid, outcome } as const;
     tell(task, this.#ledger, outcome, (connection) => connection.send(message, buffers));
     this.#pending.delete(taskId);
@@ -299,5 +297,6 @@ export class TaskRouter {
     this.#inputs.ended(taskId, { outcome, buffers });
     this.#ledger.hold(outcome);
     this.#database.finish(taskId, outcome, buffers);
+    if (outcome.places !== undefined) this.#keeper?.keepResult(taskId, outcome);
   }
 }

@@ -5,7 +5,7 @@ import type { TaskRecord } from "./task-record.ts";
 
 type Reader = (record: TaskRecord) => unknown;
 
-const readers: { readonly [K in Exclude<keyof TaskRow, "msgId">]-?: Reader } = {
+const readers: { readonly [K in Exclude<keyof TaskRow, "msgId" | "bufferPlaces">]-?: Reader } = {
   submitted: ({ submitted }) => submitted,
   started: ({ outcome }) => outcome?.started,
   completed: ({ outcome }) => outcome?.completed,
@@ -40,6 +40,8 @@ export function checkKeys(keys: readonly string[]): void {
 export function rowOf(record: TaskRecord, keys: readonly string[] = TASK_KEYS): TaskRow {
   const row: Record<string, unknown> = { msgId: record.taskId };
   for (const key of keys) if (key !== "msgId") row[key] = readers[key as keyof typeof readers](record);
+  // They are fetched like those of any message.
+  if (row["buffers"] !== undefined && record.argumentPlaces !== undefined) row["bufferPlaces"] = record.argumentPlaces;
   return row as unknown as TaskRow;
 }
 

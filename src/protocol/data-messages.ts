@@ -14,9 +14,12 @@ export type DataWay = "auto" | "shared" | "direct" | "relay";
 
 export const DATA_WAYS: readonly DataWay[] = ["auto", "shared", "direct", "relay"];
 
+/** The owner of arrays that the hub keeps: the controller itself, from which they come by the connection everybody has to it. */
+export const HUB = "hub";
+
 /** Some bytes of a buffer that a process owns. */
 export interface BufferDescriptor {
-  /** The uuid of the process that keeps the bytes. */
+  /** The uuid of the process that keeps the bytes, or {@link HUB}. */
   readonly owner: string;
   /** Tells the owner's buffers apart; never used again. */
   readonly id: number;

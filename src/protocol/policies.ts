@@ -28,8 +28,16 @@ export interface DatabaseOptions {
   readonly file?: string | undefined;
   /** Finished tasks that are remembered; the oldest go first. In memory 4,096, in SQLite 1,000,000 unless given. */
   readonly records?: number | undefined;
-  /** Bytes of results and output that are kept. In memory 64 MiB, in SQLite 16 GiB unless given. */
+  /**
+   * Bytes of results and output that are kept. In memory 64 MiB, with `buffers` 1 GiB and those of arguments, too; in
+   * SQLite 16 GiB unless given.
+   */
   readonly bytes?: number | undefined;
+  /**
+   * Whether arrays of 64 KiB and more are kept, of arguments and of results. Then tasks can be run again with them, and
+   * results are there when engines and clients are gone. Unless given they stay with their owners.
+   */
+  readonly buffers?: boolean | undefined;
 }
 
 /** What becomes of a cluster whose controller dies. */

@@ -1,5 +1,6 @@
 /** Records of the task database as they cross the wire. */
 
+import type { BufferPlaces } from "./data-messages.ts";
 import type { WireError } from "./messages.ts";
 
 /** A value as the serializer wrote it. */
@@ -33,8 +34,10 @@ export interface TaskRow {
   readonly clientUuid?: string | undefined;
   /** The task's value. */
   readonly result?: StoredValue | undefined;
-  /** The large arrays of the arguments, and of the result, as bytes. */
+  /** The arrays of the arguments, and of the result, as bytes. */
   readonly buffers?: readonly Uint8Array[] | undefined;
+  /** Where those of the arguments are that are large; `null`: the next of `buffers`. */
+  readonly bufferPlaces?: BufferPlaces | undefined;
   readonly resultBuffers?: readonly Uint8Array[] | undefined;
 }
 

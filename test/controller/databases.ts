@@ -5,15 +5,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { MemoryDatabase } from "../../src/controller/memory-database.ts";
-import type { StoreThread } from "../../src/controller/sqlite/parts.ts";
+import { METHODS, type StoreThread } from "../../src/controller/sqlite/parts.ts";
 import { pack, unpack } from "../../src/controller/sqlite/rows.ts";
 import { SentJournal } from "../../src/controller/sqlite/sent-journal.ts";
 import { SQLITE_LIMITS, SqliteDatabase } from "../../src/controller/sqlite/sqlite-database.ts";
 import { SqliteStore } from "../../src/controller/sqlite/store.ts";
-import type { DatabaseFailure, TaskDatabase, TaskDatabaseLimits } from "../../src/controller/task-database.ts";
-import type { Outcome } from "../../src/protocol/messages.ts";
+import type {
+  DatabaseFailure,
+  OnForgotten,
+  TaskDatabase,
+  TaskDatabaseLimits,
+} from "../../src/controller/task-database.ts";
 
-type Make = (limits?: Partial<TaskDatabaseLimits>, onForgotten?: (outcome: Outcome) => void) => TaskDatabase;
+type Make = (limits?: Partial<TaskDatabaseLimits>, onForgotten?: OnForgotten) => TaskDatabase;
 
 /** Answers later, and by way of bytes, as the thread does. */
 export function inProcess(store: SqliteStore): StoreThread {
@@ -26,8 +30,7 @@ export function inProcess(store: SqliteStore): StoreThread {
         return unpack(pack(answer));
       });
     };
-  const methods = ["write", "find", "history", "drop", "unfinished", "endings", "counts", "close"] as const;
-  return Object.fromEntries(methods.map((method) => [method, call(method)])) as unknown as StoreThread;
+  return Object.fromEntries(METHODS.map((method) => [method, call(method)])) as unknown as StoreThread;
 }
 
 /** Made by a test, and closed and removed after it. */
@@ -39,16 +42,23 @@ export function useDatabases(): { readonly [name: string]: Make } & { readonly m
     for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
   });
   return {
-    memory: (limits, onForgotten) => new MemoryDatabase(limits, onForgotten),
+    memory: (limits, onForgotten) => new MemoryDatabase(limits, onForgotten, true),
     sqlite: (limits, onForgotten = () => undefined) => {
       const directory = mkdtempSync(join(tmpdir(), "ndparallel-database-"));
       directories.push(directory);
-      const store = new SqliteStore(join(directory, "tasks.sqlite"), { ...SQLITE_LIMITS, ...limits });
+      const all = { ...SQLITE_LIMITS, ...limits };
+      const store = new SqliteStore(join(directory, "tasks.sqlite"), all);
       const fail = (failure: DatabaseFailure | undefined): void => {
         throw new Error(failure?.message);
       };
       const journal = new SentJournal(join(directory, "tasks.sqlite-sent"), false);
-      const database = new SqliteDatabase({ store: inProcess(store), journal, onForgotten, onFailure: fail });
+      const database = new SqliteDatabase({
+        store: inProcess(store),
+        journal,
+        limits: all,
+        onForgotten,
+        onFailure: fail,
+      });
       open.push(database);
       return database;
     },

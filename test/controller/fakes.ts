@@ -2,7 +2,8 @@
 
 import { type Connection, type ConnectionHandlers, deliverRun } from "../../src/channel/connection.ts";
 import { connectedPair } from "../../src/channel/in-process.ts";
-import { Controller, type ControllerOptions } from "../../src/controller/controller.ts";
+import { Controller } from "../../src/controller/controller.ts";
+import type { ControllerOptions } from "../../src/controller/controller-options.ts";
 import type { HubRequest, Message, Outcome, Reply, Result, Submit, Task } from "../../src/protocol/messages.ts";
 import { Recorder } from "../channel/recorder.ts";
 

@@ -2,9 +2,11 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { PIECE_BYTES } from "../../src/controller/array-store.ts";
 import type { TaskDatabase } from "../../src/controller/task-database.ts";
 import type { TaskQuery } from "../../src/controller/task-query.ts";
 import type { TaskRecord } from "../../src/controller/task-record.ts";
+import type { BufferDescriptor, CarriesBuffers } from "../../src/protocol/data-messages.ts";
 import type { Outcome, SubmitBalanced } from "../../src/protocol/messages.ts";
 import { useDatabases } from "./databases.ts";
 import { matches } from "./query-definition.ts";
@@ -52,6 +54,16 @@ function bytes(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
+const message: SubmitBalanced = {
+  type: "submitBalanced",
+  taskId: "b",
+  operation: "apply",
+  submitted: 1,
+  label: "named",
+  request: { kind: "k", units: 2, priority: 3 },
+  payload: Uint8Array.of(1, 2, 3),
+};
+
 describe.each(["memory", "sqlite"] as const)("%s", (name) => {
   const make = databases[name];
 
@@ -80,7 +92,7 @@ describe.each(["memory", "sqlite"] as const)("%s", (name) => {
     });
 
     test("keep the first outcome", async () => {
-      const forgotten: Outcome[] = [];
+      const forgotten: CarriesBuffers[] = [];
       const database = make({}, (outcome) => forgotten.push(outcome));
       finished(database, "a", 10);
       database.finish("a", { status: "error" }, [new Uint8Array(99)]);
@@ -133,14 +145,14 @@ describe.each(["memory", "sqlite"] as const)("%s", (name) => {
     });
 
     test("are gone once they are dropped, unless the task has not ended", async () => {
-      const forgotten: Outcome[] = [];
+      const forgotten: CarriesBuffers[] = [];
       const database = make({}, (outcome) => forgotten.push(outcome));
       finished(database, "a", 1);
       finished(database, "b", 2);
       database.add(record("c"));
       await database.drop(["a", "c", "other"]);
       expect(await known(database)).toEqual(["b", "c"]);
-      expect(forgotten.map(({ payload, ...rest }) => rest)).toEqual([{ status: "ok" }]);
+      expect(forgotten).toMatchObject([{ status: "ok" }]);
       expect(database.get("c")).toBeDefined();
     });
 
@@ -153,16 +165,6 @@ describe.each(["memory", "sqlite"] as const)("%s", (name) => {
   });
 
   describe("what a task was sent with", () => {
-    const message: SubmitBalanced = {
-      type: "submitBalanced",
-      taskId: "b",
-      operation: "apply",
-      submitted: 1,
-      label: "named",
-      request: { kind: "k", units: 2, priority: 3 },
-      payload: Uint8Array.of(1, 2, 3),
-    };
-
     test("is kept for each task of a submission, and buffers are told only when they are asked for", async () => {
       const database = make();
       const { request: _, taskId: __, ...direct } = message;
@@ -191,6 +193,85 @@ describe.each(["memory", "sqlite"] as const)("%s", (name) => {
       expect(await database.request("a")).toBeUndefined();
       await database.drop(["b"]);
       expect(await database.request("b")).toBeUndefined();
+    });
+  });
+
+  describe("large arrays that the hub keeps", () => {
+    const place = (id: number, byteLength: number, owner = "hub"): BufferDescriptor => ({
+      owner,
+      id,
+      offset: 0,
+      byteLength,
+    });
+
+    test("of arguments are told with the request, and held until the record goes", async () => {
+      const forgotten: CarriesBuffers[] = [];
+      const database = make({}, (held) => forgotten.push(held));
+      const places = [place(1, 70_000), null];
+      database.add(record("a"));
+      database.keep({ ...message, taskId: "a", places: [place(5, 70_000, "o"), null] }, [Uint8Array.of(1)]);
+      expect((await database.find({ msgId: "a" }, ["buffers"]))[0]?.argumentBuffers).toBeUndefined();
+      database.keep({ ...message, taskId: "a", places }, [Uint8Array.of(1)]);
+      expect(database.keepArguments("a", places)).toBe(true);
+      expect(database.keepArguments("a", places)).toBe(false);
+      expect(database.keepArguments("none", places)).toBe(false);
+      await database.recorded();
+      database.finish("a", ok(1), []);
+      expect(plain((await database.request("a")) as never)).toMatchObject({ message: { places }, buffers: [[1]] });
+      const [found] = await database.find({ msgId: "a" }, ["buffers"]);
+      expect(plain(found)).toMatchObject({ argumentPlaces: places, argumentBuffers: [[1]] });
+      await database.drop(["a"]);
+      expect(forgotten).toMatchObject([{ status: "ok" }, { places }]);
+      expect(await database.request("a")).toBeUndefined();
+    });
+
+    test("of results take the place of the owner's once the hub has them", async () => {
+      const forgotten: unknown[] = [];
+      const database = make({}, (held) => forgotten.push(held.places));
+      database.add(record("a"));
+      const outcome = { ...ok(3), places: [place(5, 70_000, "o")] };
+      expect(await database.keepPlaces("a", [place(1, 70_000)])).toBe(false);
+      database.finish("a", outcome, []);
+      await database.recorded();
+      expect(await database.keepPlaces("a", [place(1, 70_000)])).toBe(true);
+      expect(await database.keepPlaces("a", [place(2, 70_000)])).toBe(false);
+      expect(outcome.places[0]?.owner).toBe("o");
+      expect(plain(await database.fetch("a"))).toMatchObject({
+        outcome: { status: "ok", payload: [0, 0, 0], places: [place(1, 70_000)] },
+      });
+      await database.drop(["a"]);
+      expect(await database.keepPlaces("a", [place(3, 70_000)])).toBe(false);
+      expect(forgotten).toEqual([[place(1, 70_000)]]);
+    });
+
+    test("count as bytes of their tasks, also of those that have not ended", async () => {
+      const database = make({ bytes: 100 });
+      for (const id of ["a", "b", "c"]) database.add(record(id));
+      database.keepArguments("a", [place(1, 60)]);
+      database.finish("a", ok(1), []);
+      database.finish("b", ok(40), []);
+      expect(await known(database)).toEqual(["b", "c"]);
+      expect(database.arrays?.hasRoom(101)).toBe(false);
+    });
+
+    test("are read in any pieces, and are gone once they are dropped", async () => {
+      const { arrays } = make();
+      const bytes = Uint8Array.from({ length: 2 * PIECE_BYTES + 10 }, (_, index) => (index * 7) % 251);
+      for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+        await arrays?.write(9, at, bytes.subarray(at, at + PIECE_BYTES));
+      }
+      for (const [offset, length] of [
+        [0, 5],
+        [PIECE_BYTES - 3, 10],
+        [PIECE_BYTES, PIECE_BYTES],
+        [0, bytes.length],
+      ] as const) {
+        const found = (await arrays?.read(9, offset, length)) as Uint8Array;
+        expect(Buffer.compare(found, bytes.subarray(offset, offset + length))).toBe(0);
+      }
+      await expect(arrays?.read(9, 2 * PIECE_BYTES, 11)).rejects.toThrow("array 9 is not kept any more");
+      arrays?.drop([9]);
+      await expect(arrays?.read(9, 0, 1)).rejects.toThrow("array 9 is not kept any more");
     });
   });
 

@@ -41,7 +41,8 @@ export class DataPlane {
   readonly #endpoint: DataEndpoint;
   readonly #shared: SharedWay | undefined;
   readonly #direct: DirectWay | undefined;
-  readonly #relay: RelayWay | undefined;
+  /** What the hub keeps comes from there on any of the ways. */
+  readonly #relay: RelayWay;
   readonly #ways: readonly Way[];
   readonly #receiver: Receiver;
   readonly #cache = new KeyedCache();
@@ -59,15 +60,16 @@ export class DataPlane {
       this.#shared = new SharedWay((descriptor) => this.#receiver.release(descriptor));
     }
     if (takes("direct")) this.#direct = new DirectWay({ key, requests: this.#requests, send, isOnly: !takes("relay") });
-    if (takes("relay")) this.#relay = new RelayWay(this.#requests, send);
+    this.#relay = new RelayWay(this.#requests, send);
     this.#ways = [
       ...(this.#shared === undefined ? [] : [this.#shared]),
       ...(this.#direct === undefined ? [] : [this.#direct]),
-      ...(this.#relay === undefined ? [] : [this.#relay]),
+      ...(takes("relay") ? [this.#relay] : []),
     ];
     this.#receiver = new Receiver({
       uuid,
       ways: this.#ways,
+      hubWay: this.#relay,
       owned: this.#owned,
       origins: this.#origins,
       cache: this.#cache,
@@ -160,13 +162,13 @@ export class DataPlane {
 
   /** The controller was restarted: what was asked by way of it is asked again. */
   askAgain(): void {
-    this.#relay?.askAgain();
+    this.#relay.askAgain();
     this.#direct?.routes.askAgain();
   }
 
   /** The connection to the controller has ended. */
   close(error: Error): void {
-    for (const way of this.#ways) way.close(error);
+    for (const way of [...this.#ways, this.#relay]) way.close(error);
     this.#endpoint.close();
     this.#owned.clear();
   }

@@ -3,7 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { ConnectionError, SerializationError } from "../../errors.ts";
 import { MalformedPacket } from "../../protocol/codec.ts";
-import type { BufferDescriptor, CarriesBuffers, ReleaseBuffers } from "../../protocol/data-messages.ts";
+import { type BufferDescriptor, type CarriesBuffers, HUB, type ReleaseBuffers } from "../../protocol/data-messages.ts";
 import { NoRoute } from "./direct-routes.ts";
 import type { KeyedCache } from "./keyed-cache.ts";
 import type { Origins } from "./origins.ts";
@@ -23,6 +23,8 @@ export interface Incoming {
 export interface ReceiverOptions {
   readonly uuid: string;
   readonly ways: readonly Way[];
+  /** The way to what the hub keeps. */
+  readonly hubWay: Way;
   readonly owned: OwnedBuffers;
   readonly origins: Origins;
   readonly cache: KeyedCache;
@@ -111,7 +113,8 @@ export class Receiver {
     const arrived = (obtained: Obtained): Uint8Array => this.#arrived(descriptor, obtained);
     try {
       const own = this.#ownBytes(descriptor);
-      const obtained = own ?? fetchBy(this.#options.ways, descriptor, signal);
+      const { ways, hubWay } = this.#options;
+      const obtained = own ?? fetchBy(descriptor.owner === HUB ? [hubWay] : ways, descriptor, signal);
       return obtained instanceof Promise ? obtained.then(arrived).catch(failed) : arrived(obtained);
     } catch (error) {
       const rejected = Promise.reject<Uint8Array>(error).catch(failed);

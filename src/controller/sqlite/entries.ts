@@ -4,7 +4,7 @@ import type { Submit, SubmitBalanced } from "../../protocol/messages.ts";
 import { bytesOf } from "../record-changes.ts";
 import type { TaskDatabaseLimits } from "../task-database.ts";
 import type { StoredRequest, TaskRecord } from "../task-record.ts";
-import { type Change, type Part, partOf } from "./rows.ts";
+import { type Change, type Part, partOf, smallBuffers } from "./rows.ts";
 
 export interface Entry {
   readonly record: TaskRecord;
@@ -52,6 +52,7 @@ export function takeChange(entry: Entry): Change {
     hasEnded,
     bytes,
     bytes - before,
+    outcome?.places !== undefined || record.argumentPlaces !== undefined,
     // In the order of PARTS.
     part("record"),
     part("output"),
@@ -71,6 +72,20 @@ export function restore(entry: Entry): void {
   entry.bytes = taken.bytes;
   entry.request ??= taken.request;
   entry.taken = undefined;
+}
+
+/** Records that were found, and those that match and are not written as they are now. */
+export function withUnwritten(
+  written: readonly TaskRecord[],
+  changed: Iterable<Entry>,
+  matches: (record: TaskRecord) => boolean,
+): TaskRecord[] {
+  const others = Array.from(changed, ({ record, request }) => {
+    return { ...record, argumentBuffers: smallBuffers(request) };
+  });
+  const ids = new Set(others.map(({ taskId }) => taskId));
+  const found = [...written.filter(({ taskId }) => !ids.has(taskId)), ...others.filter(matches)];
+  return found.sort((a, b) => a.submitted - b.submitted);
 }
 
 /** Those of the tasks that have ended that are too many to be kept, the oldest. */

@@ -1,7 +1,7 @@
 /** Starts the thread of a SQLite database. */
 
 import { Worker } from "node:worker_threads";
-import type { StoreThread } from "./parts.ts";
+import { METHODS, type StoreThread } from "./parts.ts";
 import { pack, unpack } from "./rows.ts";
 import type { ThreadData } from "./thread.ts";
 
@@ -41,6 +41,5 @@ export async function openStore(data: ThreadData): Promise<StoreThread> {
     (method: string) =>
     (...args: unknown[]) =>
       ask(method, args);
-  const methods = ["write", "find", "history", "drop", "unfinished", "endings", "counts", "close"];
-  return Object.fromEntries(methods.map((method) => [method, call(method)])) as unknown as StoreThread;
+  return Object.fromEntries(METHODS.map((method) => [method, call(method)])) as unknown as StoreThread;
 }

@@ -5,6 +5,7 @@
 
 import { Packr } from "msgpackr";
 import type { Outcome, Submit, SubmitBalanced } from "../../protocol/messages.ts";
+import { areKept } from "../array-store.ts";
 import type { StoredRequest, TaskRecord } from "../task-record.ts";
 
 /** The parts, each a column; `record` is always read. */
@@ -23,6 +24,8 @@ export type Change = readonly [
   /** Bytes of results and output that are kept of it, and by how much that has grown. */
   bytes: number,
   growth: number,
+  /** Whether it has large arrays. */
+  arrays: boolean,
   ...parts: (readonly unknown[] | null)[],
 ];
 
@@ -92,9 +95,10 @@ function recordPart({
   failures,
   received,
   outcome,
+  argumentPlaces,
 }: TaskRecord) {
   const ending = outcome === undefined ? undefined : outcomePart(outcome);
-  return [clientUuid, engineUuid, operation, label, after, follow, failures, received, ending] as const;
+  return [clientUuid, engineUuid, operation, label, after, follow, failures, received, ending, argumentPlaces] as const;
 }
 
 function outcomePart({ status, started, completed, duration, error, places, payload: _, ...rest }: Outcome) {
@@ -113,19 +117,29 @@ function requestPart({ message, buffers, isNested }: StoredRequest) {
 /** Parts that are not there are empty. */
 export function recordOf(row: StoredRow): TaskRecord {
   const { id: taskId, submitted, engine: engineId } = row;
-  const [clientUuid, engineUuid, operation, label, after, follow, failures, received, ending] = read(row, "record");
+  const [clientUuid, engineUuid, operation, label, after, follow, failures, received, ending, argumentPlaces] = read(
+    row,
+    "record",
+  );
   const [stdout, stderr] = row.output ? read(row, "output") : ["", ""];
   const [published, displayed] = row.shown ? read(row, "shown") : [];
   const [payload, buffers = []] = row.result ? read(row, "result") : [];
-  const argumentBuffers = requestOf(row)?.buffers;
+  const argumentBuffers = smallBuffers(requestOf(row));
   const task = { taskId, clientUuid, engineId, engineUuid, operation, submitted, label, after, follow };
-  const told = { stdout, stderr, published, displayed, received, failures, buffers, argumentBuffers };
+  const told = { stdout, stderr, published, displayed, received, failures, buffers, argumentBuffers, argumentPlaces };
   return { ...task, ...told, outcome: ending && outcomeOf(ending, payload) };
 }
 
 function outcomeOf(ending: ReturnType<typeof outcomePart>, payload: Uint8Array | undefined): Outcome {
   const [status, started, completed, duration, error, places] = ending;
   return { status, started, completed, duration, error, places, payload };
+}
+
+/** The arrays that came with a request, unless there are others that the hub does not have. */
+export function smallBuffers(request: StoredRequest | undefined): readonly Uint8Array[] | undefined {
+  if (request === undefined) return undefined;
+  const { places } = request.message;
+  return places === undefined || areKept(places) ? request.buffers : undefined;
 }
 
 /** What the task was sent with, if that part is there. */

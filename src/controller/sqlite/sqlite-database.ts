@@ -4,18 +4,20 @@
  * before them.
  */
 
+import type { BufferPlaces, CarriesBuffers } from "../../protocol/data-messages.ts";
 import type { Outcome, Submit, SubmitBalanced } from "../../protocol/messages.ts";
-import type { StoredValue } from "../../protocol/task-rows.ts";
-import { TASK_KEYS } from "../../protocol/task-rows.ts";
+import { type StoredValue, TASK_KEYS } from "../../protocol/task-rows.ts";
+import type { ArrayStore } from "../array-store.ts";
 import { MEMORY_LIMITS } from "../memory-database.ts";
-import { appendOutput, appendShown, end } from "../record-changes.ts";
+import { appendOutput, appendShown, end, holdArguments, holdResult } from "../record-changes.ts";
 import type { Failures } from "../scheduling/events.ts";
 import type { DatabaseFailure, TaskDatabase, TaskDatabaseLimits } from "../task-database.ts";
 import { compileQuery, type TaskQuery } from "../task-query.ts";
-import type { StoredRequest, TaskRecord } from "../task-record.ts";
-import { type Entry, mark, newEntry, requestsOf, restore, takeChange, tooMany } from "./entries.ts";
+import { holdings, type StoredRequest, type TaskRecord } from "../task-record.ts";
+import { arraysIn } from "./arrays.ts";
+import { type Entry, mark, newEntry, requestsOf, restore, takeChange, tooMany, withUnwritten } from "./entries.ts";
 import type { SqliteDatabaseParts } from "./parts.ts";
-import { type Part, partsFor, recordOf, requestOf, type StoredRow } from "./rows.ts";
+import { type Part, partsFor, recordOf, requestOf, type StoredRow, smallBuffers } from "./rows.ts";
 
 export const SQLITE_LIMITS: TaskDatabaseLimits = { records: 1_000_000, bytes: 16 * 1024 ** 3 };
 
@@ -25,9 +27,7 @@ const GATHER_MS = 20;
 const RETRY_MS = 1_000;
 
 export class SqliteDatabase implements TaskDatabase {
-  readonly #store: SqliteDatabaseParts["store"];
-  readonly #onForgotten: SqliteDatabaseParts["onForgotten"];
-  readonly #onFailure: SqliteDatabaseParts["onFailure"];
+  readonly #parts: SqliteDatabaseParts;
   /** What has not ended, or not been written. */
   readonly #entries = new Map<string, Entry>();
   #changed = new Set<Entry>();
@@ -38,16 +38,13 @@ export class SqliteDatabase implements TaskDatabase {
   #failure: DatabaseFailure | undefined;
   /** Output that came after its task had been written. */
   #late: Promise<void> = Promise.resolve();
-
-  readonly #journal: SqliteDatabaseParts["journal"];
   /** How many tasks engines have completed since it was written. */
   #completed = new Map<string, number>();
 
-  constructor({ store, journal, onForgotten, onFailure }: SqliteDatabaseParts) {
-    this.#store = store;
-    this.#journal = journal;
-    this.#onForgotten = onForgotten;
-    this.#onFailure = onFailure;
+  readonly arrays: ArrayStore;
+  constructor(parts: SqliteDatabaseParts) {
+    this.#parts = parts;
+    this.arrays = arraysIn(parts.store, parts.limits);
   }
 
   add(record: TaskRecord): void {
@@ -63,6 +60,23 @@ export class SqliteDatabase implements TaskDatabase {
     }
   }
 
+  keepArguments(taskId: string, places: BufferPlaces): boolean {
+    const entry = this.#entries.get(taskId);
+    if (entry === undefined || !holdArguments(entry.record, places)) return false;
+    this.#touch(entry, "record");
+    return true;
+  }
+
+  async keepPlaces(taskId: string, places: BufferPlaces): Promise<boolean> {
+    let isKept = false;
+    this.#change(taskId, "record", (record) => {
+      isKept = holdResult(record, places);
+      return isKept;
+    });
+    await this.#late;
+    return isKept;
+  }
+
   get(taskId: string): TaskRecord | undefined {
     return this.#entries.get(taskId)?.record;
   }
@@ -72,12 +86,12 @@ export class SqliteDatabase implements TaskDatabase {
     if (entry === undefined) return;
     entry.record.engineId = engineId;
     entry.record.engineUuid = engineUuid;
-    this.#journal.note(taskId, engineId);
+    this.#parts.journal.note(taskId, engineId);
     this.#touch(entry, "record");
   }
 
   leaving(): void {
-    this.#journal.write();
+    this.#parts.journal.write();
   }
 
   completed(engineUuid: string): void {
@@ -112,7 +126,7 @@ export class SqliteDatabase implements TaskDatabase {
   finish(taskId: string, outcome: Outcome, buffers: readonly Uint8Array[]): void {
     const entry = this.#entries.get(taskId);
     if (entry === undefined || entry.record.outcome !== undefined) {
-      this.#onForgotten(outcome);
+      this.#parts.onForgotten(outcome);
       return;
     }
     end(entry.record, outcome, buffers);
@@ -126,21 +140,22 @@ export class SqliteDatabase implements TaskDatabase {
     return await this.#fetch(taskId);
   }
 
-  /** Of what lies elsewhere nothing is told: its owner may let it go once the task has it. */
+  /** Of what others own nothing is told: they may let it go once the task has it. */
   async request(taskId: string): Promise<StoredRequest | undefined> {
     await this.#written();
-    const [row] = await this.#store.find({ msgId: taskId }, ["request"]);
+    const [row] = await this.#parts.store.find({ msgId: taskId }, ["request"]);
     const request = this.#unwritten(taskId)?.request ?? (row && requestOf(row));
-    return request?.message.places === undefined ? request : undefined;
+    return smallBuffers(request) === undefined ? undefined : request;
   }
 
   async history(): Promise<string[]> {
     await this.#written();
-    const written = await this.#store.history();
-    const others = [...this.#changed]
-      .filter(({ isNew }) => isNew)
-      .sort((a, b) => a.record.submitted - b.record.submitted);
-    return [...written, ...others.map(({ record }) => record.taskId)];
+    const others = withUnwritten(
+      [],
+      [...this.#changed].filter(({ isNew }) => isNew),
+      () => true,
+    );
+    return [...(await this.#parts.store.history()), ...others.map(({ taskId }) => taskId)];
   }
 
   async find(query: TaskQuery, keys: readonly string[] = TASK_KEYS): Promise<TaskRecord[]> {
@@ -148,19 +163,16 @@ export class SqliteDatabase implements TaskDatabase {
     const matches = compileQuery(query);
     await this.#late;
     await this.#written();
-    const written = (await this.#store.find(query, partsFor(keys))).map(recordOf);
+    const written = (await this.#parts.store.find(query, partsFor(keys))).map(recordOf);
     if (this.#failure === undefined) return written;
-    const others = [...this.#changed].map(({ record, request }) => ({ ...record, argumentBuffers: request?.buffers }));
-    const ids = new Set(others.map(({ taskId }) => taskId));
-    const found = [...written.filter(({ taskId }) => !ids.has(taskId)), ...others.filter(matches)];
-    return found.sort((a, b) => a.submitted - b.submitted);
+    return withUnwritten(written, this.#changed, matches);
   }
 
   async drop(taskIds: Iterable<string>): Promise<void> {
     await this.#late;
     await this.#written();
     const ids = [...taskIds];
-    this.#forgotten(await this.#store.drop(ids));
+    for (const held of await this.#parts.store.drop(ids)) this.#parts.onForgotten(held);
     for (const taskId of ids) this.#abandon(this.#unwritten(taskId));
   }
 
@@ -168,14 +180,14 @@ export class SqliteDatabase implements TaskDatabase {
     clearTimeout(this.#timer);
     await this.#late;
     await this.#written();
-    await this.#store.close();
-    this.#journal.close();
+    await this.#parts.store.close();
+    this.#parts.journal.close();
   }
 
   async #fetch(taskId: string): Promise<TaskRecord | undefined> {
     const known = this.#entries.get(taskId)?.record;
     if (known !== undefined) return known;
-    return (await this.#store.find({ msgId: taskId }, ["output", "shown", "result"])).map(recordOf)[0];
+    return (await this.#parts.store.find({ msgId: taskId }, ["output", "shown", "result"])).map(recordOf)[0];
   }
 
   /** Takes tasks up again that had not ended when they were written. */
@@ -183,7 +195,7 @@ export class SqliteDatabase implements TaskDatabase {
     return rows.map((row) => {
       const record = recordOf(row);
       this.#enter(record, false);
-      const place = this.#journal.place(record.taskId);
+      const place = this.#parts.journal.place(record.taskId);
       if (place !== undefined) this.assign(record.taskId, place, record.engineUuid);
       return { record, request: requestOf(row) };
     });
@@ -215,11 +227,8 @@ export class SqliteDatabase implements TaskDatabase {
   #touch(entry: Entry, part: Part): void {
     if (entry.changed === 0) this.#changed.add(entry);
     mark(entry, part);
-    if (this.#writing === undefined && this.#timer === undefined) this.#writeIn(GATHER_MS);
-  }
-
-  #writeIn(ms: number): void {
-    this.#timer = setTimeout(() => this.#write(), ms);
+    if (this.#writing === undefined && this.#timer === undefined)
+      this.#timer = setTimeout(() => this.#write(), GATHER_MS);
   }
 
   /** Resolves once everything is written that has changed so far, or cannot be. */
@@ -237,46 +246,46 @@ export class SqliteDatabase implements TaskDatabase {
     this.#changed = new Set();
     const completed = this.#completed;
     this.#completed = new Map();
-    this.#journal.mark();
+    this.#parts.journal.mark();
     const changes = Array.from(entries, takeChange);
-    this.#writing = this.#store.write(changes, [...completed]).then(
-      (outcomes) => this.#succeeded(entries, outcomes),
+    this.#writing = this.#parts.store.write(changes, [...completed]).then(
+      (forgotten) => this.#succeeded(entries, forgotten),
       (error: Error) => this.#failed(entries, completed, error),
     );
     return this.#writing;
   }
 
-  #succeeded(entries: ReadonlySet<Entry>, outcomes: readonly Outcome[]): void {
+  #succeeded(entries: ReadonlySet<Entry>, forgotten: readonly CarriesBuffers[]): void {
     this.#writing = undefined;
-    this.#journal.written();
+    this.#parts.journal.written();
     for (const entry of entries) {
       entry.taken = undefined;
       const { taskId, outcome } = entry.record;
-      const isDone = outcome !== undefined && entry.changed === 0;
-      if (isDone && this.#entries.get(taskId) === entry) this.#entries.delete(taskId);
+      if (outcome === undefined || entry.changed !== 0 || this.#entries.get(taskId) !== entry) continue;
+      this.#entries.delete(taskId);
     }
-    this.#forgotten(outcomes);
+    for (const held of forgotten) this.#parts.onForgotten(held);
     if (this.#failure !== undefined) {
       this.#failure = undefined;
-      this.#onFailure(undefined);
+      this.#parts.onFailure(undefined);
     }
-    if (this.#changed.size > 0) this.#writeIn(GATHER_MS);
+    if (this.#changed.size > 0) this.#timer = setTimeout(() => this.#write(), GATHER_MS);
   }
 
   /** Tasks go on; what has ended is kept in memory, within its limits, until it can be written. */
   #failed(entries: ReadonlySet<Entry>, completed: ReadonlyMap<string, number>, { message }: Error): void {
     this.#writing = undefined;
-    this.#journal.failed();
+    this.#parts.journal.failed();
     const later = this.#changed;
     this.#changed = new Set([...entries, ...later]);
     for (const entry of entries) restore(entry);
     for (const [uuid, count] of completed) this.#completed.set(uuid, (this.#completed.get(uuid) ?? 0) + count);
-    const isNews = this.#failure === undefined;
     const surplus = tooMany(this.#changed, MEMORY_LIMITS);
     for (const entry of surplus) this.#abandon(entry);
-    this.#failure = { message, lost: (this.#failure?.lost ?? 0) + surplus.length };
-    if (isNews) this.#onFailure(this.#failure);
-    this.#writeIn(RETRY_MS);
+    const before = this.#failure;
+    this.#failure = { message, lost: (before?.lost ?? 0) + surplus.length };
+    if (before === undefined) this.#parts.onFailure(this.#failure);
+    this.#timer = setTimeout(() => this.#write(), RETRY_MS);
   }
 
   /** A task that has changed since it was written. */
@@ -290,10 +299,6 @@ export class SqliteDatabase implements TaskDatabase {
     if (entry?.record.outcome === undefined) return;
     this.#changed.delete(entry);
     this.#entries.delete(entry.record.taskId);
-    this.#onForgotten(entry.record.outcome);
-  }
-
-  #forgotten(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) this.#onForgotten(outcome);
+    for (const held of holdings(entry.record)) this.#parts.onForgotten(held);
   }
 }

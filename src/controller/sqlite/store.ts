@@ -1,8 +1,10 @@
 /** The task database's table: what is written, asked and forgotten, in SQL. Answers at once; the thread around it does not. */
 
-import type { Outcome } from "../../protocol/messages.ts";
+import { type CarriesBuffers, HUB } from "../../protocol/data-messages.ts";
 import type { TaskDatabaseLimits } from "../task-database.ts";
 import { compileQuery, idsOf, type TaskQuery } from "../task-query.ts";
+import { holdings } from "../task-record.ts";
+import { ArrayTable } from "./array-table.ts";
 import { type Row, Sqlite } from "./driver.ts";
 import { type Change, COLUMNS, PARTS, type Part, pack, partsFor, recordOf, type StoredRow } from "./rows.ts";
 
@@ -11,20 +13,22 @@ const PAGE = 4_096;
 /** Endings that are told, for tasks that depend on them. */
 const ENDINGS = 16_384;
 /** The version of the table. */
-const VERSION = 2;
+const VERSION = 3;
 /** New rows that are written by one statement. */
 const TOGETHER = 16;
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS tasks (
   sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, submitted REAL NOT NULL, engine INTEGER NOT NULL, status TEXT,
-  ended INTEGER, bytes INTEGER NOT NULL DEFAULT 0, record BLOB NOT NULL, output BLOB, shown BLOB, result BLOB, request BLOB
+  ended INTEGER, bytes INTEGER NOT NULL DEFAULT 0, arrays INTEGER, record BLOB NOT NULL, output BLOB, shown BLOB, result BLOB, request BLOB
 );
 CREATE TABLE IF NOT EXISTS engines (uuid TEXT PRIMARY KEY, completed INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tasks_by_end ON tasks (ended) WHERE ended IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tasks_with_arrays ON tasks (arrays) WHERE arrays NOT NULL;
 PRAGMA user_version=${VERSION};`;
 
 export class SqliteStore {
   readonly #sqlite: Sqlite;
+  readonly #arrays: ArrayTable;
   readonly #limits: TaskDatabaseLimits;
   #records: number;
   #bytes: number;
@@ -40,12 +44,16 @@ export class SqliteStore {
       throw new Error(`the task database ${file} was made by ${which} version of ndparallel: name another file`);
     }
     this.#sqlite.exec(SCHEMA);
+    this.#arrays = new ArrayTable(this.#sqlite);
     [this.#records, this.#bytes] = this.#sums();
     this.#lastEnd = Number(this.#sqlite.all("SELECT max(ended) AS last FROM tasks")[0]?.["last"] ?? 0);
   }
 
-  /** Gives the outcomes of the records that went for it: the oldest, beyond the limits. */
-  write(changes: readonly Change[], completed: readonly (readonly [engineUuid: string, count: number])[]): Outcome[] {
+  /** Gives what the records have held that went for it: the oldest, beyond the limits. */
+  write(
+    changes: readonly Change[],
+    completed: readonly (readonly [engineUuid: string, count: number])[],
+  ): CarriesBuffers[] {
     return this.#transaction(() => {
       const added = changes.filter(([, submitted]) => submitted !== null);
       let next = 0;
@@ -83,11 +91,11 @@ export class SqliteStore {
     return this.#sqlite.all("SELECT id FROM tasks ORDER BY submitted, sequence").map(({ id }) => String(id));
   }
 
-  /** Forgets those that have ended, and gives their outcomes. */
-  drop(ids: readonly string[]): Outcome[] {
+  /** Forgets those that have ended, and gives what they held. */
+  drop(ids: readonly string[]): CarriesBuffers[] {
     return this.#transaction(() => {
       const sql = `SELECT sequence, bytes, ${COLUMNS} FROM tasks WHERE ended NOT NULL AND id IN (${IDS})`;
-      return this.#sqlite.all(sql, [JSON.stringify(ids)]).map((row) => this.#forget(row));
+      return this.#sqlite.all(sql, [JSON.stringify(ids)]).flatMap((row) => this.#forget(row));
     });
   }
 
@@ -111,6 +119,28 @@ export class SqliteStore {
     return this.#sqlite.all(sql) as unknown as StoredRow[];
   }
 
+  /** The records that hold arrays, or may; others that are here are forgotten. */
+  holders(keepsArrays: boolean): StoredRow[] {
+    if (!keepsArrays && this.#arrays.isEmpty) return [];
+    const rows = this.#sqlite.all(`SELECT ${COLUMNS} FROM tasks WHERE arrays NOT NULL`) as unknown as StoredRow[];
+    const places = rows.flatMap((row) => holdings(recordOf(row)).flatMap((held) => held.places ?? []));
+    this.#arrays.keepOnly(places.flatMap((place) => (place?.owner === HUB ? place.id : [])));
+    return rows;
+  }
+
+  writeArray(id: number, offset: number, bytes: Uint8Array): void {
+    this.#arrays.write(id, offset, bytes);
+  }
+
+  /** @throws SerializationError when it is not there. */
+  readArray(id: number, offset: number, byteLength: number): Uint8Array {
+    return this.#arrays.read(id, offset, byteLength);
+  }
+
+  dropArrays(ids: readonly number[]): void {
+    this.#arrays.drop(ids);
+  }
+
   close(): void {
     this.#sqlite.close();
   }
@@ -125,9 +155,9 @@ export class SqliteStore {
   }
 
   #insert(changes: readonly Change[]): void {
-    const values = changes.flatMap(([id, submitted, engine, status, ends, bytes, , ...parts]) => {
+    const values = changes.flatMap(([id, submitted, engine, status, ends, bytes, , arrays, ...parts]) => {
       const blobs = PARTS.map((_, index) => packed(parts[index]));
-      return [id, submitted, engine, status, ends ? ++this.#lastEnd : null, bytes, ...blobs];
+      return [id, submitted, engine, status, ends ? ++this.#lastEnd : null, bytes, arrays ? 1 : null, ...blobs];
     });
     const rows = changes.map(() => ROW).join(", ");
     // What was forgotten meanwhile is not among them; what is there already stays as it is.
@@ -137,10 +167,11 @@ export class SqliteStore {
   }
 
   #update(change: Change): void {
-    const [id, , engine, status, ends, bytes, growth, ...parts] = change;
+    const [id, , engine, status, ends, bytes, growth, arrays, ...parts] = change;
     const columns: Record<string, string | number | Uint8Array | null> = { engine, status };
     if (growth !== 0) columns["bytes"] = bytes;
     if (ends) columns["ended"] = ++this.#lastEnd;
+    if (arrays) columns["arrays"] = 1;
     PARTS.forEach((part, index) => {
       columns[part] = packed(parts[index]);
     });
@@ -163,29 +194,29 @@ export class SqliteStore {
     return [Number(row?.["records"]), Number(row?.["bytes"])];
   }
 
-  #cull(): Outcome[] {
-    const outcomes: Outcome[] = [];
+  #cull(): CarriesBuffers[] {
+    const held: CarriesBuffers[] = [];
     while (this.#records > this.#limits.records || this.#bytes > this.#limits.bytes) {
       const sql = `SELECT sequence, bytes, ${COLUMNS} FROM tasks WHERE ended NOT NULL ORDER BY ended LIMIT 1`;
       const [row] = this.#sqlite.all(sql);
       if (row === undefined) break;
-      outcomes.push(this.#forget(row));
+      held.push(...this.#forget(row));
     }
-    return outcomes;
+    return held;
   }
 
-  #forget(row: Row): Outcome {
+  #forget(row: Row): CarriesBuffers[] {
     const { sequence, bytes } = row;
     this.#sqlite.run("DELETE FROM tasks WHERE sequence = ?", [sequence as number]);
     this.#records--;
     this.#bytes -= Number(bytes);
-    return recordOf(row as unknown as StoredRow).outcome as Outcome;
+    return holdings(recordOf(row as unknown as StoredRow));
   }
 }
 
 const COUNT =
   "INSERT INTO engines VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET completed = completed + excluded.completed";
-const NAMES = ["id", "submitted", "engine", "status", "ended", "bytes", ...PARTS];
+const NAMES = ["id", "submitted", "engine", "status", "ended", "bytes", "arrays", ...PARTS];
 const ROW = `(${NAMES.map(() => "?").join(", ")})`;
 const IDS = "SELECT value FROM json_each(?)";
 const COLUMN_OF: Readonly<Record<string, string>> = { submitted: "submitted", engineId: "engine", status: "status" };
