@@ -24,3 +24,19 @@ test("at least 100,000 are kept, and what has not been answered for as long as i
   expect([history.at(0), history.at(-1), history.at(-100_000)]).toEqual(["c-3", "c-449999", "c-350000"]);
   expect([...history.outstanding]).toEqual(["c-3"]);
 });
+
+test("numbers with gaps are kept as well as those that follow one another, and forgotten in the same way", () => {
+  const history = new TaskHistory("c-", (number) => number % 1_000 === 1);
+  const expected: string[] = [];
+  for (let i = 0; i < 250_000; i++) {
+    const number = i + Math.floor(i / 7);
+    history.add(number);
+    expected.push(`c-${number}`);
+  }
+  const { ids } = history;
+  expect(ids.slice(-100_000)).toEqual(expected.slice(-100_000));
+  const old = ids.slice(0, ids.indexOf(expected[100_001] as string));
+  expect(old).toEqual(expected.slice(0, 100_001).filter((id) => id.endsWith("001") || id === "c-1"));
+  for (const index of [0, 50, 99, 100_000, -1, -99_999]) expect(history.at(index)).toBe(ids.at(index));
+  expect(history.outstanding).toEqual(new Set(ids.filter((id) => id.endsWith("001") || id === "c-1")));
+});
