@@ -91,7 +91,8 @@ export class CompositeError extends ParallelError {
 function renderErrors(errors: readonly Error[]): string {
   const lines = errors.slice(0, SHOWN_ERRORS).map((error) => {
     const engineId = (error as ErrorPlace).engineId;
-    return `  [engine ${engineId ?? "?"}] ${error.name}: ${error.message}`;
+    // What was aborted before it had an engine, or was never sent, is no engine's.
+    return `  ${engineId === undefined ? "" : `[engine ${engineId}] `}${error.name}: ${error.message}`;
   });
   const hidden = errors.length - SHOWN_ERRORS;
   if (hidden > 0) lines.push(`  … and ${hidden} more`);

@@ -200,7 +200,8 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
     await this.get(options);
     const byEngine = new Map<number, PartOf<T>>();
     for (const task of this.tasks) {
-      const { engineId } = task.metadata;
+      // It has ended, so that it has one, or an error without one.
+      const engineId = task.metadata.engineId as number;
       if (byEngine.has(engineId)) throw new RangeError(`engine ${engineId} has more than one task of this call`);
       byEngine.set(engineId, (task.error ?? task.value) as PartOf<T>);
     }

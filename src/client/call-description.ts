@@ -100,8 +100,8 @@ export class CallDescription {
     return this.tasks.map((task) => task.id);
   }
 
-  /** The engine of each task, in target order. */
-  get engineIds(): number[] {
+  /** The engine of each task, in target order; `undefined` as long as a load-balanced task has none. */
+  get engineIds(): (number | undefined)[] {
     return this.tasks.map((task) => task.metadata.engineId);
   }
 

@@ -41,7 +41,7 @@ interface Answers {
   query: readonly TaskRow[];
   purge: number;
   /** The labels of the tasks. */
-  resubmit: readonly (string | undefined)[];
+  resubmit: undefined;
   status: ControllerStatus;
   result: "sent" | "pending" | "unknown";
 }

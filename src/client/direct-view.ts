@@ -205,7 +205,9 @@ export class DirectView<S extends Shape = Shape, B extends boolean = boolean, K 
   protected override abortable(): string[] {
     const { session, sent } = this.sender;
     const here = new Set(this.size === 0 ? [] : this.#resolve());
-    const tasks = [...session.tasks.outstanding.values()].filter(({ metadata }) => here.has(metadata.engineId));
+    const tasks = [...session.tasks.outstanding.values()].filter(({ metadata }) =>
+      here.has(metadata.engineId as number),
+    );
     return [...new Set([...sent.outstanding, ...tasks.map(({ id }) => id)])];
   }
 

@@ -185,7 +185,7 @@ export class HubClient extends TaskClient {
 
   #forget(isOn: (engineId: number) => boolean): void {
     for (const { id, metadata } of [...this.session.tasks.cache.tasks()]) {
-      if (isOn(metadata.engineId)) this.session.tasks.cache.delete(id);
+      if (isOn(metadata.engineId ?? -1)) this.session.tasks.cache.delete(id);
     }
   }
 }

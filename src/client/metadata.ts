@@ -18,7 +18,8 @@ export interface Metadata {
   completed: Date | undefined;
   /** When the client had the result. */
   received: Date | undefined;
-  engineId: number;
+  /** `undefined` as long as a load-balanced task has none. */
+  engineId: number | undefined;
   engineUuid: string | undefined;
   /** The device of the engine that ran it; absent if that engine was given none. */
   device?: DeviceInfo | undefined;
@@ -44,7 +45,7 @@ export function newMetadata(msgId: string, engineId: number, label: string | und
     started: undefined,
     completed: undefined,
     received: undefined,
-    engineId,
+    engineId: engineId < 0 ? undefined : engineId,
     engineUuid: undefined,
     status: undefined,
     error: undefined,

@@ -81,7 +81,7 @@ export class OutputStream implements AsyncIterable<OutputChunk>, Disposable {
     const { id, metadata } = task;
     for (const stream of ["stdout", "stderr"] as const) {
       const text = metadata[stream];
-      if (text !== "") this.#add({ stream, text, engineId: metadata.engineId, messageId: id });
+      if (text !== "") this.#add({ stream, text, engineId: metadata.engineId as number, messageId: id });
     }
     this.#unsettled++;
     this.#stops.push(task.onOutput((chunk) => this.#add(chunk)));

@@ -183,12 +183,8 @@ export class Session {
       return task;
     });
     const newIds = tasks.map(({ id }) => id);
-    this.link.request({ method: "resubmit", taskIds, newIds }).then(
-      (labels) => {
-        for (const [index, label] of labels.entries()) (tasks[index] as ClientTask).metadata.label = label;
-      },
-      (error: Error) => this.tasks.fail(tasks, error),
-    );
+    const asked = { method: "resubmit", taskIds, newIds } as const;
+    this.link.request(asked).catch((error: Error) => this.tasks.fail(tasks, error));
     return tasks;
   }
 

@@ -194,7 +194,7 @@ export class ClientTask {
     if (text === "") return;
     metadata[stream] += text.slice(0, OUTPUT_LIMIT - metadata[stream].length);
     for (const listener of this.#details?.onOutput ?? []) {
-      listener({ stream, text, engineId: metadata.engineId, messageId: this.id });
+      listener({ stream, text, engineId: metadata.engineId as number, messageId: this.id });
     }
   }
 
@@ -254,8 +254,8 @@ export class ClientTask {
       metadata.executeResult = this.value;
     }
     if (execution === undefined) return;
-    metadata.engineId = execution.engineId;
-    metadata.engineUuid = execution.engineUuid;
+    metadata.engineId = execution.engineId < 0 ? undefined : execution.engineId;
+    metadata.engineUuid = execution.engineUuid || undefined;
     if (execution.device !== undefined) metadata.device = execution.device;
     metadata.started = dateOf(execution.started[this.#place]);
     metadata.completed = dateOf(execution.completed[this.#place]);

@@ -115,11 +115,11 @@ export class HubQuestions {
     return chosen.size;
   }
 
-  /** All or none. Gives their labels. */
+  /** All or none. */
   async #resubmit(
     { taskIds, newIds, losses = 0 }: Extract<Question, { readonly method: "resubmit" }>,
     submit: Submit,
-  ): Promise<(string | undefined)[]> {
+  ): Promise<void> {
     const found = await Promise.allSettled(taskIds.map((taskId) => this.#request(taskId)));
     const requests = found.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
     try {
@@ -128,7 +128,6 @@ export class HubQuestions {
         if (losses > deathsAllowed(message)) throw new RangeError("its policy of retries does not run it again");
       }
       for (const [index, request] of requests.entries()) submit(newIds[index] as string, request);
-      return requests.map(({ message }) => message.label);
     } finally {
       for (const { message } of requests) this.#ledger.drop(message);
     }

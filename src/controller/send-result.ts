@@ -37,13 +37,16 @@ export async function sendResult(
   return "sent";
 }
 
+/** What a client does not know of a task that was sent by somebody else, or earlier. */
+export function sendNoted(record: TaskRecord, connection: Connection): void {
+  const { taskId, operation, submitted, received, engineId, label, after, follow } = record;
+  connection.send({ type: "noted", taskId, operation, submitted, received, engineId, label, after, follow });
+}
+
 /** `again`: the client may have some of it. */
 function sendShown(record: TaskRecord, connection: Connection, again: boolean): void {
   const { taskId, engineId } = record;
-  if (!again) {
-    const { operation, submitted, received, label, after, follow } = record;
-    connection.send({ type: "noted", taskId, operation, submitted, received, engineId, label, after, follow });
-  }
+  if (!again) sendNoted(record, connection);
   for (const stream of ["stdout", "stderr"] as const) {
     const text = record[stream];
     const since = again ? { at: 0, again } : {};

@@ -3,6 +3,7 @@
 import type { Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { ArrayKeeper } from "./array-keeper.ts";
 import type { Submitter } from "./pending-task.ts";
+import { sendNoted } from "./send-result.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { StoredRequest } from "./task-record.ts";
 import type { TaskRouter } from "./task-router.ts";
@@ -53,5 +54,7 @@ export class Submissions {
     const submitted = Date.now();
     if (message.type === "submit") this.submit({ ...message, taskIds: [taskId], submitted }, buffers, client);
     else this.submitBalanced({ ...message, taskId, submitted }, buffers, client);
+    const record = this.#database.get(taskId);
+    if (record !== undefined) sendNoted(record, client.connection);
   }
 }

@@ -427,6 +427,30 @@ describe("resubmit", () => {
     await resubmitRunningAndAborted(gate, view.with({ targets: [0] }));
   });
 
+  test("the metadata is whole at once: label, after, follow, and the value of executed code", async () => {
+    const { rc } = shared;
+    const lview = rc.loadBalancedView();
+    const first = lview.apply(() => 1);
+    const second = lview.with({ label: "later", after: first, follow: [first] }).apply(() => 2);
+    expect(await second).toBe(2);
+    const again = rc.resubmit(idOf(second));
+    expect(await again).toBe(2);
+    const known = {
+      label: "later",
+      after: [idOf(first)],
+      follow: [idOf(first)],
+      status: "ok",
+      engineId: first.engineIds[0],
+    };
+    expect(second.metadata).toMatchObject(known);
+    expect(again.metadata).toMatchObject({ ...known, msgId: idOf(again), submitted: expect.any(Date) });
+    const code = rc.at(0).execute("3 + 4", { silent: false });
+    await code;
+    const repeated = rc.resubmit(idOf(code));
+    await repeated;
+    expect([code, repeated].map(({ metadata }) => (metadata as Metadata).executeResult)).toEqual([7, 7]);
+  });
+
   test("of another client's task", async () => {
     const [id] = await some(1);
     await using other = await shared.cluster.connect();

@@ -8,6 +8,7 @@ import {
   CompositeError,
   closure,
   display,
+  type Metadata,
   publish,
   RemoteError,
   TaskAborted,
@@ -46,6 +47,21 @@ async function printed(print: (streams: { stdout: PassThrough; stderr: PassThrou
   streams.stderr.end();
   return { stdout: await text(streams.stdout), stderr: await text(streams.stderr) };
 }
+
+test("a load-balanced task has no engine until it is sent to one, and none if it is aborted before", async () => {
+  await using gate = await Gate.make();
+  const one = shared.rc.loadBalancedView().with({ targets: [0] });
+  const before = one.apply(waitAt<number>, gate.url, 1);
+  const [aborted, later] = [one.apply(() => 2), one.apply(() => 3)];
+  expect([(aborted.metadata as Metadata).engineId, later.engineIds]).toEqual([undefined, [undefined]]);
+  await aborted.abort();
+  expect((await failure(() => aborted)).message).toMatch(/aborted before it started/);
+  gate.open();
+  expect(await before).toBe(1);
+  expect(await later).toBe(3);
+  expect(aborted.metadata).toMatchObject({ engineId: undefined, engineUuid: undefined, status: "aborted" });
+  expect([(later.metadata as Metadata).engineId, later.engineIds]).toEqual([0, [0]]);
+});
 
 describe("split and join", () => {
   test("split gives a result with a bare value for each engine, and join is its inverse", async () => {

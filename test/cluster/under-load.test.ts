@@ -43,7 +43,7 @@ describe("queueStatus", () => {
         await last.abort().catch(() => undefined);
         await last.wait();
         // What was aborted before an engine had it is no engine's.
-        if ((last.metadata as Metadata).engineId === -1) sent--;
+        if ((last.metadata as Metadata).engineId === undefined) sent--;
       }
       // A message that follows those of the tasks, so all of them are known.
       const { waiting, running, completed } = await totals();
