@@ -2,13 +2,16 @@
 
 import type { BufferPlaces } from "../protocol/data-messages.ts";
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
+import { numberAfter } from "../protocol/task-ids.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
 import { bytesAt } from "./array-store.ts";
 import { MemoryArrays } from "./memory-arrays.ts";
 import { appendOutput, appendShown, bytesOf, end, holdArguments, holdResult } from "./record-changes.ts";
 import { RequestStore } from "./request-store.ts";
+import { SubmittedRun } from "./run-columns.ts";
 import { RunTask } from "./run-task.ts";
 import type { OnForgotten, TaskDatabase, TaskDatabaseLimits } from "./task-database.ts";
+import { GroupIndex, type GroupMember } from "./task-groups.ts";
 import { compileQuery, idsOf, type TaskQuery } from "./task-query.ts";
 import { holdings, type StoredRequest, type TaskRecord } from "./task-record.ts";
 
@@ -16,14 +19,32 @@ export const MEMORY_LIMITS: TaskDatabaseLimits = { records: 4_096, bytes: 64 * 1
 /** The limit when arrays are kept, in bytes. */
 export const ARRAY_BYTES: number = 1024 ** 3;
 
+/** Tasks of a run that have ended, from `next` on. */
+interface FinishedPart {
+  readonly run: SubmittedRun;
+  readonly places: Int32Array;
+  next: number;
+}
+
+/** Of so many clients it is known how far their numbers have come. */
+const CLIENTS = 1_000;
+
 export class MemoryDatabase implements TaskDatabase {
   readonly #limits: TaskDatabaseLimits;
   readonly #onForgotten: OnForgotten;
-  readonly #records = new Map<string, TaskRecord>();
+  /** By id, and runs by themselves, in the order in which they came. */
+  readonly #records = new Map<string | SubmittedRun, TaskRecord | SubmittedRun>();
+  readonly #runs = new GroupIndex<SubmittedRun>();
+  /** How many tasks are remembered. */
+  #size = 0;
+  /** The highest number of a task of each client, by the prefix of its ids: higher ones are new. */
+  readonly #highest = new Map<string, number>();
   readonly #requests = new RequestStore();
-  /** Finished records, oldest first, from `#oldest` on; some may have been dropped. */
-  #finished: (TaskRecord | undefined)[] = [];
+  /** What has finished, oldest first, from `#oldest` on; some may have been dropped. */
+  #finished: (TaskRecord | FinishedPart | undefined)[] = [];
   #oldest = 0;
+  /** How many tasks that is. */
+  #finishedCount = 0;
   #bytes = 0;
   /** Bytes of the arrays that tasks were sent with that have not ended. */
   #pendingBytes = 0;
@@ -42,7 +63,7 @@ export class MemoryDatabase implements TaskDatabase {
   }
 
   get size(): number {
-    return this.#records.size;
+    return this.#size;
   }
 
   /** Bytes of results and output held, of finished tasks. */
@@ -51,7 +72,33 @@ export class MemoryDatabase implements TaskDatabase {
   }
 
   add(record: TaskRecord): void {
-    this.#records.set(record.taskId, record);
+    const { taskId } = record;
+    this.#records.set(taskId, record);
+    this.#size++;
+    const prefix = taskId.slice(0, taskId.lastIndexOf("-") + 1);
+    const highest = this.#highest.get(prefix);
+    if (highest !== undefined) this.#highest.set(prefix, Math.max(highest, numberAfter(prefix, taskId)));
+  }
+
+  addRun(run: SubmittedRun): boolean {
+    const { prefix, ids } = run;
+    const highest = this.#highest.get(prefix) ?? Number.POSITIVE_INFINITY;
+    const isKnown = (number: number): boolean => this.#records.has(prefix + number);
+    if ((ids[0] as number) <= highest && Array.prototype.some.call(ids, isKnown)) return false;
+    if (!this.#runs.add(run)) return false;
+    this.#highest.set(
+      prefix,
+      Math.max(highest === Number.POSITIVE_INFINITY ? -1 : highest, ids[ids.length - 1] as number),
+    );
+    if (this.#highest.size > CLIENTS) this.#highest.delete(this.#highest.keys().next().value as string);
+    this.#records.set(run, run);
+    this.#size += ids.length;
+    return true;
+  }
+
+  runMember(taskId: string): GroupMember<SubmittedRun> | undefined {
+    const member = this.#runs.find(taskId);
+    return member?.group.isKnown(member.place) ? member : undefined;
   }
 
   keep(message: Submit | SubmitBalanced, buffers: readonly Uint8Array[]): void {
@@ -59,7 +106,7 @@ export class MemoryDatabase implements TaskDatabase {
   }
 
   keepArguments(taskId: string, places: BufferPlaces): boolean {
-    const record = this.#records.get(taskId);
+    const record = this.#recordOf(taskId);
     if (record === undefined || !holdArguments(record, places)) return false;
     this.#pendingBytes += bytesAt(places);
     this.#cull();
@@ -67,16 +114,23 @@ export class MemoryDatabase implements TaskDatabase {
   }
 
   keepPlaces(taskId: string, places: BufferPlaces): Promise<boolean> {
-    const record = this.#records.get(taskId);
+    const record = this.#recordOf(taskId);
     return Promise.resolve(record !== undefined && holdResult(record, places));
   }
 
   get(taskId: string): TaskRecord | undefined {
-    return this.#records.get(taskId);
+    return this.#recordOf(taskId);
+  }
+
+  #recordOf(taskId: string): TaskRecord | undefined {
+    const record = this.#records.get(taskId) as TaskRecord | undefined;
+    if (record !== undefined) return record;
+    const member = this.runMember(taskId);
+    return member?.group.task(member.place);
   }
 
   assign(taskId: string, engineId: number, engineUuid: string): void {
-    const record = this.#records.get(taskId);
+    const record = this.#recordOf(taskId);
     if (record === undefined) return;
     record.engineId = engineId;
     record.engineUuid = engineUuid;
@@ -86,7 +140,6 @@ export class MemoryDatabase implements TaskDatabase {
   completed(): void {}
 
   readonly isDurable = false;
-  readonly keepsRuns = true;
 
   recorded(): Promise<void> {
     return Promise.resolve();
@@ -101,11 +154,11 @@ export class MemoryDatabase implements TaskDatabase {
   }
 
   fetch(taskId: string): Promise<TaskRecord | undefined> {
-    return Promise.resolve(this.#records.get(taskId));
+    return Promise.resolve(this.#recordOf(taskId));
   }
 
   request(taskId: string): Promise<StoredRequest | undefined> {
-    const record = this.#records.get(taskId);
+    const record = this.#recordOf(taskId);
     return Promise.resolve(record instanceof RunTask ? record.request : this.#requests.get(taskId));
   }
 
@@ -115,7 +168,7 @@ export class MemoryDatabase implements TaskDatabase {
 
   async find(query: TaskQuery, keys: readonly string[] = []): Promise<TaskRecord[]> {
     const matches = compileQuery(query);
-    const candidates = idsOf(query)?.flatMap((taskId) => this.#records.get(taskId) ?? []) ?? this.#records.values();
+    const candidates = idsOf(query)?.flatMap((taskId) => this.#recordOf(taskId) ?? []) ?? this.#all();
     const found = [...candidates].filter(matches).sort((a, b) => a.submitted - b.submitted);
     if (!keys.includes("buffers")) return found;
     return found.map((record) => {
@@ -127,17 +180,18 @@ export class MemoryDatabase implements TaskDatabase {
   drop(taskIds: Iterable<string>): Promise<void> {
     for (const taskId of taskIds) {
       this.#requests.delete(taskId);
-      const record = this.#records.get(taskId);
+      const record = this.#recordOf(taskId);
       if (record !== undefined) this.#forget(record);
     }
-    const isKept = (record: TaskRecord | undefined): boolean => this.#records.get(record?.taskId ?? "") === record;
+    const isKept = (finished: TaskRecord | FinishedPart | undefined): boolean =>
+      finished !== undefined && ("places" in finished || this.#records.get(finished.taskId) === finished);
     this.#finished = this.#finished.slice(this.#oldest).filter(isKept);
     this.#oldest = 0;
     return Promise.resolve();
   }
 
   finish(taskId: string, outcome: Outcome, buffers: readonly Uint8Array[]): void {
-    const record = this.#records.get(taskId);
+    const record = this.#recordOf(taskId);
     if (record === undefined || record.outcome !== undefined) {
       this.#onForgotten(outcome);
       return;
@@ -145,24 +199,30 @@ export class MemoryDatabase implements TaskDatabase {
     end(record, outcome, buffers);
     this.#pendingBytes -= bytesAt(record.argumentPlaces);
     this.#bytes += bytesOf(record);
-    this.#finished.push(record);
-    this.#cull();
+    if (record instanceof RunTask)
+      this.#addFinished({ run: record.run as SubmittedRun, places: Int32Array.of(record.index), next: 0 }, 1);
+    else this.#addFinished(record, 1);
   }
 
-  finishRun(tasks: readonly RunTask[]): void {
-    for (const task of tasks) {
-      this.#bytes += bytesOf(task);
-      this.#finished.push(task);
-    }
-    this.#cull();
+  finishRun(run: SubmittedRun, places: Int32Array): void {
+    for (const place of places) this.#bytes += this.#bytesAt(run, place);
+    this.#addFinished({ run, places, next: 0 }, places.length);
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
+  /** Every record, in the order in which they came. */
+  *#all(): Generator<TaskRecord> {
+    for (const record of this.#records.values()) {
+      if (!(record instanceof SubmittedRun)) yield record;
+      else for (let at = 0; at < record.ids.length; at++) if (record.isKnown(at)) yield record.task(at);
+    }
+  }
+
   #change(taskId: string, change: (record: TaskRecord) => void): void {
-    const record = this.#records.get(taskId);
+    const record = this.#recordOf(taskId);
     if (record === undefined) return;
     const before = bytesOf(record);
     change(record);
@@ -171,25 +231,59 @@ export class MemoryDatabase implements TaskDatabase {
     this.#cull();
   }
 
+  #addFinished(finished: TaskRecord | FinishedPart, count: number): void {
+    this.#finished.push(finished);
+    this.#finishedCount += count;
+    this.#cull();
+  }
+
+  #bytesAt(run: SubmittedRun, place: number): number {
+    const task = run.tasks?.get(place);
+    return task === undefined ? run.resultBytes(place) : bytesOf(task);
+  }
+
   #forget(record: TaskRecord): void {
-    const isUsual = record instanceof RunTask && record.isUsual;
-    const hasEnded = isUsual ? record.answered !== undefined : record.outcome !== undefined;
-    if (!hasEnded) return;
+    if (record instanceof RunTask) {
+      if (record.hasEnded) this.#forgetAt(record.run as SubmittedRun, record.index);
+      return;
+    }
+    if (record.outcome === undefined) return;
     this.#bytes -= bytesOf(record);
     this.#records.delete(record.taskId);
+    this.#size--;
+    this.#finishedCount--;
+    this.#letGo(record);
+  }
+
+  #forgetAt(run: SubmittedRun, place: number): void {
+    if (!run.isKnown(place)) return;
+    this.#bytes -= this.#bytesAt(run, place);
+    const task = run.tasks?.get(place);
+    run.forget(place);
+    this.#size--;
+    this.#finishedCount--;
     // A usual one has nothing that lies elsewhere.
-    if (isUsual) return;
+    if (task?.isUsual === false) this.#letGo(task);
+    if (run.left > 0) return;
+    this.#runs.delete(run);
+    this.#records.delete(run);
+  }
+
+  #letGo(record: TaskRecord): void {
     for (const held of holdings(record)) this.#onForgotten(held);
     if (record.argumentPlaces !== undefined) this.#requests.delete(record.taskId);
   }
 
   #cull(): void {
     const { records, bytes } = this.#limits;
-    while (this.#finished.length - this.#oldest > records || this.#bytes + this.#pendingBytes > bytes) {
-      const record = this.#finished[this.#oldest];
-      if (record === undefined) break;
+    while (this.#finishedCount > records || this.#bytes + this.#pendingBytes > bytes) {
+      const finished = this.#finished[this.#oldest];
+      if (finished === undefined) break;
+      if ("places" in finished) {
+        this.#forgetAt(finished.run, finished.places[finished.next++] as number);
+        if (finished.next < finished.places.length) continue;
+      } else this.#forget(finished);
       this.#finished[this.#oldest++] = undefined;
-      this.#forget(record);
     }
     if (this.#oldest > 1024 && this.#oldest * 2 > this.#finished.length) {
       this.#finished = this.#finished.slice(this.#oldest);

@@ -4,12 +4,11 @@ import type { ConnectionHandlers } from "../channel/connection.ts";
 import type { Result } from "../protocol/messages.ts";
 import { messagesOf, partOfRun, type Run } from "../protocol/runs.ts";
 import type { Engine } from "./members.ts";
-import type { PendingTask, Submitter } from "./pending-task.ts";
+import type { Submitter } from "./pending-task.ts";
 import { AnsweredRun, SubmittedRun } from "./run-columns.ts";
-import { RunTask } from "./run-task.ts";
-import type { SchedulerEvent } from "./scheduler.ts";
-import { SentTasks } from "./sent-tasks.ts";
+import type { Instruction, SchedulerEvent } from "./scheduler.ts";
 import type { TaskDatabase } from "./task-database.ts";
+import { isGroup } from "./task-groups.ts";
 import type { TaskInputs } from "./task-inputs.ts";
 
 /** Runs with longer payloads are taken apart: what is kept of one of them keeps all of them. */
@@ -17,27 +16,33 @@ const LONGEST_PAYLOAD = 2 * 1024;
 
 /** What it needs of the router. */
 export interface RunRouterParts {
-  readonly pending: Map<string, PendingTask>;
   readonly database: TaskDatabase;
   readonly inputs: TaskInputs;
   readonly registry: { engine(engineId: number): Engine | undefined };
   readonly step: (event: SchedulerEvent) => void;
 }
 
+/** Tasks of a run that was submitted. */
+interface Part {
+  readonly run: SubmittedRun;
+  /** Ascending. */
+  readonly places: Int32Array;
+}
+
 /** The run of results that the scheduler is told of. */
 interface Answers {
   readonly run: Run;
   readonly columns: AnsweredRun;
-  /** Its tasks, and the place of each. */
-  readonly tasks: readonly RunTask[];
-  readonly places: readonly number[];
+  /** What it has settled, and where in the results that begins. */
+  readonly settled: (Part & { readonly at: number })[];
+  /** How many of those have been told. */
+  told: number;
 }
 
 export class RunRouter {
   readonly #parts: RunRouterParts;
   /** What is about to leave in one run for each engine. */
-  readonly #leaving = new Map<Engine, RunTask[]>();
-  readonly #sent = new WeakMap<Engine, SentTasks>();
+  readonly #leaving = new Map<Engine, Part[]>();
   #answers: Answers | undefined;
 
   constructor(parts: RunRouterParts) {
@@ -46,141 +51,124 @@ export class RunRouter {
 
   /** Takes a run of submissions or results; says whether it did. Results of other tasks than of runs go to `handle`. */
   take(run: Run, sender: Submitter | Engine, handle: ConnectionHandlers["message"]): boolean {
-    if (this.#parts.database.keepsRuns !== true) return false;
+    if (this.#parts.database.addRun === undefined) return false;
     return "isNested" in sender ? this.#submit(run, sender) : this.#hear(run, sender, handle);
   }
 
   #submit(run: Run, submitter: Submitter): boolean {
-    const { pending, database, registry, step } = this.#parts;
+    const { database, step } = this.#parts;
     if (!isTaken(run)) return false;
-    const columns = new SubmittedRun(run, submitter);
-    const taskIds: string[] = [];
-    const engineIds: number[] = [];
-    for (let index = 0; index < run.ids.length; index++) {
-      const taskId = run.prefix + (run.ids[index] as number);
-      // Nothing runs twice, and what is known of a task is not overwritten.
-      if (database.get(taskId) !== undefined) continue;
-      const task = new RunTask(taskId, columns, index);
-      pending.set(taskId, task);
-      database.add(task);
-      taskIds.push(taskId);
-      if (columns.request !== undefined) continue;
-      task.engineId = columns.engineId(index);
-      task.engineUuid = registry.engine(task.engineId)?.uuid ?? "";
-      engineIds.push(task.engineId);
-    }
-    const { request } = columns;
-    if (request === undefined) step({ type: "submitRun", taskIds, engineIds });
-    else {
-      const asked = submitter.isNested ? { ...request, nested: true } : request;
-      step({ type: "submitBalancedRun", taskIds, request: asked });
+    const group = new SubmittedRun(run, submitter);
+    // Nothing runs twice, and what is known of a task is not overwritten.
+    if (database.addRun?.(group) !== true) return false;
+    const { request, engineIds } = group;
+    if (request !== undefined) {
+      step({
+        type: "submitBalancedRun",
+        group,
+        request: submitter.isNested ? { ...request, nested: true } : request,
+      });
+    } else if (engineIds !== undefined) {
+      this.#place(group, engineIds);
+      step({ type: "submitRun", group, engineIds });
     }
     return true;
   }
 
+  /** Tasks for one engine each are there from the beginning. */
+  #place(run: SubmittedRun, engineIds: ArrayLike<number>): void {
+    for (let from = 0, to = 0; from < engineIds.length; from = to) {
+      const engineId = engineIds[from] as number;
+      while (to < engineIds.length && engineIds[to] === engineId) to++;
+      const places = Int32Array.from({ length: to - from }, (_, index) => from + index);
+      run.send(places, { engineId, uuid: this.#parts.registry.engine(engineId)?.uuid ?? "" });
+    }
+  }
+
   #hear(run: Run, engine: Engine, handle: ConnectionHandlers["message"]): boolean {
-    const { pending, step } = this.#parts;
     const { engineId, uuid } = engine;
-    const sent = this.#sent.get(engine);
-    if (run.of !== "result") return false;
-    if (run.common["engineUuid"] !== uuid || run.common["engineId"] !== engineId) return false;
-    const tasks: RunTask[] = [];
-    const taskIds: string[] = [];
-    const places: number[] = [];
-    const others: number[] = [];
-    const durations: number[] = [];
-    for (let place = 0; place < run.ids.length; place++) {
-      const number = run.ids[place] as number;
-      const task = sent?.take(run.prefix, number, uuid) ?? pending.get(run.prefix + number);
-      // An engine that was given up has nothing to say any more.
-      if (task === undefined || task.engineUuid !== uuid) continue;
-      if (!(task instanceof RunTask)) {
-        others.push(place);
-        continue;
-      }
-      tasks.push(task);
-      taskIds.push(task.taskId);
-      places.push(place);
-      durations.push(run.numbers[2]?.[place] as number);
-    }
-    if (tasks.length > 0) {
-      this.#answers = { run, columns: new AnsweredRun(run), tasks, places };
-      step({ type: "finishRun", engineId, taskIds, durations });
-      this.#answers = undefined;
-    }
+    const { of, common, prefix, ids, numbers } = run;
+    if (of !== "result" || common["engineUuid"] !== uuid || common["engineId"] !== engineId) return false;
+    // An engine that was given up has nothing to say any more.
+    if (this.#parts.registry.engine(engineId)?.uuid !== uuid) return false;
+    const settled: Answers["settled"] = [];
+    this.#answers = { run, columns: new AnsweredRun(run), settled, told: 0 };
+    this.#parts.step({ type: "finishRun", engineId, prefix, ids, durations: numbers[2] as ArrayLike<number> });
+    this.#answers = undefined;
+    const others = notIn(settled, ids.length);
     if (others.length > 0) for (const message of messagesOf(partOfRun(run, others))) handle(message, []);
     return true;
   }
 
+  carryOut(instruction: Extract<Instruction, { type: "dispatchRun" | "settleRun" }>): void {
+    if (instruction.type === "settleRun") this.#settle(instruction);
+    else this.#dispatch(instruction);
+  }
+
   /** The engine has done these tasks of the run that it answers. */
-  settle(taskIds: readonly string[]): void {
+  #settle({ group, places, at }: Extract<Instruction, { type: "settleRun" }>): void {
     if (this.#answers === undefined) return;
-    const { columns, tasks, places } = this.#answers;
-    const areAll = taskIds.length === tasks.length;
-    const settled = areAll ? undefined : new Set(taskIds);
-    const kept: RunTask[] = [];
-    const keptPlaces: number[] = [];
-    for (let index = 0; index < tasks.length; index++) {
-      const task = tasks[index] as RunTask;
-      if (settled?.has(task.taskId) === false) continue;
-      task.answered = columns;
-      task.answeredAt = places[index] as number;
-      kept.push(task);
-      keptPlaces.push(task.answeredAt);
-    }
-    this.#tell(kept, keptPlaces);
-    for (const task of kept) this.#end(task);
-    this.#parts.database.finishRun?.(kept);
+    const run = group as SubmittedRun;
+    run.answer(places, this.#answers.columns, at);
+    this.#answers.settled.push({ run, places, at });
   }
 
   /** Tells those who wait: mostly one client, which gets the run as it came. */
-  #tell(tasks: readonly RunTask[], places: readonly number[]): void {
-    const { run } = this.#answers as Answers;
-    for (let from = 0, to = 0; from < tasks.length; from = to) {
-      const { submitter } = tasks[from] as RunTask;
-      while (to < tasks.length && tasks[to]?.submitter === submitter) to++;
-      const areAll = to - from === run.ids.length;
-      submitter.connection.sendRun(areAll ? run : partOfRun(run, places.slice(from, to)));
+  #tell(answers: Answers): void {
+    const { run, settled, told } = answers;
+    const parts = settled.slice(told);
+    answers.told = settled.length;
+    for (let from = 0, to = 0; from < parts.length; from = to) {
+      const { submitter } = (parts[from] as Part).run;
+      let count = 0;
+      for (; parts[to]?.run.submitter === submitter; to++) count += parts[to]?.places.length ?? 0;
+      const areAll = count === run.ids.length;
+      submitter.connection.sendRun(areAll ? run : partOfRun(run, placesOf(parts.slice(from, to))));
     }
-    for (const [index, task] of tasks.entries()) {
-      if (task.isUsual || task.askers === undefined) continue;
-      const [message] = messagesOf(partOfRun(run, places.slice(index, index + 1)));
-      for (const { connection } of task.askers) connection.send(message as Result);
+    for (const part of parts) {
+      this.#end(part, run);
+      this.#parts.database.finishRun?.(part.run, part.places);
     }
   }
 
-  #end(task: RunTask): void {
-    const { pending, inputs } = this.#parts;
-    const { taskId } = task;
-    pending.delete(taskId);
-    if (!task.isUsual) for (const listener of task.onEnded ?? []) listener();
-    const { outcome, buffers } = inputs.isNeeded ? task : { outcome: undefined, buffers: [] };
-    if (outcome !== undefined) inputs.ended(taskId, { outcome, buffers });
+  #end({ run, places, at }: Part & { readonly at: number }, answers: Run): void {
+    const { inputs } = this.#parts;
+    // Nobody has looked at one of them by itself.
+    if (run.tasks === undefined && !inputs.isNeeded) return;
+    for (let next = 0; next < places.length; next++) {
+      const place = places[next] as number;
+      const task = inputs.isNeeded ? run.task(place) : run.tasks?.get(place);
+      if (task === undefined) continue;
+      if (task.askers !== undefined) {
+        const [message] = messagesOf(partOfRun(answers, [at + next]));
+        for (const { connection } of task.askers) connection.send(message as Result);
+      }
+      for (const listener of task.onEnded ?? []) listener();
+      const { outcome, buffers } = task;
+      if (inputs.isNeeded && outcome !== undefined) inputs.ended(task.taskId, { outcome, buffers });
+    }
   }
 
-  /** The task leaves with the next {@link flush}. */
-  dispatch(task: RunTask, engine: Engine): void {
-    task.engineId = engine.engineId;
-    task.engineUuid = engine.uuid;
+  /** The tasks leave with the next {@link flush}. */
+  #dispatch({ group, places, engineId }: Extract<Instruction, { type: "dispatchRun" }>): void {
+    const engine = this.#parts.registry.engine(engineId);
+    if (engine === undefined) return;
+    const run = group as SubmittedRun;
+    run.send(places, engine);
     const leaving = this.#leaving.get(engine);
-    if (leaving === undefined) this.#leaving.set(engine, [task]);
-    else leaving.push(task);
-    let sent = this.#sent.get(engine);
-    if (sent === undefined) {
-      sent = new SentTasks();
-      this.#sent.set(engine, sent);
-    }
-    sent.add(task);
+    if (leaving === undefined) this.#leaving.set(engine, [{ run, places }]);
+    else leaving.push({ run, places });
   }
 
-  /** Sends what is about to leave. */
+  /** Sends what is about to leave, and tells what has been settled. */
   flush(): void {
+    if (this.#answers !== undefined && this.#answers.settled.length > this.#answers.told) this.#tell(this.#answers);
     if (this.#leaving.size === 0) return;
-    for (const [{ connection }, tasks] of this.#leaving) {
-      for (let from = 0, to = 0; from < tasks.length; from = to) {
-        const { prefix, isFree } = (tasks[from] as RunTask).run;
-        while (to < tasks.length && tasks[to]?.run.prefix === prefix && tasks[to]?.run.isFree === isFree) to++;
-        connection.sendRun(runOfTasks(tasks.slice(from, to)));
+    for (const [{ connection }, parts] of this.#leaving) {
+      for (let from = 0, to = 0; from < parts.length; from = to) {
+        const { prefix, isFree } = (parts[from] as Part).run;
+        while (parts[to]?.run.prefix === prefix && parts[to]?.run.isFree === isFree) to++;
+        connection.sendRun(runOfTasks(parts.slice(from, to)));
       }
     }
     this.#leaving.clear();
@@ -188,31 +176,48 @@ export class RunRouter {
 }
 
 /** Whether the run is one of submissions that may be kept together. */
-function isTaken({ of, common, lengths }: Run): boolean {
+function isTaken({ of, common, prefix, ids, lengths }: Run): boolean {
   if (of !== "submit" && of !== "submitBalanced") return false;
   if (of === "submitBalanced" && (common as { request?: { inputs?: unknown } }).request?.inputs !== undefined) {
     return false;
   }
-  return Array.prototype.every.call(lengths, (length: number) => length <= LONGEST_PAYLOAD);
+  for (let at = 0; at < lengths.length; at++) if ((lengths[at] as number) > LONGEST_PAYLOAD) return false;
+  return isGroup({ prefix, ids });
+}
+
+/** Which of so many results have not been settled. */
+function notIn(settled: Answers["settled"], count: number): number[] {
+  if (settled.reduce((sum, { places }) => sum + places.length, 0) === count) return [];
+  const all = new Set(Array.from({ length: count }, (_, at) => at));
+  for (const at of placesOf(settled)) all.delete(at);
+  return [...all];
+}
+
+/** Where in the results those are, in ascending order. */
+function placesOf(settled: Answers["settled"]): number[] {
+  return settled.flatMap(({ places, at }) => Array.from(places, (_, next) => at + next));
 }
 
 /** What an engine is sent, of tasks of one client. */
-function runOfTasks(tasks: readonly RunTask[]): Run {
-  const ids: number[] = [];
-  const lengths: number[] = [];
-  const parts: Uint8Array[] = [];
-  for (let from = 0, to = 0; from < tasks.length; from = to) {
-    const { run, index: first } = tasks[from] as RunTask;
-    const { ids: all, payloads } = run;
-    // Those that follow one another in a run lie in one piece.
-    for (let index = first; tasks[to]?.run === run && tasks[to]?.index === index; index++, to++) {
-      ids.push(all[index] as number);
-      lengths.push((payloads.starts[index + 1] as number) - (payloads.starts[index] as number));
+function runOfTasks(parts: readonly Part[]): Run {
+  const count = parts.reduce((sum, { places }) => sum + places.length, 0);
+  const ids = new Float64Array(count);
+  const lengths = new Float64Array(count);
+  const pieces: Uint8Array[] = [];
+  let end = 0;
+  for (const { run, places } of parts) {
+    const { bytes, starts } = run.payloads;
+    for (let from = 0, to = 0; from < places.length; from = to) {
+      const first = places[from] as number;
+      // Those that follow one another in a run lie in one piece.
+      for (let place = first; places[to] === place; place++, to++) {
+        ids[end] = run.ids[place] as number;
+        lengths[end++] = (starts[place + 1] as number) - (starts[place] as number);
+      }
+      pieces.push(bytes.subarray(starts[first], starts[first + to - from]));
     }
-    const end = first + to - from;
-    parts.push(payloads.bytes.subarray(payloads.starts[first], payloads.starts[end]));
   }
-  const { prefix, isFree } = (tasks[0] as RunTask).run;
-  const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+  const { prefix, isFree } = (parts[0] as Part).run;
+  const bytes = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
   return { type: "run", of: "task", common: isFree ? { free: true } : {}, prefix, ids, numbers: [], lengths, bytes };
 }

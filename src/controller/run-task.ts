@@ -1,15 +1,14 @@
 /**
- * Tasks that came in runs. What a run's tasks share is kept once, and what is their own lies in the run's columns: a task
- * is one small object that knows its place in the run it came in, and in the run that answered it. It is the task on its
- * way, its record and its request at once; values are read from the columns when somebody asks.
+ * A task that came in a run, when somebody looks at it by itself: it knows its place in the run, whose columns say what is
+ * its own. It is the task on its way, its record and its request at once; values are read from the columns.
  */
 
+import type { BalancedRequest } from "../protocol/balancing.ts";
 import type { Operation } from "../protocol/calls.ts";
 import type { BufferPlaces } from "../protocol/data-messages.ts";
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
 import { NO_BUFFERS, type PendingTask, type Submitter } from "./pending-task.ts";
-import type { AnsweredRun, SubmittedRun } from "./run-columns.ts";
 import type { Failures } from "./scheduling/events.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
 
@@ -44,27 +43,55 @@ const USUAL: Readonly<Unusual> = {
   failures: undefined,
 };
 
-export class RunTask implements PendingTask, TaskRecord {
+/** The run that a task came in, by the task's place in it; see run-columns.ts. */
+export interface RunOfTask {
+  readonly submitter: Submitter;
+  readonly operation: Operation;
+  readonly label: string | undefined;
+  /** Of load-balanced tasks. */
+  readonly request: BalancedRequest | undefined;
+  readonly isFree: boolean;
+  /** Of tasks for one engine each. */
+  readonly engineIds: ArrayLike<number> | undefined;
+  readonly payloads: { at(index: number): Uint8Array };
+  submitted(index: number): number;
+  place(index: number): { readonly engineId: number; readonly uuid: string };
+  /** What answered it, and when that came. */
+  answered(index: number): { readonly received: number } | undefined;
+  outcome(index: number): Outcome | undefined;
+  resultBytes(index: number): number;
+}
+
+export class RunTask<R extends RunOfTask = RunOfTask> implements PendingTask, TaskRecord {
   readonly taskId: string;
-  readonly run: SubmittedRun;
+  readonly run: R;
   /** Its place in the run. */
   readonly index: number;
-  engineId = -1;
-  engineUuid = "";
-  /** The run that answered it, and its place there. */
-  answered: AnsweredRun | undefined = undefined;
-  answeredAt = 0;
+  /** Where it is, if it went its way by itself. */
+  #engineId: number | undefined = undefined;
+  #engineUuid: string | undefined = undefined;
   #more: Unusual | undefined = undefined;
 
-  constructor(taskId: string, run: SubmittedRun, index: number) {
+  constructor(taskId: string, run: R, index: number) {
     this.taskId = taskId;
     this.run = run;
     this.index = index;
   }
 
-  /** What its id ends with, after that of the run. */
-  get number(): number {
-    return this.run.ids[this.index] as number;
+  get engineId(): number {
+    return this.#engineId ?? this.run.place(this.index).engineId;
+  }
+
+  set engineId(engineId: number) {
+    this.#engineId = engineId;
+  }
+
+  get engineUuid(): string {
+    return this.#engineUuid ?? this.run.place(this.index).uuid;
+  }
+
+  set engineUuid(engineUuid: string) {
+    this.#engineUuid = engineUuid;
   }
 
   /** Whether nothing is to be said of it but that it was sent, and how it was answered. */
@@ -73,12 +100,12 @@ export class RunTask implements PendingTask, TaskRecord {
   }
 
   get hasEnded(): boolean {
-    return this.answered !== undefined || this.#more?.outcome !== undefined;
+    return this.#more?.outcome !== undefined || this.run.answered(this.index) !== undefined;
   }
 
   /** Bytes of its result, when it {@link isUsual}. */
   get resultBytes(): number {
-    return this.answered?.byteLength(this.answeredAt) ?? 0;
+    return this.run.resultBytes(this.index);
   }
 
   /** What it was sent with. */
@@ -88,7 +115,7 @@ export class RunTask implements PendingTask, TaskRecord {
     const shared = { operation, submitted, label, payload };
     const message: Submit | SubmitBalanced =
       request === undefined
-        ? { type: "submit", taskIds: [taskId], engineIds: [this.run.engineId(this.index)], ...shared }
+        ? { type: "submit", taskIds: [taskId], engineIds: [this.run.engineIds?.[this.index] as number], ...shared }
         : { type: "submitBalanced", taskId, request, ...shared };
     return { message, buffers: NO_BUFFERS, ...(submitter.isNested ? { isNested: true } : {}) };
   }
@@ -146,7 +173,7 @@ export class RunTask implements PendingTask, TaskRecord {
   }
 
   get outcome(): Outcome | undefined {
-    return this.#more?.outcome ?? this.answered?.outcome(this.answeredAt);
+    return this.#more?.outcome ?? this.run.outcome(this.index);
   }
 
   set outcome(outcome: Outcome | undefined) {
@@ -154,7 +181,7 @@ export class RunTask implements PendingTask, TaskRecord {
   }
 
   get received(): number | undefined {
-    return this.#more?.received ?? this.answered?.received;
+    return this.#more?.received ?? this.run.answered(this.index)?.received;
   }
 
   set received(received: number | undefined) {

@@ -9,16 +9,13 @@
 import { BalancedTasks } from "./scheduling/balanced-tasks.ts";
 import { directWaiting, fillDirect } from "./scheduling/direct-queues.ts";
 import { type BoardOptions, EngineBoard } from "./scheduling/engine-board.ts";
+import { activeTasks, type EngineState } from "./scheduling/engine-state.ts";
 import type { EngineQueue, Failures, Instruction, SchedulerEvent } from "./scheduling/events.ts";
 import { failuresOf, queuesOf, unassignedOf, unfinishedOf } from "./scheduling/overview.ts";
-import { TaskBook } from "./scheduling/task-book.ts";
-import {
-  activeTasks,
-  type BalancedTask,
-  type EngineState,
-  isBalanced,
-  type TaskState,
-} from "./scheduling/task-state.ts";
+import { type Sends, sendsOf } from "./scheduling/sends.ts";
+import { type EndedTask, TaskBook } from "./scheduling/task-book.ts";
+import { type BalancedTask, isBalanced, type TaskState } from "./scheduling/task-state.ts";
+import { idAt } from "./task-groups.ts";
 
 export type { EngineQueue, Failure, Instruction, SchedulerEvent } from "./scheduling/events.ts";
 
@@ -38,13 +35,15 @@ export class Scheduler {
   readonly #board: EngineBoard;
   readonly #book = new TaskBook();
   readonly #balanced: BalancedTasks;
-  readonly #onEnded = (task: TaskState, succeeded: boolean): void => this.#balanced.ended(task, succeeded);
+  readonly #onEnded = (task: EndedTask, succeeded: boolean): void => this.#balanced.ended(task, succeeded);
+  readonly #send: Sends;
   #lookAt = Number.POSITIVE_INFINITY;
 
   constructor(options: SchedulerOptions = {}) {
     this.#window = options.window ?? DEFAULT_WINDOW;
     this.#board = new EngineBoard(options);
-    this.#balanced = new BalancedTasks(this.#book, this.#board, (task, engine) => this.#dispatch(task, engine));
+    this.#send = sendsOf(this.#book, this.#board);
+    this.#balanced = new BalancedTasks(this.#book, this.#board, this.#send);
   }
 
   /** When to send a `tick` at the latest; Infinity if there is nothing that time alone changes. */
@@ -56,7 +55,7 @@ export class Scheduler {
   handle(event: SchedulerEvent, now: number = this.#book.now): Instruction[] {
     this.#book.now = Math.max(now, this.#book.now);
     this.#apply(event);
-    this.#book.takeEnded(this.#onEnded);
+    this.#book.takeEnded(this.#onEnded, this.#balanced.hasHeld);
     const isRestless = this.#balanced.balancer.size > 0 ? this.#board.pool.size > 0 : this.#board.withMore.size > 0;
     if (!isRestless) this.#lookAt = Number.POSITIVE_INFINITY;
     else if (this.#lookAt === Number.POSITIVE_INFINITY) this.#lookAt = this.#book.now + LOOK_MS;
@@ -150,30 +149,31 @@ export class Scheduler {
     const suspects: BalancedTask[] = [];
     const others: BalancedTask[] = [];
     let isFirst = true;
-    for (const task of engine.dispatched.values()) {
+    for (const task of this.#balanced.runs.allAt(engine)) {
       const isWaiting = engine.suspended.has(task.taskId);
       if (!isBalanced(task)) this.#book.fail(task, "engine", reason);
       else if (isFirst || engine.begun.has(task.taskId)) suspects.push(task);
       else others.push(task);
       if (!isWaiting) isFirst = false;
     }
-    for (const task of directWaiting(engine)) this.#book.fail(task, "engine", reason);
+    for (const held of directWaiting(engine)) this.#book.fail(this.#balanced.runs.itself(held), "engine", reason);
     this.#balanced.engineLost(suspects, others, reason);
   }
 
   #withEngine(event: Event<"suspend" | "resume" | "waiting" | "retire">): void {
     const engine = this.#board.engines.get(event.engineId);
     if (engine === undefined) return;
-    if (event.type === "waiting") this.#board.suspend(engine, event.taskIds);
-    else if (event.type === "retire") this.#retire(engine);
+    if (event.type === "waiting") {
+      for (const taskId of event.taskIds) this.#book.get(taskId);
+      this.#board.suspend(engine, event.taskIds);
+    } else if (event.type === "retire") this.#retire(engine);
     else engine.stopped = event.type === "suspend";
     this.#board.update(engine);
     this.#balanced.balancer.fill(engine, this.#book.now);
   }
 
   #submit({ taskId, engineId }: Event<"submit">): void {
-    const { tasks } = this.#book;
-    if (tasks.has(taskId)) return;
+    if (this.#book.has(taskId)) return;
     const engine = this.#board.engines.get(engineId);
     const task: TaskState = { taskId, request: undefined, engineId, status: "waiting" };
     if (engine === undefined || engine.retiring) {
@@ -181,7 +181,7 @@ export class Scheduler {
       this.#book.fail(task, "engine", reason);
       return;
     }
-    tasks.set(taskId, task);
+    this.#book.tasks.set(taskId, task);
     engine.waiting.push(task);
     this.#fillDirect(engine);
   }
@@ -206,13 +206,17 @@ export class Scheduler {
     }
   }
 
-  #dispatch(task: TaskState, engine: EngineState): void {
-    this.#board.send(engine, task, this.#book.now);
-    this.#book.instruct({ type: "dispatch", taskId: task.taskId, engineId: engine.engineId });
+  #submitRun(event: Event<"submitRun">): void {
+    const { engines, refused } = this.#balanced.runs.submitDirect(event);
+    for (const engine of engines) this.#fillDirect(engine);
+    for (const place of refused) {
+      const engineId = event.engineIds[place] as number;
+      this.#submit({ type: "submit", taskId: idAt(event.group, place), engineId });
+    }
   }
 
   #finish(event: Event<"finish">): void {
-    const task = this.#book.tasks.get(event.taskId);
+    const task = this.#book.get(event.taskId);
     const engine = task === undefined ? undefined : this.#board.engines.get(task.engineId);
     if (task?.status !== "dispatched" || engine === undefined) return;
     this.#board.take(engine, task);
@@ -224,25 +228,16 @@ export class Scheduler {
   }
 
   #run(event: Event<"submitRun" | "submitBalancedRun" | "finishRun">): void {
-    if (event.type === "finishRun") {
-      this.#finishRun(event);
-      return;
-    }
-    for (let index = 0; index < event.taskIds.length; index++) {
-      const taskId = event.taskIds[index] as string;
-      if (event.type === "submitRun") {
-        this.#submit({ type: "submit", taskId, engineId: event.engineIds[index] as number });
-      } else this.#balanced.submit({ type: "submitBalanced", taskId, request: event.request });
-    }
+    if (event.type === "submitRun") this.#submitRun(event);
+    else if (event.type === "submitBalancedRun") this.#balanced.submitRun(event);
+    else this.#finishRun(event);
   }
 
-  #finishRun({ engineId, taskIds, durations }: Event<"finishRun">): void {
-    const engine = this.#board.engines.get(engineId);
+  #finishRun(event: Event<"finishRun">): void {
+    const engine = this.#board.engines.get(event.engineId);
     if (engine === undefined) return;
     this.#noteProgress(engine);
-    const settled = this.#balanced.finishedRun(engine, taskIds, durations);
-    if (settled.length === 0) return;
-    this.#book.instruct({ type: "settleRun", taskIds: settled, engineId });
+    if (!this.#balanced.runs.finish(engine, event)) return;
     this.#board.update(engine);
     this.#goesOn(engine);
   }
@@ -262,7 +257,7 @@ export class Scheduler {
   }
 
   #abort({ taskId }: Event<"abort">): void {
-    const task = this.#book.tasks.get(taskId);
+    const task = this.#book.get(taskId) ?? this.#balanced.runs.waiting(taskId);
     if (task === undefined) return;
     if (task.status !== "dispatched") {
       this.#book.abort(task);
@@ -274,13 +269,13 @@ export class Scheduler {
   }
 
   #fillDirect(engine: EngineState): void {
-    fillDirect(engine, this.#window, (task) => this.#dispatch(task, engine));
+    fillDirect(engine, this.#window, this.#send);
   }
 
   #retire(engine: EngineState): void {
     if (engine.retiring) return;
     engine.retiring = true;
-    const held = [...engine.dispatched.values()].slice(1);
+    const held = this.#balanced.runs.allAt(engine).slice(1);
     this.#balanced.askBack(
       engine,
       held.filter((task): task is BalancedTask => isBalanced(task) && !task.recalled),

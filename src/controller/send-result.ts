@@ -2,12 +2,13 @@
 
 import type { Connection } from "../channel/connection.ts";
 import type { BufferLedger } from "./buffer-ledger.ts";
-import type { PendingTask, Submitter } from "./pending-task.ts";
+import type { Submitter } from "./pending-task.ts";
+import type { PendingTasks } from "./pending-tasks.ts";
 import type { TaskDatabase } from "./task-database.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 export interface SendResultParts {
-  readonly pending: ReadonlyMap<string, PendingTask>;
+  readonly pending: PendingTasks;
   readonly database: TaskDatabase;
   readonly ledger: BufferLedger;
 }

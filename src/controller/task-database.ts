@@ -4,8 +4,9 @@ import type { BufferPlaces, CarriesBuffers } from "../protocol/data-messages.ts"
 import type { Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { StoredValue } from "../protocol/task-rows.ts";
 import type { ArrayStore } from "./array-store.ts";
-import type { RunTask } from "./run-task.ts";
+import type { SubmittedRun } from "./run-columns.ts";
 import type { Failures } from "./scheduling/events.ts";
+import type { GroupMember } from "./task-groups.ts";
 import type { TaskQuery } from "./task-query.ts";
 import type { StoredRequest, TaskRecord } from "./task-record.ts";
 
@@ -56,10 +57,15 @@ export interface TaskDatabase {
   /** Keeps the result of a task. Its payload is copied, because it lies in the packet it came with. */
   finish(taskId: string, outcome: Outcome, buffers: readonly Uint8Array[]): void;
 
-  /** Whether tasks of runs are kept as they are: those are added by themselves, and need no {@link TaskDatabase.keep}. */
-  readonly keepsRuns?: boolean;
-  /** Tasks of runs have ended, and know how. */
-  finishRun?(tasks: readonly RunTask[]): void;
+  /**
+   * Keeps runs as they are, if it can; their tasks need no {@link TaskDatabase.keep}. Says whether it did: not when one of
+   * the tasks is known.
+   */
+  addRun?(run: SubmittedRun): boolean;
+  /** A task of a run that it keeps, and that is remembered. */
+  runMember?(taskId: string): GroupMember<SubmittedRun> | undefined;
+  /** These tasks of a run have ended, and the run knows how. */
+  finishRun?(run: SubmittedRun, places: Int32Array): void;
 
   /** Set while nothing can be written. */
   readonly failure?: DatabaseFailure | undefined;

@@ -4,6 +4,7 @@ import type { BalancedRequest } from "../protocol/balancing.ts";
 import type { EngineHello, Outcome, Submit, SubmitBalanced } from "../protocol/messages.ts";
 import type { Engine } from "./members.ts";
 import { newTask, type PendingTask } from "./pending-task.ts";
+import type { PendingTasks } from "./pending-tasks.ts";
 import { Recovery, type RecoverySteps } from "./recovery.ts";
 import type { SchedulerEvent } from "./scheduler.ts";
 import type { TaskDatabase } from "./task-database.ts";
@@ -30,7 +31,7 @@ export interface Legacy {
 
 /** What it needs of the router. */
 export interface RecoveryParts {
-  readonly pending: Map<string, PendingTask>;
+  readonly pending: PendingTasks;
   readonly database: TaskDatabase;
   readonly step: (event: SchedulerEvent) => void;
   /** Goes on once the results are here that the task takes. */

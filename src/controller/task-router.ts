@@ -13,13 +13,12 @@ import {
   failedOutcome,
   failureError,
   newTask,
-  type PendingTask,
   type Submitter,
   tell,
   whenEnded,
 } from "./pending-task.ts";
+import { PendingTasks } from "./pending-tasks.ts";
 import { RunRouter } from "./run-router.ts";
-import { RunTask } from "./run-task.ts";
 import { type Instruction, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts";
 import { sendResult } from "./send-result.ts";
 import type { TaskDatabase } from "./task-database.ts";
@@ -42,7 +41,7 @@ export class TaskRouter {
   readonly #ledger: BufferLedger;
   readonly #keeper: ArrayKeeper | undefined;
   readonly #inputs: TaskInputs;
-  readonly #pending = new Map<string, PendingTask>();
+  readonly #pending: PendingTasks;
   readonly #outputFlow = new OutputFlow();
   readonly #alarm = new Alarm(() => this.#step({ type: "tick" }));
   /** For tasks that an earlier controller had. */
@@ -56,6 +55,7 @@ export class TaskRouter {
     this.#ledger = ledger;
     this.#keeper = keeper;
     this.#inputs = new TaskInputs(ledger);
+    this.#pending = new PendingTasks(database);
     this.recovery = new TaskRecovery({
       pending: this.#pending,
       database,
@@ -63,8 +63,7 @@ export class TaskRouter {
       sent: (task) => void (task.isBalanced || this.#inputs.letGo(task)),
       withInputs: (taskId, inputs, go) => this.#withInputs(taskId, inputs, go),
     });
-    const [pending, inputs] = [this.#pending, this.#inputs];
-    this.#runs = new RunRouter({ pending, database, inputs, registry, step: (event) => this.#step(event) });
+    this.#runs = new RunRouter({ database, inputs: this.#inputs, registry, step: (event) => this.#step(event) });
   }
 
   get scheduler(): Scheduler {
@@ -226,11 +225,12 @@ export class TaskRouter {
       this.#dispatch(instruction.taskId, engineId);
       return;
     }
+    if (instruction.type === "dispatchRun" || instruction.type === "settleRun") {
+      this.#runs.carryOut(instruction);
+      return;
+    }
     this.#runs.flush();
     switch (instruction.type) {
-      case "settleRun":
-        this.#runs.settle(instruction.taskIds);
-        break;
       case "recall":
         this.#registry.engine(engineId)?.connection.send({ type: "abortTasks", taskIds: [instruction.taskId] });
         break;
@@ -264,10 +264,6 @@ export class TaskRouter {
     const task = this.#pending.get(taskId);
     const engine = this.#registry.engine(engineId);
     if (task?.payload === undefined || engine === undefined) return;
-    if (task instanceof RunTask) {
-      this.#runs.dispatch(task, engine);
-      return;
-    }
     this.#runs.flush();
     const { order, buffers } = this.#inputs.orderFor(taskId, task);
     if (order.places !== undefined) this.#ledger.deliver(engine.uuid, order);

@@ -30,11 +30,16 @@ class World {
   readonly retiring = new Set<number>();
   readonly stopped = new Set<number>();
   readonly ended = new Map<string, "settle" | "fail" | "aborted">();
+  /** By task: the engine that it is for alone. */
+  readonly #engineOf = new Map<string, number>();
+  /** What an engine says to have done. */
+  #done: { readonly prefix: string; readonly ids: readonly number[] } | undefined;
   readonly #random: () => number;
   now = 0;
   #nextEngine = 0;
-  #nextTask = 0;
+  #nextTask = 1;
   steps = 0;
+  settledInRuns = 0;
 
   constructor(scheme: SchemeName, seed: number, hwm: number | undefined) {
     this.#random = seeded(seed);
@@ -107,7 +112,7 @@ class World {
   }
 
   engineOf(taskId: string): number {
-    return Number(taskId.split("@")[1] ?? -1);
+    return this.#engineOf.get(taskId) ?? -1;
   }
 
   /** An engine's process is stopped, or goes on. */
@@ -156,7 +161,8 @@ class World {
     }
     if (this.#random() < 0.2) {
       const engineId = this.#pick(ids) as number;
-      const taskId = `d-${this.#nextTask++}@${engineId}`;
+      const taskId = `d-${this.#nextTask++}`;
+      this.#engineOf.set(taskId, engineId);
       this.tasks.set(taskId, { request: undefined, at: undefined, recalled: false, runs: 0, deaths: 0 });
       this.#tell({ type: "submit", taskId, engineId });
       return;
@@ -169,18 +175,25 @@ class World {
 
   /** Up to 20 that are alike. */
   #submitRun(ids: readonly number[]): void {
-    const taskIds: string[] = [];
+    const numbers: number[] = [];
     const engineIds: number[] = [];
-    const request = this.#random() < 0.7 ? this.#request(ids) : undefined;
+    const asked = this.#random() < 0.5 ? { kind: "k1", units: 1 } : this.#request(ids);
+    const request = this.#random() < 0.7 ? asked : undefined;
+    const prefix = request === undefined ? "d-" : "b-";
+    const hasGaps = this.#random() < 0.3;
     for (let left = Math.ceil(this.#random() * 20); left > 0; left--) {
       const engineId = this.#pick(ids) as number;
-      const taskId = request === undefined ? `d-${this.#nextTask++}@${engineId}` : `b-${this.#nextTask++}`;
+      if (hasGaps && this.#random() < 0.3) this.#nextTask++;
+      const number = this.#nextTask++;
+      const taskId = `${prefix}${number}`;
+      if (request === undefined) this.#engineOf.set(taskId, engineId);
       this.tasks.set(taskId, { request, at: undefined, recalled: false, runs: 0, deaths: 0 });
-      taskIds.push(taskId);
+      numbers.push(number);
       engineIds.push(engineId);
     }
-    if (request === undefined) this.#tell({ type: "submitRun", taskIds, engineIds });
-    else this.#tell({ type: "submitBalancedRun", taskIds, request });
+    const group = { prefix, ids: numbers };
+    if (request === undefined) this.#tell({ type: "submitRun", group, engineIds });
+    else this.#tell({ type: "submitBalancedRun", group, request });
   }
 
   #request(ids: readonly number[]): BalancedRequest {
@@ -236,12 +249,24 @@ class World {
   /** The first tasks of an engine have ended well; what others say of tasks that they do not have changes nothing. */
   #finishRun(engineId: number, taskIds: readonly string[]): void {
     for (const taskId of taskIds) (this.tasks.get(taskId) as Known).at = undefined;
-    const durations = taskIds.map(() => this.#random() * 3);
     const other = this.#pick([...this.engines.keys()].filter((id) => id !== engineId));
-    if (other !== undefined) this.#tell({ type: "finishRun", engineId: other, taskIds, durations });
-    for (const taskId of taskIds) expect(this.tasks.has(taskId)).toBe(true);
-    this.#tell({ type: "finishRun", engineId, taskIds: [...taskIds, "nobody's"], durations: [...durations, 1] });
-    for (const taskId of taskIds) expect(this.ended.get(taskId)).toBe("settle");
+    for (const prefix of ["b-", "d-"]) {
+      const own = taskIds.filter((taskId) => taskId.startsWith(prefix));
+      if (own.length > 1 && this.#random() < 0.1) own.push(own.shift() as string);
+      const ids = [...own.map((taskId) => Number(taskId.slice(2))), 1e9, ...(this.#random() < 0.5 ? [0] : [])];
+      const durations = ids.map(() => this.#random() * 3);
+      if (other !== undefined) this.#tell({ type: "finishRun", engineId: other, prefix, ids, durations });
+      for (const taskId of own) expect(this.tasks.has(taskId)).toBe(true);
+      this.#done = { prefix, ids };
+      this.#tell({ type: "finishRun", engineId, prefix, ids, durations });
+      this.#done = undefined;
+      // Those that went their way by themselves.
+      for (const taskId of own) {
+        if (!this.ended.has(taskId)) this.#tell({ type: "finish", taskId, status: "ok", duration: 1 });
+        expect(this.ended.get(taskId)).toBe("settle");
+      }
+    }
+    if (this.engines.get(engineId)?.length === 0) this.waiting.delete(engineId);
   }
 
   #abort(): void {
@@ -280,9 +305,19 @@ class World {
       case "takeBack":
         for (const taskId of instruction.taskIds) (this.tasks.get(taskId) as Known).recalled = true;
         break;
-      case "settleRun":
-        for (const taskId of instruction.taskIds) this.#ends(taskId, "settle");
+      case "dispatchRun": {
+        const { group, places, engineId } = instruction;
+        for (const place of places) this.#dispatch(`${group.prefix}${group.ids[place]}`, engineId);
         break;
+      }
+      case "settleRun": {
+        const { group, places, at } = instruction;
+        expect(group.prefix).toBe(this.#done?.prefix);
+        expect(Array.from(places, (place) => group.ids[place])).toEqual(this.#done?.ids.slice(at, at + places.length));
+        for (const place of places) this.#ends(`${group.prefix}${group.ids[place]}`, "settle");
+        this.settledInRuns += places.length;
+        break;
+      }
       case "settle":
       case "fail":
       case "aborted":
@@ -352,6 +387,7 @@ test("no task is lost, doubled, or run on a wrong engine, in 100,000 random even
   timeout: 120_000,
 }, () => {
   let steps = 0;
+  let settledInRuns = 0;
   const ends = new Set<string>();
   for (const [index, scheme] of schemeNames.entries()) {
     for (let round = 0; round < 30; round++) {
@@ -360,9 +396,11 @@ test("no task is lost, doubled, or run on a wrong engine, in 100,000 random even
       world.drain();
       expect([...world.tasks.keys()]).toEqual([]);
       steps += world.steps;
+      settledInRuns += world.settledInRuns;
       for (const how of world.ended.values()) ends.add(how);
     }
   }
   expect(steps).toBeGreaterThan(100_000);
+  expect(settledInRuns).toBeGreaterThan(1_000);
   expect([...ends].toSorted()).toEqual(["aborted", "fail", "settle"]);
 });

@@ -3,9 +3,11 @@
  * back again when that dies, refuses or fails them, or another could run them sooner.
  */
 
+import { idAt } from "../task-groups.ts";
 import { Balancer } from "./balancer.ts";
 import { Dependencies, type Verdict } from "./dependencies.ts";
 import type { EngineBoard } from "./engine-board.ts";
+import type { EngineState } from "./engine-state.ts";
 import type { SchedulerEvent } from "./events.ts";
 import {
   noteFailedPlace,
@@ -17,9 +19,11 @@ import {
   whyStranded,
   whyTimedOut,
 } from "./recovery.ts";
+import type { Sends } from "./sends.ts";
 import { tasksToTakeBack } from "./taking-back.ts";
-import type { TaskBook } from "./task-book.ts";
-import { type BalancedTask, type EngineState, isBalanced, newBalancedTask, type TaskState } from "./task-state.ts";
+import type { EndedTask, TaskBook } from "./task-book.ts";
+import { TaskRuns } from "./task-runs.ts";
+import { type BalancedTask, isBalanced, newBalancedTask, type TaskState } from "./task-state.ts";
 import { Timers } from "./timers.ts";
 
 type Event<T extends SchedulerEvent["type"]> = Extract<SchedulerEvent, { type: T }>;
@@ -30,15 +34,23 @@ export class BalancedTasks {
   readonly #board: EngineBoard;
   readonly #dependencies = new Dependencies<BalancedTask>();
   readonly #timers = new Timers();
+  readonly runs: TaskRuns;
   #expected = 0;
   #sequence = 0;
 
-  /** `dispatch` sends a task to an engine. */
-  constructor(book: TaskBook, board: EngineBoard, dispatch: (task: TaskState, engine: EngineState) => void) {
+  constructor(book: TaskBook, board: EngineBoard, send: Sends) {
     this.#book = book;
     this.#board = board;
-    this.balancer = new Balancer(board, dispatch);
+    this.balancer = new Balancer(board, send);
+    this.runs = new TaskRuns(book, board, this.balancer);
+    this.balancer.single = (run, place) => this.runs.single(run, place);
+    book.runs = this.runs;
     book.onEnd = (task) => this.#forget(task);
+  }
+
+  /** Whether tasks wait for others to end. */
+  get hasHeld(): boolean {
+    return this.#dependencies.size > 0;
   }
 
   /** When time alone changes something for a task. */
@@ -47,7 +59,17 @@ export class BalancedTasks {
   }
 
   submit({ taskId, request }: Event<"submitBalanced">): void {
-    if (!this.#book.tasks.has(taskId)) this.release(this.#add(taskId, request));
+    if (!this.#book.has(taskId)) this.release(this.#add(taskId, request));
+  }
+
+  /** Tasks that are alike: as one, or each by itself where more is asked than an engine. */
+  submitRun({ group, request }: Event<"submitBalancedRun">): void {
+    if (this.runs.submit(group, request, this.#sequence)) this.#sequence += group.ids.length;
+    else {
+      for (let place = 0; place < group.ids.length; place++) {
+        this.submit({ type: "submitBalanced", taskId: idAt(group, place), request });
+      }
+    }
   }
 
   /** A task of an earlier controller: it is known, but does nothing yet. */
@@ -57,7 +79,7 @@ export class BalancedTasks {
 
   /** The task begins its way. */
   release(task: BalancedTask): void {
-    const { tasks, endings } = this.#book;
+    const { endings } = this.#book;
     const { request } = task;
     const { after, follow, inputs } = request;
     task.preferred = request.near;
@@ -66,14 +88,14 @@ export class BalancedTasks {
       return;
     }
     const argument = inputs && { taskIds: inputs, all: true, success: true, failure: false };
-    const isKnown = (id: string): boolean => tasks.has(id);
+    const isKnown = (id: string): boolean => this.#book.has(id);
     this.#decide(task, this.#dependencies.add(task, { after, follow, argument }, endings, isKnown));
   }
 
   /** An engine has answered the task. */
   finished(task: BalancedTask, engine: EngineState, { status, duration }: Event<"finish">): void {
     if (task.deaths > 0) this.balancer.release(engine);
-    if (duration !== undefined && (status ?? "ok") === "ok") this.#board.note(engine, task, duration);
+    if (duration !== undefined && (status ?? "ok") === "ok") this.#board.note(engine, task.request, duration);
     if (status === "unmet") {
       task.refused ??= new Set();
       task.refused.add(engine.engineId);
@@ -85,24 +107,6 @@ export class BalancedTasks {
     } else {
       this.#book.settle(task, (status ?? "ok") === "ok");
     }
-  }
-
-  /** An engine has done these tasks well, of whatever kind. Gives those that were there. */
-  finishedRun(engine: EngineState, taskIds: readonly string[], durations: readonly number[]): string[] {
-    const finished: string[] = [];
-    for (let index = 0; index < taskIds.length; index++) {
-      const task = this.#book.tasks.get(taskIds[index] as string);
-      if (task?.status !== "dispatched" || task.engineId !== engine.engineId) continue;
-      this.#board.takeOneOf(engine, task);
-      engine.completed++;
-      finished.push(task.taskId);
-      if (isBalanced(task)) {
-        if (task.deaths > 0) this.balancer.release(engine);
-        this.#board.note(engine, task, durations[index] as number);
-      }
-      this.#book.end(task, true);
-    }
-    return finished;
   }
 
   /** An engine has answered which of its tasks it gives back. */
@@ -151,7 +155,7 @@ export class BalancedTasks {
   }
 
   /** A task has ended, of whatever kind: those that depend on it go on. */
-  ended(task: TaskState, succeeded: boolean): void {
+  ended(task: EndedTask, succeeded: boolean): void {
     const decided = this.#dependencies.ended(task.taskId, { succeeded, engineId: task.engineId });
     for (const { task: dependent, verdict } of decided) this.#decide(dependent, verdict);
   }
@@ -163,7 +167,12 @@ export class BalancedTasks {
 
   /** Takes work back for engines that have nothing to do. */
   takeBack(): void {
-    for (const [engine, tasks] of tasksToTakeBack(this.#board, this.#book.now)) this.askBack(engine, tasks);
+    for (const [engine, tasks] of tasksToTakeBack(this.#board, this.#book.now)) {
+      this.askBack(
+        engine,
+        tasks.map((held) => this.runs.itself(held) as BalancedTask),
+      );
+    }
   }
 
   askBack(engine: EngineState, tasks: readonly BalancedTask[]): void {
@@ -247,8 +256,8 @@ export class BalancedTasks {
       this.#book.fail(task, ownError ? "own" : "timeout", whyTimedOut(task));
     } else {
       const engine = this.#board.engines.get(task.engineId);
-      const [running] = engine?.dispatched.values() ?? [];
-      if (engine === undefined || running === task) return;
+      const [running] = engine?.dispatched.all() ?? [];
+      if (engine === undefined || running === undefined || ("task" in running && running.task === task)) return;
       task.timedOut = true;
       if (!task.recalled) this.askBack(engine, [task]);
     }

@@ -1,13 +1,23 @@
 /** Brings load-balanced tasks and engines together: lanes in which tasks wait, and who is next when an engine has room. */
 
 import type { EngineBoard } from "./engine-board.ts";
-import { goesBefore, Lane } from "./lanes.ts";
-import { restrains } from "./restraint.ts";
-import { activeTasks, type BalancedTask, type EngineState, type LaneConditions } from "./task-state.ts";
+import { activeTasks, type EngineState } from "./engine-state.ts";
+import { goesBefore, Lane, type Waiting } from "./lanes.ts";
+import { isUnrestrained, restrains } from "./restraint.ts";
+import type { Sends } from "./sends.ts";
+import { type TaskRun, WaitingPart } from "./task-run.ts";
+import type { BalancedTask, LaneConditions, TaskState } from "./task-state.ts";
+
+/** What the conditions of a task are told from. */
+type Conditioned = Pick<BalancedTask, "request" | "places" | "refused" | "avoided" | "deaths" | "preferred">;
 
 export class Balancer {
   readonly #board: EngineBoard;
-  readonly #dispatch: (task: BalancedTask, engine: EngineState) => void;
+  readonly #send: Sends;
+  /** A task of a run goes its way by itself, and waits no more. */
+  single: (run: TaskRun, place: number) => TaskState = (run) => {
+    throw new Error(`nobody takes tasks out of ${run.prefix}`);
+  };
   readonly #lanes = new Map<string, Lane>();
   /** The lanes that name no engines. */
   readonly #anywhere = new Set<Lane>();
@@ -18,20 +28,14 @@ export class Balancer {
   #reserved = 0;
   #waiting = 0;
 
-  /** `dispatch` sends a task to an engine. */
-  constructor(board: EngineBoard, dispatch: (task: BalancedTask, engine: EngineState) => void) {
+  constructor(board: EngineBoard, send: Sends) {
     this.#board = board;
-    this.#dispatch = dispatch;
+    this.#send = send;
   }
 
   /** How many tasks wait for an engine. */
   get size(): number {
     return this.#waiting;
-  }
-
-  /** The tasks that wait for an engine. */
-  *[Symbol.iterator](): Generator<BalancedTask> {
-    for (const lane of this.#lanes.values()) yield* lane;
   }
 
   /** The task goes to an engine now, if there is one for it, or waits. */
@@ -41,13 +45,36 @@ export class Balancer {
     const engine = lane.size === 0 || atFront ? this.#engineFor(task, lane) : undefined;
     if (engine !== undefined) {
       this.#leaveIfEmpty(lane);
-      this.#send(task, engine);
+      this.#sendTask(task, engine);
       return;
     }
     task.status = "waiting";
     lane.add(task, atFront);
     this.#waiting++;
     if (lane.conditions.alone) this.#lonely++;
+  }
+
+  /** Those go to engines now, if there are some for them, that can; the others wait. */
+  enqueuePart(part: WaitingPart): void {
+    const lane = this.#laneOf(part.run as Conditioned);
+    const isFirst = lane.size === 0;
+    lane.add(part, false);
+    this.#waiting += part.size;
+    while (isFirst && part.size > 0) {
+      const engine = this.#engineFor(part.run as Conditioned, lane);
+      if (engine === undefined) break;
+      const share = lane.isOpen && engine.place >= 0 ? this.#board.pool.share(part.size) : 1;
+      this.#sendPart(part, engine, Math.min(share, this.#board.roomFor(engine, part.request)));
+    }
+  }
+
+  /** So many of them wait no more. */
+  leavePart(part: WaitingPart, count: number): void {
+    const lane = part.lane as Lane | undefined;
+    if (lane === undefined) return;
+    lane.leavePart(part, count);
+    this.#waiting -= count;
+    this.#leaveIfEmpty(lane);
   }
 
   /** The task waits no more. */
@@ -66,11 +93,17 @@ export class Balancer {
     for (;;) {
       const nested = !this.#board.hasRoom(engine);
       if (nested && !this.#board.hasRoom(engine, true)) return;
-      const task = this.#nextFor(engine, nested, now);
-      if (task === undefined) return;
-      (task.lane as Lane).movedAt = now;
-      this.leave(task);
-      this.#send(task, engine);
+      const next = this.#nextFor(engine, nested, now);
+      if (next === undefined) return;
+      (next.lane as Lane).movedAt = now;
+      if (next instanceof WaitingPart) {
+        // Whoever is slow may leave those to others that come after the first.
+        const isFree = !nested && isUnrestrained(this.#board, engine);
+        this.#sendPart(next, engine, isFree ? this.#board.roomFor(engine, next.request) : 1);
+        continue;
+      }
+      this.leave(next);
+      this.#sendTask(next, engine);
     }
   }
 
@@ -89,8 +122,8 @@ export class Balancer {
   }
 
   /** Whether no engine that is there could ever run the task. */
-  isStranded(task: BalancedTask): boolean {
-    const lane = this.#laneOf(task);
+  isStranded(task: BalancedTask | TaskRun): boolean {
+    const lane = this.#laneOf(task as Conditioned);
     this.#leaveIfEmpty(lane);
     return this.#isStranded(lane);
   }
@@ -98,9 +131,15 @@ export class Balancer {
   /** The waiting tasks that no engine could ever run, and that do not wait any more. */
   takeStranded(): BalancedTask[] {
     const stranded = [...this.#lanes.values()].filter((lane) => lane.size > 0 && this.#isStranded(lane));
-    const tasks = stranded.flatMap((lane) => [...lane]);
+    const tasks = stranded.flatMap((lane) => [...lane].flatMap((waiting) => this.#each(waiting)));
     for (const task of tasks) this.leave(task);
     return tasks;
+  }
+
+  /** All of them, by themselves. */
+  #each(waiting: Waiting): BalancedTask[] {
+    if (!(waiting instanceof WaitingPart)) return [waiting];
+    return waiting.all().map((place) => this.single(waiting.run, place) as BalancedTask);
   }
 
   #isStranded(lane: Lane): boolean {
@@ -111,15 +150,21 @@ export class Balancer {
     return true;
   }
 
-  #send(task: BalancedTask, engine: EngineState): void {
+  #sendTask(task: BalancedTask, engine: EngineState): void {
     if (task.deaths > 0 && !engine.reserved) {
       engine.reserved = true;
       this.#reserved++;
     }
-    this.#dispatch(task, engine);
+    this.#send.task(task, engine);
   }
 
-  #engineFor(task: BalancedTask, lane: Lane): EngineState | undefined {
+  #sendPart(part: WaitingPart, engine: EngineState, count: number): void {
+    const places = part.take(count);
+    this.leavePart(part, places.length);
+    this.#send.piece(part.run, places, engine);
+  }
+
+  #engineFor(task: Conditioned, lane: Lane): EngineState | undefined {
     const { pool, engines } = this.#board;
     const { places, alone, nested } = lane.conditions;
     const suits = (engine: EngineState): boolean =>
@@ -134,7 +179,7 @@ export class Balancer {
     return pool.choose([...pool].filter(suits));
   }
 
-  #nextFor(engine: EngineState, onlyNested: boolean, now: number): BalancedTask | undefined {
+  #nextFor(engine: EngineState, onlyNested: boolean, now: number): Waiting | undefined {
     const named = this.#named.get(engine.engineId);
     const found = this.#firstOf(this.#anywhere, undefined, engine, onlyNested, now);
     const best = named === undefined ? found : this.#firstOf(named, found, engine, onlyNested, now);
@@ -148,11 +193,11 @@ export class Balancer {
   /** The one of these lanes' first tasks, or `best`, that goes to the engine first. */
   #firstOf(
     lanes: ReadonlySet<Lane>,
-    best: BalancedTask | undefined,
+    best: Waiting | undefined,
     engine: EngineState,
     onlyNested: boolean,
     now: number,
-  ): BalancedTask | undefined {
+  ): Waiting | undefined {
     for (const lane of lanes) {
       if (lane.size === 0 || (onlyNested && !lane.conditions.nested)) continue;
       if (engine.reserved && !lane.conditions.alone) continue;
@@ -181,7 +226,7 @@ export class Balancer {
     return present;
   }
 
-  #laneOf(task: BalancedTask): Lane {
+  #laneOf(task: Conditioned): Lane {
     const { request, places, refused, avoided, deaths } = task;
     const unusual = places ?? request.targets ?? request.resources ?? refused ?? avoided ?? deaths;
     const usual = unusual === 0 ? this.#lanes.get(request.nested ? "nested" : "") : undefined;
@@ -213,7 +258,7 @@ export class Balancer {
   }
 }
 
-function conditionsOf({ request, places, refused, avoided, deaths }: BalancedTask): LaneConditions {
+function conditionsOf({ request, places, refused, avoided, deaths }: Conditioned): LaneConditions {
   const { targets, resources, nested = false } = request;
   const both = places !== undefined && targets !== undefined ? targets.filter((id) => places.has(id)) : targets;
   const excluded = new Set([...(refused ?? []), ...(avoided ?? [])]);

@@ -5,6 +5,8 @@
  * much as the Map is long, since V8 leaves what was deleted at its front.
  */
 
+import { idAt, type TaskGroup } from "../task-groups.ts";
+
 const ZERO = 48;
 const HYPHEN = 45;
 
@@ -69,9 +71,21 @@ export class Endings {
     return this.#count + this.#earlierCount;
   }
 
-  note(taskId: string, { succeeded, engineId }: Ending): void {
-    const code = engineId + 2;
-    if (this.#latestOf(taskId).set(numberOf(taskId), succeeded ? code : -code)) this.#count++;
+  note(taskId: string, ending: Ending): void {
+    if (this.#latestOf(taskId).set(numberOf(taskId), codeOf(ending))) this.#count++;
+    this.#turn();
+  }
+
+  /** Tasks of a group ended so. */
+  noteRun(group: TaskGroup, places: Int32Array, ending: Ending): void {
+    const code = codeOf(ending);
+    const client = this.#latestOf(idAt(group, places[0] as number));
+    for (const place of places) if (client.set(group.ids[place] as number, code)) this.#count++;
+    this.#turn();
+  }
+
+  /** When there are enough, those before them go. */
+  #turn(): void {
     if (this.#count < this.#limit) return;
     this.#earlierCount = this.#count;
     this.#earlier = this.#latest;
@@ -102,6 +116,11 @@ export class Endings {
     if (code === undefined) return undefined;
     return { succeeded: code > 0, engineId: Math.abs(code) - 2 };
   }
+}
+
+/** Never 0. */
+function codeOf({ succeeded, engineId }: Ending): number {
+  return succeeded ? engineId + 2 : -(engineId + 2);
 }
 
 /** How much of the id names its client: what is before the last hyphen, if a number as numbers are written follows. */

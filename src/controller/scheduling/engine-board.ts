@@ -5,17 +5,13 @@
  * to back and nothing waits behind a long one. A task that nobody can tell the length of fills an engine.
  */
 
+import type { BalancedRequest } from "../../protocol/balancing.ts";
 import type { SchemeName } from "../../protocol/schemes.ts";
 import { Durations, slownessOf } from "./durations.ts";
+import { activeTasks, type EngineState, newEngine } from "./engine-state.ts";
 import { makePool, type Pool } from "./schemes.ts";
-import {
-  activeTasks,
-  type BalancedTask,
-  type EngineState,
-  isBalanced,
-  newEngine,
-  type TaskState,
-} from "./task-state.ts";
+import type { TaskRun } from "./task-run.ts";
+import { type BalancedTask, isBalanced, type TaskState } from "./task-state.ts";
 
 /** Milliseconds of work that an engine holds, unless told otherwise: enough to last over a round trip. */
 const PREFETCH_MS = 5;
@@ -85,6 +81,15 @@ export class EngineBoard {
     return engine.work < this.#prefetch && active < MOST_HELD;
   }
 
+  /** How many tasks may be sent to the engine until it has no room: at least one. */
+  roomFor(engine: EngineState, request: BalancedRequest): number {
+    const active = activeTasks(engine);
+    if (!this.hasRoom(engine)) return 1;
+    if (this.#hwm !== undefined) return this.#hwm === 0 ? Number.POSITIVE_INFINITY : Math.max(1, this.#hwm - active);
+    const each = this.#estimate(engine, request) ?? this.#prefetch;
+    return Math.max(1, Math.min(Math.ceil((this.#prefetch - engine.work) / each), MOST_HELD - active));
+  }
+
   /** Whether the engine has more than half of what it may hold, in many short tasks: the next ones travel together later. */
   isWellSupplied(engine: EngineState): boolean {
     if (this.#hwm !== undefined || engine.reserved || activeTasks(engine) < BATCHES_FROM) return false;
@@ -114,43 +119,56 @@ export class EngineBoard {
     if (activeTasks(engine) === 0) engine.progressAt = now;
     task.status = "dispatched";
     task.engineId = engine.engineId;
-    engine.dispatched.set(task.taskId, task);
+    engine.dispatched.add(task);
     engine.lastUsed = ++this.#uses;
     if (isBalanced(task)) this.#charge(engine, task);
     else engine.direct++;
     this.update(engine);
   }
 
-  /** The task is not at the engine any more. */
-  take(engine: EngineState, task: TaskState): void {
-    this.takeOneOf(engine, task);
+  /** Tasks of a run go to the engine. */
+  sendPiece(engine: EngineState, run: TaskRun, places: Int32Array, now: number): void {
+    if (activeTasks(engine) === 0) engine.progressAt = now;
+    const estimate = run.request && this.#estimate(engine, run.request);
+    run.send(places, engine.engineId);
+    engine.dispatched.addPiece(run, places, estimate);
+    this.#uses += places.length;
+    engine.lastUsed = this.#uses;
+    if (run.request === undefined) engine.direct += places.length;
+    else engine.work += places.length * (estimate ?? this.#prefetch);
     this.update(engine);
   }
 
-  /** The same for one of several tasks; {@link update} comes after the last. */
-  takeOneOf(engine: EngineState, task: TaskState): void {
-    engine.dispatched.delete(task.taskId);
+  /** So many tasks of a run are not at the engine any more; {@link update} comes after the last. */
+  takePiece(engine: EngineState, { request }: TaskRun, count: number, estimate: number | undefined): void {
+    if (request === undefined) engine.direct -= count;
+    else this.#lessWork(engine, count * (estimate ?? this.#prefetch));
+  }
+
+  /** The task is not at the engine any more. */
+  take(engine: EngineState, task: TaskState): void {
+    engine.dispatched.delete(task);
     if (engine.begun.size > 0) engine.begun.delete(task.taskId);
     if (engine.suspended.has(task.taskId)) {
       engine.suspended = new Set([...engine.suspended].filter((taskId) => taskId !== task.taskId));
     }
     if (isBalanced(task)) this.#discharge(engine, task);
     else engine.direct--;
+    this.update(engine);
   }
 
   /** These of the engine's tasks wait for others. */
   suspend(engine: EngineState, taskIds: readonly string[]): void {
-    engine.suspended = new Set(taskIds.filter((taskId) => engine.dispatched.has(taskId)));
+    engine.suspended = new Set(taskIds.filter((taskId) => engine.dispatched.get(taskId) !== undefined));
     for (const taskId of engine.suspended) engine.begun.add(taskId);
-    engine.work = 0;
-    for (const task of engine.dispatched.values()) {
-      if (isBalanced(task) && !engine.suspended.has(task.taskId)) engine.work += task.estimate ?? this.#prefetch;
-    }
+    const counts = (task: TaskState): boolean => isBalanced(task) && !engine.suspended.has(task.taskId);
+    const estimate = (task: TaskState): number => (task as BalancedTask).estimate ?? this.#prefetch;
+    engine.work = engine.dispatched.work(this.#prefetch, counts, estimate);
     this.update(engine);
   }
 
   /** Learns from a task that has ended. */
-  note(engine: EngineState, { request }: BalancedTask, duration: number): void {
+  note(engine: EngineState, request: BalancedRequest, duration: number): void {
     const wasLikeOthers = engine.speed.slowness === 1;
     this.durations.note(request.kind, request.units, duration, engine.speed);
     if (--this.#countIn <= 0 || wasLikeOthers !== (engine.speed.slowness === 1)) this.#countSpeeds();
@@ -172,18 +190,26 @@ export class EngineBoard {
   }
 
   #charge(engine: EngineState, task: BalancedTask): void {
-    const { kind, units, resources } = task.request;
-    const estimate = this.durations.estimate(kind, units);
-    task.estimate = estimate === undefined ? undefined : estimate * slownessOf(engine.speed);
+    const { resources } = task.request;
+    task.estimate = this.#estimate(engine, task.request);
     engine.work += task.estimate ?? this.#prefetch;
     if (resources === undefined) return;
     for (const [name, amount] of Object.entries(resources)) engine.free[name] = (engine.free[name] ?? 0) - amount;
   }
 
-  #discharge(engine: EngineState, task: BalancedTask): void {
-    engine.work -= task.estimate ?? this.#prefetch;
+  #estimate(engine: EngineState, { kind, units }: BalancedRequest): number | undefined {
+    const estimate = this.durations.estimate(kind, units);
+    return estimate === undefined ? undefined : estimate * slownessOf(engine.speed);
+  }
+
+  #lessWork(engine: EngineState, work: number): void {
+    engine.work -= work;
     // Sums of small numbers drift.
     if (activeTasks(engine) === 0 || engine.work < 0) engine.work = 0;
+  }
+
+  #discharge(engine: EngineState, task: BalancedTask): void {
+    this.#lessWork(engine, task.estimate ?? this.#prefetch);
     const { resources } = task.request;
     if (resources === undefined) return;
     for (const [name, amount] of Object.entries(resources)) engine.free[name] = (engine.free[name] ?? 0) + amount;

@@ -1,6 +1,7 @@
 /** What the scheduler hears and what it orders: the whole of its interface, without logic. Times are milliseconds. */
 
 import type { BalancedRequest } from "../../protocol/balancing.ts";
+import type { TaskGroup } from "../task-groups.ts";
 
 export type SchedulerEvent =
   | {
@@ -21,9 +22,9 @@ export type SchedulerEvent =
   | { readonly type: "submit"; readonly taskId: string; readonly engineId: number }
   /** A task for whichever engine fits. */
   | { readonly type: "submitBalanced"; readonly taskId: string; readonly request: BalancedRequest }
-  /** Tasks for one engine each, or for whichever fits, that are alike. */
-  | { readonly type: "submitRun"; readonly taskIds: readonly string[]; readonly engineIds: readonly number[] }
-  | { readonly type: "submitBalancedRun"; readonly taskIds: readonly string[]; readonly request: BalancedRequest }
+  /** Tasks for one engine each, or for whichever fits, that are alike and were not known before. */
+  | { readonly type: "submitRun"; readonly group: TaskGroup; readonly engineIds: ArrayLike<number> }
+  | { readonly type: "submitBalancedRun"; readonly group: TaskGroup; readonly request: BalancedRequest }
   /** A task that an earlier controller had: it is known, and waits to be adopted or released. */
   | {
       readonly type: "restore";
@@ -46,12 +47,16 @@ export type SchedulerEvent =
       /** What the engine says it took. */
       readonly duration?: number | undefined;
     }
-  /** The engine has done these tasks well, which took it so long each. */
+  /**
+   * The engine has done these tasks well, which took it so long each. Those that are not settled by it need a `finish` each:
+   * they go their way by themselves, if they are there at all.
+   */
   | {
       readonly type: "finishRun";
       readonly engineId: number;
-      readonly taskIds: readonly string[];
-      readonly durations: readonly number[];
+      readonly prefix: string;
+      readonly ids: ArrayLike<number>;
+      readonly durations: ArrayLike<number>;
     }
   /** The engine's answer to an order to give tasks back: those that had not started, and those that it keeps. */
   | { readonly type: "recalled"; readonly taskIds: readonly string[]; readonly kept: readonly string[] }
@@ -73,10 +78,23 @@ export type Failure = "engine" | "impossible" | "invalid" | "timeout" | "own";
 export type Instruction =
   /** Send the task to its engine. */
   | { readonly type: "dispatch"; readonly taskId: string; readonly engineId: number }
+  /** Send these tasks of a group. */
+  | {
+      readonly type: "dispatchRun";
+      readonly group: TaskGroup;
+      readonly places: Int32Array;
+      readonly engineId: number;
+    }
   /** The outcome that the engine told is the task's: tell its client. */
   | { readonly type: "settle"; readonly taskId: string; readonly engineId: number }
-  /** Likewise, for tasks of a `finishRun`, in its order: all but those that were not at that engine. */
-  | { readonly type: "settleRun"; readonly taskIds: readonly string[]; readonly engineId: number }
+  /** Likewise, for tasks of a group: a `finishRun` named them, one after another, from its place `at` on. */
+  | {
+      readonly type: "settleRun";
+      readonly group: TaskGroup;
+      readonly places: Int32Array;
+      readonly at: number;
+      readonly engineId: number;
+    }
   /** The task will not run: tell its client. */
   | {
       readonly type: "fail";

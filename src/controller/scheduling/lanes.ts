@@ -4,7 +4,12 @@
  * now does not hold up the others.
  */
 
-import type { BalancedTask, EngineState, LaneConditions, WaitingPlace } from "./task-state.ts";
+import type { EngineState } from "./engine-state.ts";
+import { WaitingPart } from "./task-run.ts";
+import type { BalancedTask, LaneConditions, WaitingPlace } from "./task-state.ts";
+
+/** One task, or several that are alike and follow one another. */
+export type Waiting = BalancedTask | WaitingPart;
 
 export class Lane implements WaitingPlace {
   readonly key: string;
@@ -41,7 +46,7 @@ export class Lane implements WaitingPlace {
     return Object.entries(resources).every(([name, amount]) => (free[name] ?? 0) >= amount - 1e-9);
   }
 
-  add(task: BalancedTask, atFront: boolean): void {
+  add(task: Waiting, atFront: boolean): void {
     const priority = priorityOf(task);
     let index = 0;
     while (index < this.#levels.length && (this.#levels[index] as Level).priority > priority) index++;
@@ -50,11 +55,11 @@ export class Lane implements WaitingPlace {
     if (atFront) level.front.push(task);
     else level.tasks.push(task);
     task.lane = this;
-    this.size++;
+    this.size += sizeOf(task);
   }
 
-  /** The task whose turn it is. */
-  first(): BalancedTask | undefined {
+  /** Whose turn it is. */
+  first(): Waiting | undefined {
     for (let level = this.#levels[0]; level !== undefined; level = this.#levels[0]) {
       const task = level.first(this);
       if (task !== undefined) return task;
@@ -69,8 +74,14 @@ export class Lane implements WaitingPlace {
     this.size--;
   }
 
+  /** So many of these do not wait any more. */
+  leavePart(part: WaitingPart, count: number): void {
+    if (part.size === 0) part.lane = undefined;
+    this.size -= count;
+  }
+
   /** All of them, in order. */
-  *[Symbol.iterator](): Generator<BalancedTask> {
+  *[Symbol.iterator](): Generator<Waiting> {
     for (const level of this.#levels) yield* level.all(this);
   }
 }
@@ -79,9 +90,9 @@ export class Lane implements WaitingPlace {
 class Level {
   readonly priority: number;
   /** Those that came back, the next one last. */
-  readonly front: BalancedTask[] = [];
+  readonly front: Waiting[] = [];
   /** From `head` on. */
-  tasks: BalancedTask[] = [];
+  tasks: Waiting[] = [];
   head = 0;
 
   constructor(priority: number) {
@@ -89,7 +100,7 @@ class Level {
   }
 
   /** Drops what has left the lane. */
-  first(lane: Lane): BalancedTask | undefined {
+  first(lane: Lane): Waiting | undefined {
     for (let task = this.front.at(-1); task !== undefined; task = this.front.at(-1)) {
       if (task.lane === lane) return task;
       this.front.pop();
@@ -105,8 +116,8 @@ class Level {
     return undefined;
   }
 
-  *all(lane: Lane): Generator<BalancedTask> {
-    const seen = new Set<BalancedTask>();
+  *all(lane: Lane): Generator<Waiting> {
+    const seen = new Set<Waiting>();
     for (const task of [...this.front.toReversed(), ...this.tasks.slice(this.head)]) {
       if (task.lane !== lane || seen.has(task)) continue;
       seen.add(task);
@@ -116,12 +127,16 @@ class Level {
 }
 
 /** Tasks that others wait for while they block an engine go before their equals. */
-function priorityOf({ request }: BalancedTask): number {
+function priorityOf({ request }: Waiting): number {
   return (request.priority ?? 0) + (request.nested ? 0.5 : 0);
 }
 
+function sizeOf(waiting: Waiting): number {
+  return waiting instanceof WaitingPart ? waiting.size : 1;
+}
+
 /** Whether one of two tasks at the heads of their lanes goes before the other. */
-export function goesBefore(one: BalancedTask, other: BalancedTask): boolean {
+export function goesBefore(one: Waiting, other: Waiting): boolean {
   const difference = priorityOf(one) - priorityOf(other);
   return difference > 0 || (difference === 0 && one.sequence < other.sequence);
 }

@@ -4,18 +4,23 @@
  */
 
 import type { EngineBoard } from "./engine-board.ts";
-import type { Lane } from "./lanes.ts";
-import type { BalancedTask, EngineState } from "./task-state.ts";
+import type { EngineState } from "./engine-state.ts";
+import type { Lane, Waiting } from "./lanes.ts";
 
 /** Engines that are less than so many times slower than the fastest take what comes. */
 const CLEARLY_SLOWER = 2;
+
+/** Whether the engine takes what comes, however much else waits. */
+export function isUnrestrained(board: EngineBoard, engine: EngineState): boolean {
+  return board.slowness(engine) < CLEARLY_SLOWER;
+}
 
 /** Whether the engine, which has room, had better not take the task, the first of its lane. */
 export function restrains(
   board: EngineBoard,
   engine: EngineState,
   lane: Lane,
-  { request: { kind, units } }: BalancedTask,
+  { request: { kind, units } }: Waiting,
   now: number,
 ): boolean {
   const slowness = board.slowness(engine);

@@ -32,6 +32,8 @@ export interface Pool<T extends Candidate> extends Iterable<T> {
   moved(engine: T): void;
   /** One by the scheme. */
   pick(): T | undefined;
+  /** How many of so many tasks that are alike may go to the one that was picked, before it is picked anew. */
+  share(count: number): number;
   /** One of these by the scheme, in or out of the pool. */
   choose(engines: readonly T[]): T | undefined;
 }
@@ -72,6 +74,12 @@ class OrderedPool<T extends Candidate> extends Heap<T> implements Pool<T> {
   constructor(isBefore: Order) {
     super(isBefore);
     this.#before = isBefore;
+  }
+
+  share(count: number): number {
+    if (this.size === 1) return count;
+    // One after another they would go where the load is least, until all have as much.
+    return this.#before === hasLessLoad ? Math.ceil(count / this.size) : 1;
   }
 
   pick(): T | undefined {
@@ -119,6 +127,10 @@ class RandomPool<T extends Candidate> implements Pool<T> {
 
   moved(): void {}
 
+  share(count: number): number {
+    return this.size === 1 ? count : 1;
+  }
+
   pick(): T | undefined {
     return this.choose(this.#engines);
   }
@@ -154,6 +166,10 @@ class WeightedPool<T extends Candidate> implements Pool<T> {
 
   moved(engine: T): void {
     this.#tree.setWeight(engine.place, weightOf(engine));
+  }
+
+  share(count: number): number {
+    return this.size === 1 ? count : 1;
   }
 
   pick(): T | undefined {
