@@ -3,6 +3,7 @@
  * passes the configuration in an environment variable, which tasks and their child processes do not see.
  */
 
+import { once } from "node:events";
 import { format } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { Connection } from "../channel/connection.ts";
@@ -57,11 +58,14 @@ const handedOver = new MessageChannel();
 const native = configuration.readsOwnOutput ? new NativeOutput(handedOver.port1) : undefined;
 
 const outputUnderWay = new UnderWay();
+const watchdog = startWatchdog();
 
 await run();
 
 async function run(): Promise<void> {
-  const device = await deviceOf(configuration);
+  // No task comes before it can be interrupted.
+  const [device] = await Promise.all([deviceOf(configuration), once(watchdog, "message")]);
+  watchdog.unref();
   let engine: Engine | undefined;
   let engineId = -1;
   let exchange: KeptExchange | undefined;
@@ -95,7 +99,7 @@ async function run(): Promise<void> {
           ({ engine, exchange } = makeEngine(message, connection, plane));
           leaveWithDevice(engine);
           offerToClients(engine, engineId, message.clusterId);
-          watchAgent(engine);
+          heedInterrupts(engine);
         } else if (plane?.message(message, buffers) !== true && exchange?.message(message, buffers) !== true) {
           engine?.message(message, buffers);
         }
@@ -235,23 +239,25 @@ function offerToClients(engine: Engine, engineId: number, clusterId: string): vo
   setSurroundingEngine({ uuid, engineId, clusterId, host, port, key, waitsFor, load });
 }
 
-/** A thread, because the main one may compute for hours when the agent dies, or an interrupt comes. */
-function watchAgent(engine: Engine): void {
+/** A thread, because the main one may compute for hours when the agent dies, or an interrupt comes. Says when it is there. */
+function startWatchdog(): Worker {
   const port = handedOver.port2;
   const workerData: WatchdogData = {
     marks: marks.memory,
     ...(native && { native: { memory: native.memory, port } }),
   };
-  const watchdog = new Worker(new URL("./watchdog.js", import.meta.url), {
+  return new Worker(new URL("./watchdog.js", import.meta.url), {
     stdin: false,
     workerData,
     transferList: native === undefined ? [] : [port],
   });
+}
+
+function heedInterrupts(engine: Engine): void {
   watchdog.on("message", (interrupt: Interrupt) => {
     marks.acknowledge(interrupt.sequence);
     engine.interrupt(interrupt);
   });
-  watchdog.unref();
   // As a program's own Ctrl-C would.
   process.on("SIGINT", () => engine.interrupt({ signal: "SIGINT" }));
 }

@@ -58,6 +58,8 @@ if (data.native !== undefined) {
   look();
 }
 
+parentPort?.postMessage("ready");
+
 /** Tells the main thread; if that does not hear because it computes one of the tasks, cuts it. */
 async function interrupt(order: InterruptOrder): Promise<void> {
   const interrupt: Interrupt = { ...order, sequence: ++sequence };

@@ -166,6 +166,21 @@ describe("engines and history", () => {
     await ndparallel("stop");
   });
 
+  test("what is printed may be cut off by its reader", async () => {
+    expect(await ndparallel("start", "--engines", "1", "--cluster-id", "cut", "--detach")).toMatchObject({ code: 0 });
+    const child = spawn(process.execPath, [main, "status", "--watch"], { stdio: ["ignore", "pipe", "pipe"] });
+    const exit = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    let stderr = "";
+    child.stderr.on("data", (text: Buffer) => {
+      stderr += text.toString();
+    });
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    child.stdout.destroy();
+    // As a shell says it of a program that SIGPIPE has ended.
+    expect([await exit, stderr]).toEqual([141, ""]);
+    expect(await ndparallel("stop")).toMatchObject({ code: 0 });
+  });
+
   test("status --watch goes on until the cluster ends", async () => {
     await ndparallel("start", "-n", "0", "--cluster-id", "watched", "-d");
     const { lines, exit } = stays("status", "--watch", "--interval", "20", "--json");

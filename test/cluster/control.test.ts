@@ -1,6 +1,8 @@
 /** Orders past the queues: interrupts of running tasks, clearing, signals, and the end of engines. */
 
-import { constants } from "node:os";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
 import { type AsyncResult, Cluster, EngineError, publish, RemoteError, TaskAborted } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { Gate, waitAt } from "./gate.ts";
@@ -19,6 +21,28 @@ async function failsSoon(result: AsyncResult<unknown>): Promise<{ error: Error; 
   const error = await failure(() => result);
   return { error, after: performance.now() - began };
 }
+
+test("an engine takes tasks only when they can be interrupted", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "ndparallel-control-"));
+  const [preload, began] = ["slow.cjs", "began"].map((name) => join(directory, name)) as [string, string];
+  // The thread that interrupts is late.
+  writeFileSync(
+    preload,
+    `if (!require("node:worker_threads").isMainThread) {
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+       require("node:fs").writeFileSync(${JSON.stringify(began)}, "");
+     }`,
+  );
+  const env = { NODE_OPTIONS: `--require=${preload}` };
+  await using cluster = await Cluster.start({ engines: 1, env });
+  await using rc = await cluster.connect();
+  expect(existsSync(began)).toBe(true);
+  const looping = rc.at(0).apply(spin);
+  await running(looping);
+  await looping.abort({ running: true });
+  expect(await failure(() => looping)).toBeInstanceOf(TaskAborted);
+  rmSync(directory, { recursive: true });
+});
 
 describe("interrupting", () => {
   test("an endless loop ends within 500 ms, and the next task finds the namespace as it was", async () => {
