@@ -7,7 +7,8 @@ import type { AnyNode, Expression, FunctionExpression, Program, Property } from 
 import { BoundedCache } from "./bounded-cache.ts";
 import { type ClassDefinition, readClass } from "./class-definition.ts";
 import { IMPORT_HELPER, IMPORT_META_HELPER } from "./helpers.ts";
-import { applyEdits, type Goal, loadScopeAnalysis, parseProgram } from "./syntax.ts";
+import { BOXED } from "./shared-variables.ts";
+import { applyEdits, type Edit, type Goal, loadScopeAnalysis, parseProgram } from "./syntax.ts";
 import { inspectTree, type TreeFindings } from "./tree-findings.ts";
 
 /** A name that the text reads or writes without declaring it. */
@@ -15,6 +16,8 @@ export interface FreeName {
   readonly name: string;
   /** Used while a class is made (by a computed key), not only when something runs later. */
   readonly isEager: boolean;
+  /** Something in the text assigns to it. */
+  readonly isWritten: boolean;
   /** The members used, if every use is `name.member`. */
   readonly members: readonly string[] | undefined;
 }
@@ -44,12 +47,17 @@ export type FunctionSource = ReadableSource | { readonly kind: "native" } | { re
 
 const analyses = new BoundedCache<FunctionSource>(1000);
 
-/** Reads a function's source text, as `Function.prototype.toString` gives it. */
-export function analyseSource(source: string): FunctionSource {
-  const known = analyses.get(source);
+/**
+ * Reads a function's source text, as `Function.prototype.toString` gives it.
+ *
+ * @param boxed names that stand for boxes in the text that it gets: see `shared-variables.ts`
+ */
+export function analyseSource(source: string, boxed: readonly string[] = []): FunctionSource {
+  const key = boxed.length === 0 ? source : `${boxed.join()}\0${source}`;
+  const known = analyses.get(key);
   if (known) return known;
-  const analysis = analyse(source);
-  analyses.set(source, analysis);
+  const analysis = analyse(source, boxed);
+  analyses.set(key, analysis);
   return analysis;
 }
 
@@ -80,10 +88,10 @@ interface Parsed {
   readonly method: Property | undefined;
 }
 
-function analyse(source: string): FunctionSource {
+function analyse(source: string, boxed: readonly string[]): FunctionSource {
   if (source.endsWith("{ [native code] }")) return { kind: "native" };
   const parsed = parseFunction(source);
-  if (parsed) return readableSource(source, parsed);
+  if (parsed) return readableSource(source, parsed, boxed);
   for (const [wrap, obstacle] of OBSTACLES) {
     if (tryParse(wrap(source), "module")) return { ...EMPTY, obstacle };
   }
@@ -141,18 +149,19 @@ function shapeOf({ root, method }: Parsed): ReadableSource["shape"] | undefined 
   return root.type === "ClassExpression" ? "class" : undefined;
 }
 
-function readableSource(source: string, parsed: Parsed): FunctionSource {
+function readableSource(source: string, parsed: Parsed, boxed: readonly string[]): FunctionSource {
   const shape = shapeOf(parsed);
   if (!shape) return { kind: "unreadable" };
   const { root, goal } = parsed;
   const findings = inspectTree(root);
   const definition = root.type === "ClassExpression" ? readClass(root, parsed.text) : undefined;
-  const references = freeReferences(parsed, findings, definition);
+  const uses = freeUses(parsed, definition);
+  const references = freeReferences(uses, findings, definition);
   const freeNames = references.filter(({ name }) => name !== "arguments");
   const usesArguments = shape === "arrow" && freeNames.length < references.length;
   return {
     kind: "readable",
-    text: rewrite(source, parsed, findings, definition),
+    text: rewrite(source, parsed, findings, definition, boxEdits(uses, boxed, findings)),
     shape,
     goal,
     freeNames: freeNames.filter(({ name }) => !CONSTANTS.has(name)),
@@ -170,26 +179,46 @@ function readableSource(source: string, parsed: Parsed): FunctionSource {
 /** Global names whose values are the same everywhere. */
 const CONSTANTS = new Set(["undefined", "NaN", "Infinity", "globalThis"]);
 
+/** A place where a name is used that the text does not declare. */
+interface Use {
+  readonly node: AnyNode & { readonly name: string };
+  readonly isWritten: boolean;
+}
+
+function freeUses({ program, goal, method }: Parsed, definition: ClassDefinition | undefined): Use[] {
+  const manager = loadScopeAnalysis().analyze(program as never, { ecmaVersion: 2026, sourceType: goal });
+  const found = (manager.scopes[0]?.through ?? []).map((reference) => {
+    return { node: reference.identifier as unknown as Use["node"], isWritten: reference.isWrite() };
+  });
+  // A method's computed key was evaluated long ago; only its value is needed, and that is the function's name.
+  const isKey = (node: AnyNode): boolean => method !== undefined && node.start < method.value.start;
+  return found.filter(({ node }) => !isKey(node) && !definition?.removed.some((part) => contains(part, node)));
+}
+
+function boxEdits(uses: readonly Use[], boxed: readonly string[], { shorthands }: TreeFindings): Edit[] {
+  // A place may count as two uses.
+  const places = new Map(uses.filter(({ node }) => boxed.includes(node.name)).map(({ node }) => [node.start, node]));
+  return [...places.values()].map(({ name, start, end }) => {
+    return { start, end, text: `${shorthands.has(start) ? `${name}: ` : ""}${name}${BOXED}` };
+  });
+}
+
 function freeReferences(
-  { program, goal, method }: Parsed,
+  found: readonly Use[],
   findings: TreeFindings,
   definition: ClassDefinition | undefined,
 ): FreeName[] {
-  const manager = loadScopeAnalysis().analyze(program as never, { ecmaVersion: 2026, sourceType: goal });
-  const uses = new Map<string, { isEager: boolean; members: Set<string> | undefined }>();
-  for (const { identifier } of manager.scopes[0]?.through ?? []) {
-    const node = identifier as unknown as AnyNode & { name: string };
-    // A method's computed key was evaluated long ago; only its value is needed, and that is the function's name.
-    if (method && node.start < method.value.start) continue;
-    if (definition?.removed.some((part) => contains(part, node))) continue;
-    const use = uses.get(node.name) ?? { isEager: false, members: new Set<string>() };
+  const uses = new Map<string, { isEager: boolean; isWritten: boolean; members: Set<string> | undefined }>();
+  for (const { node, isWritten } of found) {
+    const use = uses.get(node.name) ?? { isEager: false, isWritten: false, members: new Set<string>() };
     uses.set(node.name, use);
+    use.isWritten ||= isWritten;
     use.isEager ||= definition?.eager.some((part) => contains(part, node)) ?? false;
     const member = findings.memberOf.get(node);
     if (member === undefined) use.members = undefined;
     else use.members?.add(member);
   }
-  return [...uses].map(([name, { isEager, members }]) => ({ name, isEager, members: members && [...members] }));
+  return [...uses].map(([name, { members, ...use }]) => ({ name, ...use, members: members && [...members] }));
 }
 
 function contains(outer: AnyNode, inner: AnyNode): boolean {
@@ -202,6 +231,7 @@ function rewrite(
   { offset, method }: Parsed,
   findings: TreeFindings,
   definition: ClassDefinition | undefined,
+  further: readonly Edit[],
 ): string {
   const removed = definition?.removed ?? [];
   const isKept = (node: AnyNode): boolean => !removed.some((part) => contains(part, node));
@@ -209,6 +239,7 @@ function rewrite(
     ...findings.imports.filter(isKept).map(({ start }) => ({ start, end: start + 6, text: IMPORT_HELPER })),
     ...findings.importMetas.filter(isKept).map(({ start, end }) => ({ start, end, text: IMPORT_META_HELPER })),
     ...(definition?.edits ?? []),
+    ...further,
   ];
   if (!method) return applyEdits(source, shift(edits, offset));
   const { async: isAsync, generator, start } = method.value as FunctionExpression;

@@ -21,8 +21,9 @@ import { emptyCopy } from "./lowered-privates.ts";
 import { readProperties } from "./properties.ts";
 import { nameOf, refuse, refuseVariable } from "./refusals.ts";
 import { moduleOf } from "./scripts.ts";
+import { boxOf } from "./shared-variables.ts";
 import { isSame, type ModuleMode, type StandIn, standInOf } from "./stand-ins.ts";
-import { isWithoutVariables, lookUp, type Scopes, scopesOf } from "./variables.ts";
+import { isOfModule, isWithoutVariables, lookUp, type Scopes, scopesOf } from "./variables.ts";
 import { type AnyFunction, type FunctionBody, type FunctionHead, receivedForm } from "./wire.ts";
 
 /** Not `fn.toString()`, which a class can replace by a static method. */
@@ -84,6 +85,10 @@ export function sourceOf(fn: AnyFunction): ReturnType<typeof analyseSource> {
     sources.set(fn, source);
   }
   return source;
+}
+
+function boxedSource(fn: AnyFunction, boxed: readonly string[]): ReadableSource {
+  return analyseSource(toSource.call(fn), boxed) as ReadableSource;
 }
 
 /**
@@ -175,6 +180,8 @@ class Capture {
   private readonly helpers: string[];
   private readonly captures: Record<string, unknown> = {};
   private readonly eager: Record<string, unknown> = {};
+  /** Captured variables that other functions may assign to. */
+  private readonly boxed: string[] = [];
   private scopes: Scopes | undefined;
   private hasCaptured = false;
   private builtin: CapturedFunction | undefined;
@@ -200,7 +207,7 @@ class Capture {
     for (const freeName of source.freeNames) this.resolve(freeName);
     if (this.builtin) return this.builtin;
     const name = nameOf(original);
-    const code = expressionOf(source, name);
+    const code = expressionOf(this.boxed.length === 0 ? source : boxedSource(original, this.boxed), name);
     const cells = Object.keys(this.captures);
     const from = this.helpers.length > 0 ? moduleOf(original)?.path : undefined;
     const head: FunctionHead = {
@@ -266,7 +273,18 @@ class Capture {
     if (isSame(value, this.original)) this.put(freeName, this.fn);
     else if (isRequire(value)) this.put(freeName, value);
     else if (name in globalThis && value === Reflect.get(globalThis, name)) this.late.push(name);
-    else this.put(freeName, emptyCopy(this.original, name, value) ?? this.imported(freeName, value));
+    else {
+      const sent = emptyCopy(this.original, name, value) ?? this.imported(freeName, value);
+      this.put(freeName, sent === value ? this.shared(freeName, value) : sent);
+    }
+  }
+
+  /** A box, if the variable is one of the module that functions share. */
+  private shared({ name, isEager, isWritten }: FreeName, value: unknown): unknown {
+    if (isEager || !this.scopes || !isOfModule(this.scopes, name)) return value;
+    const box = boxOf(this.original, name, value, isWritten);
+    if (box) this.boxed.push(name);
+    return box ?? value;
   }
 
   private imported(freeName: FreeName, value: unknown): unknown {

@@ -14,6 +14,7 @@ import { ModuleReference } from "./module-reference.ts";
 import { describeValue, labelOf, nameOf } from "./refusals.ts";
 import { placeOf } from "./scripts.ts";
 import { serializerHandlers } from "./serializer.ts";
+import { unboxed } from "./shared-variables.ts";
 import { standInOf, unwrap } from "./stand-ins.ts";
 import type { AnyFunction } from "./wire.ts";
 
@@ -92,7 +93,7 @@ class Explainer {
     const { head, body } = captured;
     const names = [
       ...Object.entries(head.eager ?? {}).flatMap(([name, value]) => this.variable(EAGER[name] ?? name, value)),
-      ...Object.entries(body.captures ?? {}).flatMap(([name, value]) => this.variable(name, value)),
+      ...Object.entries(body.captures ?? {}).flatMap(([name, value]) => this.variable(name, unboxed(value))),
       ...Object.entries(body.own ?? {}).flatMap(([name, value]) => this.variable(`${nameOf(fn)}.${name}`, value)),
       ...(head.late ?? []).map(lateName),
       ...(head.helpers ?? []).map((name) => plainName(name, "helper", "supplied by the engine")),

@@ -6,6 +6,7 @@ import { type CapturedFunction, type CaptureOptions, captureFunction } from "./c
 import { evaluateExpression, Reference } from "./references.ts";
 import { refusalIn } from "./refusals.ts";
 import { beginFunction } from "./revive.ts";
+import { wereTooEarly } from "./shared-variables.ts";
 import { unwrap } from "./stand-ins.ts";
 import type { AnyFunction, FunctionHead } from "./wire.ts";
 
@@ -21,6 +22,7 @@ export function functionHandler(options: CaptureOptions): SteppedHandler {
     standIn: (fn) => unwrap(fn as AnyFunction) as Subject,
     takeApart: (fn: AnyFunction): CapturedFunction => captureFunction(fn, options),
     refusalIn,
+    isStale: wereTooEarly,
     begin: (head: FunctionHead) => beginFunction(head),
   };
 }

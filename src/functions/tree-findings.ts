@@ -17,6 +17,8 @@ export interface TreeFindings {
   readonly importMetas: MetaProperty[];
   /** For an identifier `a` in `a.b`: `"b"`. */
   readonly memberOf: Map<AnyNode, string>;
+  /** Where the `a` of a `{ a }` begins that is short for `{ a: a }`. */
+  readonly shorthands: Set<number>;
 }
 
 /** What surrounds the node being visited. */
@@ -37,6 +39,7 @@ export function inspectTree(root: AnyNode): TreeFindings {
     imports: [],
     importMetas: [],
     memberOf: new Map(),
+    shorthands: new Set(),
   };
   const outside: Surroundings = { isThisOuter: true, isSuperOuter: true, privateNames: new Set() };
   if (root.type === "FunctionExpression") {
@@ -75,6 +78,9 @@ function record(node: AnyNode, around: Surroundings, findings: TreeFindings): vo
       break;
     case "ImportExpression":
       findings.imports.push(node);
+      break;
+    case "Property":
+      if (node.shorthand) findings.shorthands.add(node.key.start);
       break;
     case "MemberExpression":
       if (!node.computed && node.object.type === "Identifier" && node.property.type === "Identifier") {

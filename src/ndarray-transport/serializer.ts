@@ -59,6 +59,9 @@ export class Serializer {
     try {
       const tree = encoder.walk(value);
       const { buffers, hasSpecial, handled } = encoder;
+      if (hasSpecial && this.handlers.some((handler) => "isStale" in handler && handler.isStale?.())) {
+        return this.serialize(value, name);
+      }
       const keys = handled.keys();
       return { head: writeHead(tree, hasSpecial, handled.needsPreparation), buffers, ...(keys && { keys }) };
     } catch (error) {

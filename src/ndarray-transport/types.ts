@@ -74,6 +74,8 @@ export interface SteppedHandler extends HandlerBase {
   takeApart(value: never): Steps;
   /** Makes the value. `complete` is called with the body, once it has been read. */
   begin(head: never): { readonly value: object; complete(body: never): void };
+  /** Whether it has turned out, while a value was walked, that what was taken apart first has to be again. */
+  isStale?(): boolean;
 }
 
 export type AnyHandler = TypeHandler | SteppedHandler;

@@ -14,6 +14,15 @@ declare const a: number;
 declare const table: { rate: number };
 declare const helper: (x: number) => number;
 
+let seed = 0;
+const seedWith = (value: number): void => {
+  seed = value;
+};
+const nextState = (): number => {
+  seed = (seed * 16_807) % 2_147_483_647;
+  return seed;
+};
+
 const shared = shareCluster(2);
 
 const constant = 42;
@@ -536,4 +545,16 @@ describe("functions as values", () => {
     expect([await one.apply(count), await one.apply(count)]).toEqual([1, 1]);
     expect(state.n).toBe(0);
   });
+});
+
+test("a random number generator of the module that one function seeds is seeded for the others, in each task anew", async () => {
+  const draw = (start: number): number[] => {
+    seedWith(start);
+    return [nextState(), nextState()];
+  };
+  const expected = [3, 4, 5].map(draw);
+  seedWith(0);
+  for (const view of [shared.all, shared.rc.loadBalancedView()])
+    expect(await view.map(draw, [3, 4, 5])).toEqual(expected);
+  expect(await shared.all.apply(() => nextState())).toEqual([0, 0]);
 });
