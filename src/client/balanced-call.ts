@@ -7,7 +7,7 @@ import { type Assembly, bareValue } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
 import type { ResolvedBalancedFlags } from "./balanced-flags.ts";
 import { abortOn, whenAllSettled } from "./direct-call.ts";
-import { type EncodedCall, encodeAlike, encodeCall } from "./encode-call.ts";
+import { type Beginning, type EncodedCall, encodeAlike, encodeCall } from "./encode-call.ts";
 import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
 import type { Session } from "./session.ts";
@@ -79,20 +79,20 @@ export function singleBalancedCalls(sender: BalancedSender): SingleCalls {
   const { session, sent, flags } = sender;
   const { label } = flags;
   return new SingleCalls(session, sent, flags, {
-    kindOf: (fn) => {
+    kindOf: (fn, beginning) => {
       const request = requestFor(sender, { call: { operation: "apply", fn, args: [] }, units: 1 }, NOTHING_SPECIAL);
-      return runKind(label, request);
+      return runKind(label, request, beginning);
     },
     origin: originOf(flags),
     any: (call) => sendBalanced(sender, [{ call, units: 1 }], bareValue),
   });
 }
 
-/** One object for calls that ask for the same, so that they are sent together. */
-function runKind(label: string | undefined, request: BalancedRequest): RunKind {
+/** One object for alike calls that ask for the same, so that they are sent together. */
+function runKind(label: string | undefined, request: BalancedRequest, { bytes }: Beginning): RunKind {
   const { common } = lastKind;
-  if (common["request"] !== request || common["label"] !== label) {
-    lastKind = { of: "submitBalanced", common: { operation: "apply", label, request } };
+  if (common.beginning !== bytes || common["request"] !== request || common["label"] !== label) {
+    lastKind = { of: "submitBalanced", common: { operation: "apply", label, request, beginning: bytes } };
   }
   return lastKind;
 }

@@ -4,7 +4,7 @@ import type { CallValue } from "../protocol/calls.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
 import { type Assembly, bareValue } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
-import { encodeAlike, encodeCall } from "./encode-call.ts";
+import { type Beginning, encodeAlike, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
@@ -68,19 +68,22 @@ export function singleDirectCalls({ session, flags, sent, targets }: Destination
   const [engineId] = targets as readonly [number];
   const { label } = flags;
   return new SingleCalls(session, sent, flags, {
-    kindOf: () => runKind(label),
+    kindOf: (_, beginning) => runKind(label, beginning),
     origin: { engineId, label },
     any: (call) => sendCall({ session, flags, sent, targets }, call, bareValue),
   });
 }
 
-/** One object for the calls of one label, whatever their engines, so that they are sent together. */
-function runKind(label: string | undefined): RunKind {
-  if (lastKind.common["label"] !== label) lastKind = { of: "submit", common: { operation: "apply", label } };
+/** One object for alike calls of one label, whatever their engines, so that they are sent together. */
+function runKind(label: string | undefined, { bytes }: Beginning): RunKind {
+  const { common } = lastKind;
+  if (common.beginning !== bytes || common["label"] !== label) {
+    lastKind = { of: "submit", common: { operation: "apply", label, beginning: bytes } };
+  }
   return lastKind;
 }
 
-let lastKind: RunKind = { of: "submit", common: { operation: "apply", label: undefined } };
+let lastKind: RunKind = { of: "submit", common: {} };
 
 /** Aborts the tasks, also those that are added, when the signal does. */
 export function abortOn(signal: AbortSignal, session: Session, tasks: readonly ClientTask[]): void {

@@ -8,7 +8,7 @@ import {
   registeredTypes,
   TypeDefinitions,
 } from "../ndarray-transport/registry.ts";
-import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
+import { beginningOfPair, type Serialized, type Serializer } from "../ndarray-transport/serializer.ts";
 import type { CallValue, Operation } from "../protocol/calls.ts";
 
 import { type KeptHandle, meetingHandles } from "./kept-handles.ts";
@@ -29,6 +29,8 @@ const CALL = "call";
 export interface Beginning {
   readonly name: string;
   readonly head: Uint8Array;
+  /** What the payloads of the calls begin with; their arguments follow. */
+  readonly bytes: Uint8Array;
 }
 
 const NO_HANDLES: ReadonlySet<KeptHandle> = new Set();
@@ -42,7 +44,7 @@ export function beginningOf(fn: unknown, serializer: Serializer): Beginning | un
   if (!travelsAlike(fn)) return undefined;
   const { head, buffers } = serializer.serialize({ operation: "apply", fn }, CALL);
   if (buffers.length > 0 || serializer.prepare(head) !== undefined) return undefined;
-  const beginning = { name: (fn as { name: string }).name, head };
+  const beginning = { name: (fn as { name: string }).name, head, bytes: beginningOfPair(head) };
   beginnings.set(fn, beginning);
   return beginning;
 }

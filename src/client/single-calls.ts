@@ -1,10 +1,10 @@
 /** Calls that each go to one engine and give the bare value: there may be many of them at once. */
 
-import { lengthOfPair, writePairAt } from "../ndarray-transport/serializer.ts";
+import { areFewNumbers, lengthOfNumbers, writeNumbers } from "../ndarray-transport/serializer.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import { bareValue } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
-import { beginningOf } from "./encode-call.ts";
+import { type Beginning, beginningOf } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import type { Session } from "./session.ts";
 import type { RunKind } from "./submission-runs.ts";
@@ -16,7 +16,7 @@ export type ApplyCall = Extract<CallValue, { operation: "apply" }>;
 /** How the calls of a view are sent. */
 export interface SingleCallWays {
   /** For those that have no buffers: what they have in common. */
-  readonly kindOf: (fn: unknown) => RunKind;
+  readonly kindOf: (fn: unknown, beginning: Beginning) => RunKind;
   /** What tasks of these are sent as. */
   readonly origin: Omit<Origin, "prefix" | "submitted">;
   /** For all others. */
@@ -35,8 +35,8 @@ export class SingleCalls {
   /** What the results have in common. */
   readonly #parts: AsyncResultParts<unknown>;
   readonly #mayBeBare: boolean;
-  /** The function that was called last, and what its calls have in common. */
-  #fn: unknown;
+  /** What the calls of the function have in common that was called last. */
+  #beginning: Beginning | undefined;
   #kind: RunKind | undefined;
   /** What was sent at the same time as the last task was sent as. */
   #origin: Origin | undefined;
@@ -62,25 +62,26 @@ export class SingleCalls {
     const serializer = this.#session.serializerFor(this.#modules);
     const beginning = beginningOf(fn, serializer);
     if (beginning === undefined) return undefined;
-    const length = lengthOfPair(beginning.head, args);
-    if (length !== undefined) {
-      return this.#submit(fn, length, (bytes, at) => writePairAt(bytes, at, beginning.head, args as number[]));
+    const kind = this.#kindOf(fn, beginning);
+    if (areFewNumbers(args)) {
+      return this.#submit(kind, lengthOfNumbers(args), (bytes, at) => writeNumbers(bytes, at, args));
     }
-    const pair = serializer.serializePair(beginning.head, args);
-    return pair && this.#submit(fn, pair.head.byteLength, (bytes, at) => bytes.set(pair.head, at));
+    const rest = serializer.serializePair(beginning.head, args)?.head.subarray(beginning.bytes.byteLength);
+    return rest && this.#submit(kind, rest.byteLength, (bytes, at) => bytes.set(rest, at));
   }
 
-  #submit(fn: unknown, byteLength: number, write: (bytes: Buffer, at: number) => void): ClientTask {
+  /** @param write writes so many bytes: the payload without its beginning */
+  #submit(kind: RunKind, byteLength: number, write: (bytes: Buffer, at: number) => void): ClientTask {
     const { tasks, link } = this.#session;
     const task = tasks.make(this.#sent, this.#originNow());
-    if (tasks.begin(task)) link.submissions.add(this.#kindOf(fn), task, byteLength, write);
+    if (tasks.begin(task)) link.submissions.add(kind, task, byteLength, write);
     return task;
   }
 
-  #kindOf(fn: unknown): RunKind {
-    if (this.#kind === undefined || fn !== this.#fn) {
-      this.#kind = this.#ways.kindOf(fn);
-      this.#fn = fn;
+  #kindOf(fn: unknown, beginning: Beginning): RunKind {
+    if (this.#kind === undefined || beginning !== this.#beginning) {
+      this.#kind = this.#ways.kindOf(fn, beginning);
+      this.#beginning = beginning;
     }
     return this.#kind;
   }

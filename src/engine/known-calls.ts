@@ -1,6 +1,6 @@
 /** The beginnings of calls that came lately: calls of one function differ in their arguments alone. */
 
-import { PAIR_START } from "../ndarray-transport/serializer.ts";
+import { isBeginningOfPair, PAIR_START } from "../ndarray-transport/serializer.ts";
 import type { CallValue } from "../protocol/calls.ts";
 import { Pace } from "./pace.ts";
 
@@ -47,6 +47,9 @@ type AnyFunction = { readonly prototype?: object };
 export class KnownCalls {
   /** The latest first. */
   #known: KnownCall[] = [];
+  /** What {@link findBeginning} was given last, and found. */
+  #beginning: Buffer | undefined;
+  #begun: KnownCall | undefined;
 
   /** The call whose beginning lies between these places: read once, as long as it can be used again. */
   get(bytes: Buffer, start: number, middle: number, read: (beginning: Uint8Array) => unknown): KnownCall {
@@ -59,6 +62,15 @@ export class KnownCalls {
     const others = this.#known.filter((other) => !other.isOf(bytes, start, middle));
     this.#known = [known, ...others.slice(0, REMEMBERED - 1)];
     return known;
+  }
+
+  /** The call that all begin with whose payloads begin with these bytes, if it has been read and can be used again. */
+  findBeginning(beginning: Buffer): KnownCall | undefined {
+    if (beginning !== this.#beginning || this.#begun?.isUntouched !== true) {
+      this.#begun = isBeginningOfPair(beginning) ? this.find(beginning, 0, beginning.byteLength) : undefined;
+      this.#beginning = beginning;
+    }
+    return this.#begun;
   }
 
   /** The same, if it has been read and can be used again. */

@@ -2,7 +2,7 @@
 
 import type { Incoming } from "../channel/data/receiving.ts";
 import type { Task } from "../protocol/messages.ts";
-import type { Run } from "../protocol/runs.ts";
+import { type Run, wholePayload } from "../protocol/runs.ts";
 import type { TaskContext } from "./task-context.ts";
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
@@ -48,7 +48,9 @@ class ReceivedRun {
   readonly prefix: string;
   readonly ids: ArrayLike<number>;
   readonly isFree: boolean;
-  /** All payloads, one after another. */
+  /** What all payloads begin with. */
+  readonly beginning: Buffer | undefined;
+  /** The payloads, or what they have after that, one after another. */
   readonly bytes: Buffer;
   /** Where each begins; the last number is the end of all. */
   readonly starts: Uint32Array;
@@ -57,7 +59,8 @@ class ReceivedRun {
     this.prefix = prefix;
     this.ids = ids;
     this.isFree = common["free"] === true;
-    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.beginning = common.beginning && bufferOver(common.beginning);
+    this.bytes = bufferOver(bytes);
     const starts = new Uint32Array(lengths.length + 1);
     for (let at = 0; at < lengths.length; at++) starts[at + 1] = (starts[at] as number) + (lengths[at] as number);
     this.starts = starts;
@@ -97,7 +100,12 @@ export class RunMember implements QueuedTask, TaskContext {
     return this.#run.isFree;
   }
 
-  /** Its payload lies in it, from {@link start} to {@link end}. */
+  /** What its payload begins with; the same for all of its run. */
+  get beginning(): Buffer | undefined {
+    return this.#run.beginning;
+  }
+
+  /** The rest of its payload lies in it, from {@link start} to {@link end}. */
   get bytes(): Buffer {
     return this.#run.bytes;
   }
@@ -112,9 +120,9 @@ export class RunMember implements QueuedTask, TaskContext {
 
   /** The task as a message of its own. */
   get task(): Task {
-    const { bytes, start, end, isFree, taskId } = this;
-    const payload = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
-    return { type: "task", taskId, payload, ...(isFree && { free: true }) };
+    const { beginning, bytes, start, end, isFree, taskId } = this;
+    const rest = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    return { type: "task", taskId, payload: wholePayload({ beginning }, rest), ...(isFree && { free: true }) };
   }
 
   get incoming(): undefined {
@@ -128,4 +136,8 @@ export class RunMember implements QueuedTask, TaskContext {
   get error(): undefined {
     return undefined;
   }
+}
+
+function bufferOver({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -23,9 +23,11 @@ export class QuickCalls {
   }
 
   /** What is known of the call of this task, if it is one of these; it can be {@link run} then. */
-  look({ bytes, start, end }: RunMember): KnownCall | undefined {
+  look({ beginning, bytes, start, end }: RunMember): KnownCall | undefined {
     const { serializer, knownCalls, guard } = this.#runner;
     if (!guard.isIdle) return undefined;
+    this.#middle = start;
+    if (beginning !== undefined) return knownCalls.findBeginning(beginning);
     const middle = serializer.middleOfPair(bytes, start, end);
     if (middle === undefined) return undefined;
     this.#middle = middle;

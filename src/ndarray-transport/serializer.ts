@@ -10,7 +10,15 @@ import type { AnyHandler, Serialized } from "./types.ts";
 import { asksForPreparation, isPlain, middleOfPair, readHead, readRest, writeHead, writePair } from "./wire.ts";
 
 export { INLINE_LIMIT, type Serialized, type TypeHandler } from "./types.ts";
-export { lengthOfNumberHead, lengthOfPair, PAIR_START, readNumberHead, writeNumberHead, writePairAt } from "./wire.ts";
+export {
+  beginningOfPair,
+  isBeginningOfPair,
+  lengthOfNumberHead,
+  PAIR_START,
+  readNumberHead,
+  writeNumberHead,
+} from "./wire.ts";
+export { areFewNumbers, lengthOfNumbers, writeNumbers } from "./wire-numbers.ts";
 
 /** What the receiver wants of a value. */
 export interface DeserializeOptions {

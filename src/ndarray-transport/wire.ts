@@ -145,34 +145,30 @@ export function writeHead(tree: unknown, hasSpecial: boolean, needsPreparation =
  * @param first the head of a value without buffers
  */
 export function writePair(first: Uint8Array, rest: unknown): Uint8Array {
-  const length = lengthOfPair(first, rest);
-  if (length !== undefined) {
-    const head = Buffer.allocUnsafe(length);
-    writePairAt(head, 0, first, rest as readonly number[]);
+  const beginning = beginningOfPair(first);
+  const { byteLength } = beginning;
+  if (areFewNumbers(rest)) {
+    const head = Buffer.allocUnsafe(byteLength + lengthOfNumbers(rest));
+    head.set(beginning);
+    writeNumbers(head, byteLength, rest);
     return head;
   }
-  const packed = packr.pack(rest);
-  const head = Buffer.allocUnsafe(PAIR_START + first.byteLength + packed.byteLength);
-  head.set(packed, writeFirst(head, 0, first));
-  return head;
+  return Buffer.concat([beginning, packr.pack(rest)]);
 }
 
-/** How long the pair is, in bytes, of a list of few numbers; `undefined` for what is something else. */
-export function lengthOfPair(first: Uint8Array, rest: unknown): number | undefined {
-  return areFewNumbers(rest) ? PAIR_START + first.byteLength + lengthOfNumbers(rest) : undefined;
+/** What all pairs with this first part begin with. */
+export function beginningOfPair(first: Uint8Array): Uint8Array {
+  const beginning = Buffer.allocUnsafe(PAIR_START + first.byteLength);
+  beginning[0] = PAIR;
+  beginning.writeUInt32LE(first.byteLength, 1);
+  beginning.set(first, PAIR_START);
+  return beginning;
 }
 
-/** What {@link writePair} gives for a list of few numbers, into other memory. */
-export function writePairAt(bytes: Buffer, at: number, first: Uint8Array, rest: readonly number[]): void {
-  writeNumbers(bytes, writeFirst(bytes, at, first), rest);
-}
-
-/** Gives where it ends. */
-function writeFirst(bytes: Buffer, at: number, first: Uint8Array): number {
-  bytes[at] = PAIR;
-  bytes.writeUInt32LE(first.byteLength, at + 1);
-  bytes.set(first, at + PAIR_START);
-  return at + PAIR_START + first.byteLength;
+/** Whether pairs begin with these bytes, and have nothing but their rest after them. */
+export function isBeginningOfPair(bytes: Buffer): boolean {
+  const { byteLength } = bytes;
+  return byteLength > PAIR_START && bytes[0] === PAIR && bytes.readUInt32LE(1) === byteLength - PAIR_START;
 }
 
 /**

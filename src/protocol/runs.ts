@@ -15,11 +15,17 @@ const LONGEST = 65_536;
 
 type Runnable = Task | Result | SubmitBalanced | Submit;
 
+/** What the messages of a run have in common. */
+export interface CommonFields extends Readonly<Record<string, unknown>> {
+  /** What all payloads begin with: it is left out of each. */
+  readonly beginning?: Uint8Array | undefined;
+}
+
 interface RunParts {
   readonly type: "run";
   readonly of: Runnable["type"];
   /** The fields that all messages share. */
-  readonly common: Readonly<Record<string, unknown>>;
+  readonly common: CommonFields;
   /** Ids of the tasks begin with this, and end with a number. */
   readonly prefix: string;
   /** The payloads, one after another. */
@@ -216,6 +222,7 @@ export function readRun(written: WrittenRun): Run {
     typeof prefix === "string" &&
     typeof common === "object" &&
     common !== null &&
+    (common.beginning === undefined || common.beginning instanceof Uint8Array) &&
     Number.isSafeInteger(count) &&
     count >= 0 &&
     count <= LONGEST &&
@@ -230,6 +237,15 @@ export function readRun(written: WrittenRun): Run {
   return { type, of, common, prefix, ids, numbers, lengths, bytes, written };
 }
 
+/** A payload of a run, of which the run has the rest. */
+export function wholePayload({ beginning }: CommonFields, rest: Uint8Array): Uint8Array {
+  if (beginning === undefined) return rest;
+  const whole = new Uint8Array(beginning.byteLength + rest.byteLength);
+  whole.set(beginning);
+  whole.set(rest, beginning.byteLength);
+  return whole;
+}
+
 /** The messages of a run. */
 export function messagesOf({ of, common, prefix, ids, numbers, lengths, bytes }: Run): Message[] {
   const shape = shapes[of] as Shape<Runnable>;
@@ -237,7 +253,7 @@ export function messagesOf({ of, common, prefix, ids, numbers, lengths, bytes }:
   let offset = bytes.byteOffset;
   for (let at = 0; at < ids.length; at++) {
     const length = lengths[at] as number;
-    const payload = new Uint8Array(bytes.buffer, offset, length);
+    const payload = wholePayload(common, new Uint8Array(bytes.buffer, offset, length));
     offset += length;
     messages.push(shape.read(common as never, prefix + ids[at], payload, numbers, at));
   }
