@@ -3,7 +3,7 @@
 import type { BalancedRequest } from "../protocol/balancing.ts";
 import type { Operation } from "../protocol/calls.ts";
 import type { Outcome, SubmitBalanced } from "../protocol/messages.ts";
-import type { Run } from "../protocol/runs.ts";
+import { type CommonFields, type Run, wholePayload } from "../protocol/runs.ts";
 import type { Submitter } from "./pending-task.ts";
 import { type RunOfTask, RunTask } from "./run-task.ts";
 import { idAt, type TaskGroup } from "./task-groups.ts";
@@ -21,13 +21,15 @@ const OPEN = 0;
 const ENDED = 1;
 const FORGOTTEN = 2;
 
-/** Payloads one after another, and where each begins; the last number is the end of all. */
+/** Payloads one after another, without what all begin with, and where each begins; the last number is the end of all. */
 class Payloads {
+  readonly #common: CommonFields;
   readonly bytes: Uint8Array;
   readonly starts: Uint32Array;
 
   /** @param bytes are copied, since they lie in the packet that they came with */
-  constructor(bytes: Uint8Array, lengths: ArrayLike<number>) {
+  constructor(bytes: Uint8Array, lengths: ArrayLike<number>, common: CommonFields) {
+    this.#common = common;
     this.bytes = new Uint8Array(bytes);
     const starts = new Uint32Array(lengths.length + 1);
     for (let at = 0; at < lengths.length; at++) starts[at + 1] = (starts[at] as number) + (lengths[at] as number);
@@ -35,12 +37,26 @@ class Payloads {
   }
 
   at(index: number): Uint8Array {
-    return this.bytes.subarray(this.starts[index] as number, this.starts[index + 1] as number);
+    const rest = this.bytes.subarray(this.starts[index] as number, this.starts[index + 1] as number);
+    return wholePayload(this.#common, rest);
   }
 
   lengthAt(index: number): number {
     return (this.starts[index + 1] as number) - (this.starts[index] as number);
   }
+}
+
+/** What was given last by {@link commonOfTasks}. */
+let lastCommon: CommonFields = {};
+
+/** What engines are told of all tasks of a run: one object for those that are alike, which lies in no packet. */
+function commonOfTasks(isFree: boolean, beginning: Uint8Array | undefined): CommonFields {
+  const { free = false, beginning: last } = lastCommon;
+  const isAlike = beginning && last ? Buffer.compare(beginning, last) === 0 : beginning === last;
+  if (free !== isFree || !isAlike) {
+    lastCommon = { ...(isFree && { free: true }), ...(beginning && { beginning: beginning.slice() }) };
+  }
+  return lastCommon;
 }
 
 /** What the tasks of a submitted run share, and its columns. */
@@ -51,6 +67,8 @@ export class SubmittedRun implements TaskGroup, RunOfTask {
   /** Of load-balanced tasks. */
   readonly request: BalancedRequest | undefined;
   readonly isFree: boolean;
+  /** What engines are told of all. */
+  readonly ofTasks: CommonFields;
   readonly prefix: string;
   readonly ids: ArrayLike<number>;
   /** Of tasks for one engine each. */
@@ -83,7 +101,8 @@ export class SubmittedRun implements TaskGroup, RunOfTask {
     this.prefix = prefix;
     this.ids = ids;
     this.engineIds = numbers[1];
-    this.payloads = new Payloads(bytes, lengths);
+    this.ofTasks = commonOfTasks(this.isFree, common.beginning);
+    this.payloads = new Payloads(bytes, lengths, this.ofTasks);
     this.left = count;
     this.#submitted = numbers[0] as ArrayLike<number>;
     this.#states = new Uint8Array(count);
@@ -174,8 +193,8 @@ export class AnsweredRun {
   /** When it came, in milliseconds since the epoch. */
   readonly received: number = Date.now();
 
-  constructor({ numbers, lengths, bytes }: Run) {
-    this.#payloads = new Payloads(bytes, lengths);
+  constructor({ common, numbers, lengths, bytes }: Run) {
+    this.#payloads = new Payloads(bytes, lengths, common);
     this.#numbers = numbers;
   }
 

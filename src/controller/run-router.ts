@@ -166,8 +166,8 @@ export class RunRouter {
     if (this.#leaving.size === 0) return;
     for (const [{ connection }, parts] of this.#leaving) {
       for (let from = 0, to = 0; from < parts.length; from = to) {
-        const { prefix, isFree } = (parts[from] as Part).run;
-        while (parts[to]?.run.prefix === prefix && parts[to]?.run.isFree === isFree) to++;
+        const { prefix, ofTasks } = (parts[from] as Part).run;
+        while (parts[to]?.run.prefix === prefix && parts[to]?.run.ofTasks === ofTasks) to++;
         connection.sendRun(runOfTasks(parts.slice(from, to)));
       }
     }
@@ -181,6 +181,7 @@ function isTaken({ of, common, prefix, ids, lengths }: Run): boolean {
   if (of === "submitBalanced" && (common as { request?: { inputs?: unknown } }).request?.inputs !== undefined) {
     return false;
   }
+  if ((common.beginning?.byteLength ?? 0) > LONGEST_PAYLOAD) return false;
   for (let at = 0; at < lengths.length; at++) if ((lengths[at] as number) > LONGEST_PAYLOAD) return false;
   return isGroup({ prefix, ids });
 }
@@ -217,7 +218,7 @@ function runOfTasks(parts: readonly Part[]): Run {
       pieces.push(bytes.subarray(starts[first], starts[first + to - from]));
     }
   }
-  const { prefix, isFree } = (parts[0] as Part).run;
+  const { prefix, ofTasks: common } = (parts[0] as Part).run;
   const bytes = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
-  return { type: "run", of: "task", common: isFree ? { free: true } : {}, prefix, ids, numbers: [], lengths, bytes };
+  return { type: "run", of: "task", common, prefix, ids, numbers: [], lengths, bytes };
 }

@@ -153,3 +153,28 @@ it("has the whole metadata, of which nothing was asked before", async () => {
     expect(Number(submitted)).toBeLessThanOrEqual(Number(received));
   }
 });
+
+it("can be run again each, and calls of long functions and with long arguments go through as well", async () => {
+  const view = shared.rc.loadBalancedView();
+  const twice = (x: number): number => 2 * x;
+  const results = Array.from({ length: 20 }, (_, i) => view.apply(twice, i));
+  await Promise.all(results);
+  const ids = results.flatMap(({ messageIds }) => messageIds);
+  expect(await shared.rc.resubmit(ids.slice(5, 9))).toEqual([10, 12, 14, 16]);
+  const long = new Function("x", `return x + "${"a".repeat(3_000)}".length`) as (x: number) => number;
+  const direct = shared.rc.at(0);
+  for (const one of [view, direct]) {
+    const lengths = await Promise.all(Array.from({ length: 10 }, (_, i) => one.apply(long, i)));
+    expect(lengths).toEqual(Array.from({ length: 10 }, (_, i) => i + 3_000));
+    const texts = Array.from({ length: 10 }, (_, i) => "b".repeat(700 * i));
+    const measured = texts.map((text, i) => one.apply((t: string, n: number) => t.length + n, text, i));
+    expect(await Promise.all(measured)).toEqual(texts.map((_, i) => 701 * i));
+  }
+});
+
+it("may be of several functions in turn", async () => {
+  const view = shared.rc.at(0);
+  const functions = [(x: number) => x + 1, (x: number) => x * 10, (x: number) => -x];
+  const results = Array.from({ length: 90 }, (_, i) => view.apply(functions[i % 3] as (x: number) => number, i));
+  expect(await Promise.all(results)).toEqual(results.map((_, i) => functions[i % 3]?.(i)));
+});

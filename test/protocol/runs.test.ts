@@ -119,6 +119,7 @@ describe("a run", () => {
       { of: "toString" },
       { prefix: 5 },
       { common: null },
+      { common: { beginning: "abc" } },
     ];
     expect(messagesOf(readRun(written))).toHaveLength(3);
     for (const change of wrong) {
@@ -127,6 +128,18 @@ describe("a run", () => {
       const head = new Uint8Array(encodeHead([{ message: { ...run, written: changed }, buffers: NONE }]));
       expect(() => decodeHead(head)).toThrow(MalformedPacket);
     }
+  });
+
+  test("leaves out what all payloads begin with, which its messages have", () => {
+    const writer = new RunWriter("task", { free: true, beginning: Uint8Array.of(7, 8) }, "c-", 0);
+    for (const number of upTo(5)) writer.bytes.fill(number, writer.add(number, number), writer.byteLength);
+    const [only] = readHead(new Uint8Array(encodeHead([{ message: writer.run(), buffers: NONE }]))).messages;
+    const run = only?.message as Run;
+    const payloadOf = (number: number): Uint8Array => Uint8Array.of(7, 8, ...new Array(number).fill(number));
+    const messages = upTo(5).map((number) => task(`c-${number}`, { payload: payloadOf(number), free: true }));
+    expect(messagesOf(run)).toEqual(messages);
+    expect(messagesOf(partOfRun(run, [1, 4]))).toEqual([messages[1], messages[4]]);
+    expect(run.bytes.byteLength).toBe(0 + 1 + 2 + 3 + 4);
   });
 
   test("that was written message by message is the one that the messages make", () => {
