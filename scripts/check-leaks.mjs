@@ -13,7 +13,8 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
-const patienceMs = 5000;
+/** It takes milliseconds, but a busy machine must not fail a correct program. */
+const patienceMs = 60_000;
 const root = realpathSync(path.dirname(import.meta.dirname));
 const programs = ["cli/main.js", "controller/main.js", "engine/main.js", "engine/agent-main.js"].map((file) =>
   path.join(root, "dist", file),

@@ -4,7 +4,8 @@
 //   npm run test:toolchains   functions under compilers, loaders and versions of Node (test/toolchains)
 //   npm run test:tensors      tensors with TensorFlow.js, also on WebGPU in software (test/tensors)
 //
-// Arguments are passed on to vitest: `npm run test:toolchains -- vitest`.
+// Arguments are passed on to vitest: `npm run test:toolchains -- vitest`. `node scripts/test-apart.mjs tensors --install`
+// only installs; with NDPARALLEL_SKIP_INSTALL=1 nothing is installed, because that has been tried.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -28,8 +29,9 @@ const marker = path.join(folder, "node_modules", ".installed");
 const lock = readFileSync(path.join(folder, "package-lock.json"));
 const state = createHash("sha256").update(lock).update(`${process.platform} ${process.arch}`).digest("hex");
 
-if (!existsSync(marker) || readFileSync(marker, "utf8") !== state) install();
-process.exit(runTests());
+const isInstalled = existsSync(marker) && readFileSync(marker, "utf8") === state;
+if (!isInstalled && process.env.NDPARALLEL_SKIP_INSTALL !== "1") install();
+process.exit(filters[0] === "--install" ? 0 : runTests());
 
 function install() {
   const started = performance.now();
