@@ -1,6 +1,6 @@
 /** Arrays for the tests: every element type, contents that show any change of a bit, and comparison bit for bit. */
 
-import type { DType, NdArray, TypedArray } from "ndparallel";
+import type { DataWay, DType, NdArray, TypedArray } from "ndparallel";
 import { expect } from "vitest";
 
 export interface ArrayClass {
@@ -25,6 +25,16 @@ export const arrayClasses: ArrayClass[] = [
   "BigInt64Array",
   "BigUint64Array",
 ].flatMap((name) => ((globalThis as Record<string, unknown>)[name] as ArrayClass | undefined) ?? []);
+
+/**
+ * The classes that are tested with a way to travel: all of them, or, with a relay, one for each size of an element. A
+ * relay passes on the bytes that otherwise go directly, whatever they mean.
+ */
+export function classesFor(way: DataWay): ArrayClass[] {
+  if (way !== "relay") return arrayClasses;
+  const sizes = arrayClasses.map(({ BYTES_PER_ELEMENT }) => BYTES_PER_ELEMENT);
+  return arrayClasses.filter((_, index) => sizes.lastIndexOf(sizes[index] as number) === index);
+}
 
 /** Sizes around the limits that decide how memory travels, in bytes. */
 export const byteSizes: readonly number[] = [0, 1, 1023, 1024, 1025, 65_535, 65_536, 65_537, 1 << 20];

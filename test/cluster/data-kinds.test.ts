@@ -14,7 +14,7 @@ import {
   type TypedArray,
 } from "ndparallel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ArrayClass, arrayClasses, expectSameBits, randomArray, unusualNumbers } from "./arrays.ts";
+import { type ArrayClass, classesFor, expectSameBits, randomArray, unusualNumbers } from "./arrays.ts";
 import { useSandbox } from "./processes.ts";
 
 useSandbox("file");
@@ -96,7 +96,7 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     await cluster?.stop();
   });
 
-  describe.each(arrayClasses.map((Class) => [Class.name, Class] as const))("ndarrays over %s", (_, Class) => {
+  describe.each(classesFor(dataWay).map((Class) => [Class.name, Class] as const))("ndarrays over %s", (_, Class) => {
     const [small, large] = SIZES.map((size) => layouts(randomArray(Class, size / Class.BYTES_PER_ELEMENT, size)));
     // Beside the message layouts make no difference of their own: every second one will do.
     const cases = [small, large?.filter((_, index) => index % 2 === 1)] as [string, NdArray][][];
@@ -154,7 +154,7 @@ describe.each(WAYS)("%s", { timeout: 60_000 }, (dataWay) => {
     });
   });
 
-  test.each(arrayClasses.map((Class) => [Class.name, Class] as const))(
+  test.each(classesFor(dataWay).map((Class) => [Class.name, Class] as const))(
     "%s in each kind of memory",
     async (_, Class) => {
       for (const size of [0, ...SIZES]) {

@@ -8,6 +8,8 @@ import { nodeOrSkip, toolOrSkip } from "./tools.ts";
 const some = ["arrays", "write-detection"].map((name) => `test/cluster/${name}.test.ts`);
 const onAllWays = ["kinds", "owners", "sends", "ways"].map((name) => `test/cluster/data-${name}.test.ts`);
 const files = ["test/ndarray-transport", ...onAllWays, ...some];
+/** What of the array transport concerns the memory that arrays lie in. */
+const onMemory = ["copy-on-write", "readonly", "serializer-arrays", "shared", "write-guard", "segments/"];
 
 describe("the tests of arrays", () => {
   const others = [20, 22, 24, 26].filter((major) => !process.versions.node.startsWith(`${major}.`));
@@ -30,7 +32,8 @@ describe("the tests of arrays", () => {
       process.execPath,
       vitest,
       "run",
-      ...files.filter((file) => !file.includes("data-ways")),
+      ...onMemory.map((name) => `test/ndarray-transport/${name}`),
+      ...[...onAllWays, ...some].filter((file) => !file.includes("data-ways")),
       "-t",
       others,
     ] as const;
