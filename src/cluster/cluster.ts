@@ -213,6 +213,11 @@ export class Cluster {
     return this.#stopped;
   }
 
+  /** {@link stop}, under the name that clients have for it. */
+  close(): Promise<void> {
+    return this.stop();
+  }
+
   /** What {@link Cluster.from} takes, in another process too. */
   toJSON(): ClusterJson {
     return { clusterId: this.clusterId, profileDir: this.profileDir, file: this.file };

@@ -131,6 +131,15 @@ describe("Cluster.start", () => {
     expect(await client.at(0).apply((x: number) => x + 1, 2)).toBe(3);
   });
 
+  it("ends with close() as with stop()", async () => {
+    const cluster = await Cluster.start({ engines: 1 });
+    await using client = await cluster.connect();
+    const enginePid = await client.at(0).apply(pid);
+    await Promise.all([cluster.close(), cluster.stop(), cluster.close()]);
+    expect(existsSync(cluster.file)).toBe(false);
+    expect(() => process.kill(enginePid, 0)).toThrow(/ESRCH/);
+  });
+
   it("takes the id of a cluster that has stopped, or died without a trace of its end", async () => {
     await using cluster = await Cluster.start({ engines: 0, clusterId: "again" });
     const text = readFileSync(cluster.file, "utf8");
