@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import v8 from "node:v8";
 import vm from "node:vm";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -41,6 +41,13 @@ function openSegments(pid: number): string[] {
       return false;
     }
   });
+}
+
+/** How much of the anonymous files of this library this process has mapped pages of. */
+function residentBytes(): number {
+  const mappings = readFileSync("/proc/self/smaps", "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const ours = mappings.filter((mapping) => mapping.includes("memfd:ndparallel"));
+  return ours.reduce((sum, mapping) => sum + Number(/^Rss: +(\d+)/m.exec(mapping)?.[1]) * KiB, 0);
 }
 
 /** Lets all be collected that can be. */
@@ -331,6 +338,18 @@ describe.skipIf(!isSharedMemoryAvailable())("shared memory", () => {
     expect(() => slice!.retain()).toThrowError("has been released");
     other!.release();
     pool.trim();
+  });
+
+  it("enters the pages of what was written into the mapping for the next use, while nobody uses it", async () => {
+    const pool = new SegmentPool();
+    const before = residentBytes();
+    pool.write([pattern(64 * MiB)])[0]!.release();
+    await until(() => residentBytes() >= before + 64 * MiB);
+    const [again] = pool.write([pattern(64 * MiB, 1)]);
+    expect(Buffer.compare(again!.bytes(), pattern(64 * MiB, 1))).toBe(0);
+    again!.release();
+    pool.trim();
+    expect(residentBytes()).toBe(before);
   });
 
   it("keeps no more unused memory than its limits allow, and not for longer", async () => {
