@@ -8,14 +8,14 @@ export class Unrecorded {
   #first = 0;
   #output = 0;
 
-  /** How much output is among them, in characters. */
+  /** How much output is among them, in characters, and of what was shown, in bytes. */
   get output(): number {
     return this.#output;
   }
 
   /** The bytes are copied: their memory may change. */
   add({ message, buffers }: Envelope): void {
-    this.#output += outputOf(message);
+    this.#output += outputOf(message, buffers);
     this.#envelopes.push({ message, buffers: buffers.map((bytes) => new Uint8Array(bytes)) });
   }
 
@@ -23,7 +23,8 @@ export class Unrecorded {
   recorded(count: number): void {
     const first = Math.min(this.#first + count, this.#envelopes.length);
     for (; this.#first < first; this.#first++) {
-      this.#output -= outputOf((this.#envelopes[this.#first] as Envelope).message);
+      const { message, buffers } = this.#envelopes[this.#first] as Envelope;
+      this.#output -= outputOf(message, buffers);
     }
     if (this.#first * 2 < this.#envelopes.length) return;
     this.#envelopes = this.#envelopes.slice(this.#first);
@@ -44,6 +45,8 @@ export class Unrecorded {
   }
 }
 
-function outputOf(message: Message): number {
-  return message.type === "output" ? message.text.length : 0;
+function outputOf(message: Message, buffers: readonly Uint8Array[]): number {
+  if (message.type === "output") return message.text.length;
+  if (message.type !== "displayed" && message.type !== "published") return 0;
+  return buffers.reduce((sum, { byteLength }) => sum + byteLength, message.payload.byteLength);
 }

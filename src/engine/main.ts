@@ -29,14 +29,16 @@ import { NativeOutput } from "./native-output.ts";
 import { makeOperations } from "./operations.ts";
 import { OutputPlaces } from "./output-places.ts";
 import { resultHandler } from "./result-arguments.ts";
-import { currentTask, provideRunningTask } from "./task-context.ts";
+import { currentTask, provideRunningTask, type Shown } from "./task-context.ts";
 import { TaskMarks } from "./task-marks.ts";
 import { TaskOutput } from "./task-output.ts";
-import { UnderWay } from "./under-way.ts";
+import { ShownArrays, UnderWay } from "./under-way.ts";
 import type { Interrupt, WatchdogData } from "./watchdog.ts";
 
 /** What tasks publish and show travels with its message up to this size, in bytes. */
 const SHOWN_INLINE_BYTES = 1024 * 1024;
+/** What stays here until it is fetched may be 256 MiB, while 16 MiB of output are under way. */
+const SHOWN_HERE_WEIGHT = 1 / 16;
 
 const configuration = JSON.parse(process.env[ENGINE_CONFIGURATION] ?? "{}") as EngineConfiguration;
 delete process.env[ENGINE_CONFIGURATION];
@@ -191,6 +193,7 @@ function makeEngine(
     },
   });
   const places = isDurable ? new OutputPlaces() : undefined;
+  const shownHere = new ShownArrays(plane);
   const output = new TaskOutput({
     send: (taskId, stream, text) => {
       const at = places && { at: places.next(taskId, stream, text.length) };
@@ -199,28 +202,32 @@ function makeEngine(
       });
       connection.flush();
     },
-    underWay: () => Math.max(outputUnderWay.size, connection.unrecorded.output),
+    underWay: () =>
+      Math.max(outputUnderWay.size, connection.unrecorded.output, shownHere.byteLength * SHOWN_HERE_WEIGHT),
     native,
     shield: (run) => marks.shield(run),
   });
-  const show = (message: Message, buffers: readonly Uint8Array[]): void => {
+  const send = ({ message, buffers }: Shown): void => {
     // The hub keeps a little of it, so that late askers see it too; more stays here.
-    const isMuch = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0) > SHOWN_INLINE_BYTES;
+    const byteLength = buffers.reduce((sum, bytes) => sum + bytes.byteLength, 0);
+    const isMuch = byteLength > SHOWN_INLINE_BYTES;
     const { carrier, inline } = isMuch ? plane.packer().pack({ buffers }) : { carrier: {}, inline: buffers };
+    if (isMuch) shownHere.add(carrier);
     const isPlaced = places !== undefined && message.type === "displayed";
     const at = isPlaced ? { at: places.next(message.taskId, "displayed", 1) } : {};
-    connection.send({ ...message, ...carrier, ...at }, inline);
+    outputUnderWay.add(message.payload.byteLength + (isMuch ? 0 : byteLength), (left) => {
+      connection.send({ ...message, ...carrier, ...at }, inline, left);
+    });
     connection.flush();
   };
-  provideRunningTask(serializer, (message, buffers) => marks.shield(() => show(message, buffers)));
+  provideRunningTask(serializer, (context, shown) => marks.shield(() => output.show(context, shown, send)));
   const guard = new WriteGuard(
     writeDetection(),
     () => namespace.added(),
     (buffer) => plane.spoilt(buffer),
   );
   const remains = (): unknown[] => [...Object.values(namespace.added()), ...kept.values()];
-  const send = (message: Message, buffers?: readonly Uint8Array[]): void => connection.send(message, buffers);
-  const exchange = new KeptExchange({ kept, serializer, plane, send });
+  const exchange = new KeptExchange({ kept, serializer, plane, send: (...message) => connection.send(...message) });
   const knownCalls = new KnownCalls();
   const runner = { operations, serializer, guard, kept, knownCalls, remains };
   return { engine: new Engine({ ...runner, engineId, uuid, connection, plane, output, marks }), exchange };

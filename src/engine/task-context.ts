@@ -7,11 +7,17 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
 import { type DisplayValueOptions, RUNNING_TASK, type RunningTask } from "../functions/running-task.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
-import type { Message } from "../protocol/messages.ts";
+import type { Displayed, Published } from "../protocol/messages.ts";
 
 /** One run of one task. */
 export interface TaskContext {
   readonly taskId: string;
+}
+
+/** A value that a task shows or publishes. */
+export interface Shown {
+  readonly message: Displayed | Published;
+  readonly buffers: readonly Uint8Array[];
 }
 
 const storage = new AsyncLocalStorage<TaskContext>();
@@ -30,16 +36,13 @@ export function currentTask(): TaskContext | undefined {
   return storage.getStore();
 }
 
-/** Lets tasks publish and show; `send` reaches the controller. */
-export function provideRunningTask(
-  serializer: Serializer,
-  send: (message: Message, buffers: readonly Uint8Array[]) => void,
-): void {
+/** Lets tasks publish and show. */
+export function provideRunningTask(serializer: Serializer, show: (context: TaskContext, shown: Shown) => void): void {
   const tell = (type: "published" | "displayed", value: unknown): void => {
     const context = currentTask();
     if (context === undefined) throw new Error("only code of a task can publish data and show values");
     const { head, buffers } = serializer.serialize(value, type === "published" ? "data" : "value");
-    send({ type, taskId: context.taskId, payload: head }, buffers);
+    show(context, { message: { type, taskId: context.taskId, payload: head }, buffers });
   };
   const task: RunningTask = {
     publish: (data) => tell("published", data),

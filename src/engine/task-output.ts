@@ -6,7 +6,7 @@
 
 import { StringDecoder } from "node:string_decoder";
 import type { NativeOutput, NativeText, Stream } from "./native-output.ts";
-import { currentTask, type TaskContext } from "./task-context.ts";
+import { currentTask, type Shown, type TaskContext } from "./task-context.ts";
 
 const STREAMS = ["stdout", "stderr"] as const;
 
@@ -28,8 +28,11 @@ interface Gathered {
   readonly decoders: Record<Stream, StringDecoder>;
   timer: NodeJS.Timeout | undefined;
   lastFlush: number;
-  /** What is missing, and has not been said, in bytes. */
+  /** What is missing, and has not been said, in bytes; and how many shown values. */
   missing: number;
+  missingValues: number;
+  /** Sends what was published last, when there was no room for it. */
+  published: (() => void) | undefined;
 }
 
 export interface TaskOutputParts {
@@ -77,9 +80,33 @@ export class TaskOutput {
     if (gathered === undefined) return;
     for (const stream of STREAMS) gathered.text[stream] += gathered.decoders[stream].end();
     this.#flush(context, gathered);
-    this.#sayMissing(context, gathered);
+    this.#catchUp(context, gathered);
     clearTimeout(gathered.timer);
     this.#gathered.delete(context);
+  }
+
+  /**
+   * A value that a task shows or publishes, to be sent with `send`. While there is no room, what is shown is left out, and
+   * what was published last is sent later, at the latest when the task ends.
+   */
+  show(context: TaskContext, { message, buffers }: Shown, send: (shown: Shown) => void): void {
+    const isPublished = message.type === "published";
+    if (this.#hasRoom()) {
+      const gathered = this.#gathered.size === 0 ? undefined : this.#gathered.get(context);
+      if (gathered !== undefined) {
+        if (isPublished) gathered.published = undefined;
+        this.#catchUp(context, gathered);
+      }
+      send({ message, buffers });
+      return;
+    }
+    const gathered = this.#gatheredOf(context);
+    if (isPublished) {
+      // The task may write to them meanwhile.
+      const copies = buffers.map((bytes) => new Uint8Array(bytes));
+      gathered.published = () => send({ message, buffers: copies });
+    } else gathered.missingValues++;
+    this.#leaveOut(context, gathered, 0);
   }
 
   #capture(stream: Stream): void {
@@ -138,6 +165,8 @@ export class TaskOutput {
         timer: undefined,
         lastFlush: 0,
         missing: 0,
+        missingValues: 0,
+        published: undefined,
       };
       this.#gathered.set(context, gathered);
     }
@@ -174,17 +203,31 @@ export class TaskOutput {
     // If the task has ended, or writes nothing more for now, it is said all the same.
     gathered.timer ??= setTimeout(() => {
       this.#flush(context, gathered);
-      if (this.#hasRoom()) this.#sayMissing(context, gathered);
+      if (this.#hasRoom()) this.#catchUp(context, gathered);
       else this.#leaveOut(context, gathered, 0);
     }, NOTICE_MS);
   }
 
+  /** Sends what there was no room for, as far as that is kept. */
+  #catchUp(context: TaskContext, gathered: Gathered): void {
+    this.#sayMissing(context, gathered);
+    const { published } = gathered;
+    gathered.published = undefined;
+    published?.();
+  }
+
   #sayMissing({ taskId }: TaskContext, gathered: Gathered): void {
-    const { missing } = gathered;
-    if (missing === 0) return;
+    const { missing, missingValues } = gathered;
     gathered.missing = 0;
-    const why = "they were written faster than they could leave";
-    this.#send(taskId, "stderr", `ndparallel: ${missing} bytes of output are missing here: ${why}\n`);
+    gathered.missingValues = 0;
+    const say = (what: string, verb: string): void =>
+      this.#send(
+        taskId,
+        "stderr",
+        `ndparallel: ${what} are missing here: they were ${verb} faster than they could leave\n`,
+      );
+    if (missing > 0) say(`${missing} bytes of output`, "written");
+    if (missingValues > 0) say(`${missingValues} values`, "shown");
   }
 }
 

@@ -1,4 +1,7 @@
-/** Counts what was sent and has not left, on the connection that there is. */
+/** Counts what was sent and has not left, on the connection that there is; and what stays here until it is fetched. */
+
+import type { DataPlane } from "../channel/data/data-plane.ts";
+import type { CarriesBuffers } from "../protocol/data-messages.ts";
 
 export class UnderWay {
   #size = 0;
@@ -21,5 +24,25 @@ export class UnderWay {
   clear(): void {
     this.#connection++;
     this.#size = 0;
+  }
+}
+
+/** Arrays that tasks have shown and somebody may still fetch. */
+export class ShownArrays {
+  readonly #plane: Pick<DataPlane, "keeps">;
+  #shown: { readonly id: number; readonly byteLength: number }[] = [];
+
+  constructor(plane: Pick<DataPlane, "keeps">) {
+    this.#plane = plane;
+  }
+
+  add({ places = [] }: CarriesBuffers): void {
+    for (const place of places) if (place !== null) this.#shown.push(place);
+  }
+
+  get byteLength(): number {
+    if (this.#shown.length === 0) return 0;
+    this.#shown = this.#shown.filter(({ id }) => this.#plane.keeps(id));
+    return this.#shown.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 }

@@ -1,11 +1,15 @@
 /** What becomes of output when more is written than can leave. */
 
-import { type AsyncResult, Cluster } from "ndparallel";
+import { type AsyncResult, Cluster, type DisplayedOutput, display, publish } from "ndparallel";
 import { describe, expect, test } from "vitest";
 import { Gate } from "./gate.ts";
 import { canLoadKoffi } from "./koffi.ts";
 import { useSandbox } from "./processes.ts";
 import { shareCluster } from "./shared-cluster.ts";
+
+// Variables of this file, whose names survive the compiler of the tests.
+const tell = publish;
+const show = display;
 
 useSandbox();
 const shared = shareCluster(1);
@@ -74,6 +78,38 @@ describe("a task that writes without a break", () => {
     expect(await result).toBeLessThan(GROWTH / 2);
     expect(streamed.bytes + missing(streamed.stderr)).toBe(megabytes * MiB);
     expect(streamed.bytes).toBeLessThan(2 * UNDER_WAY);
+  });
+
+  test("values that are shown without a break are left out then, and how many is said", async () => {
+    const count = 64 * 1024;
+    const result = shared.rc.at(0).apply((values: number) => {
+      const before = process.memoryUsage.rss();
+      for (let n = 0; n < values; n++) show(`${n} ${"x".repeat(8 * 1024)}`);
+      return process.memoryUsage.rss() - before;
+    }, count);
+    const { stderr } = await streamedOf(result);
+    expect(await result).toBeLessThan(GROWTH);
+    const outputs = result.outputs as DisplayedOutput[];
+    const left = [...stderr.matchAll(/^ndparallel: (\d+) values are missing here/gm)].map(([, values]) =>
+      Number(values),
+    );
+    expect(left.length).toBeGreaterThan(0);
+    expect(outputs.length + left.reduce((sum, values) => sum + values)).toBe(count);
+    const numbers = outputs.map(({ data }) => Number.parseInt(data["text/plain"] as string, 10));
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    expect(outputs.length * 8 * 1024).toBeLessThan(UNDER_WAY);
+  });
+
+  test("of what is published without a break the last is there when the task has ended", async () => {
+    const result = shared.rc.at(0).apply((values: number) => {
+      const before = process.memoryUsage.rss();
+      const array = new Float64Array(1024);
+      for (let n = 0; n < values; n++) tell({ n, array: array.fill(n) });
+      array.fill(-1);
+      return process.memoryUsage.rss() - before;
+    }, 64 * 1024);
+    expect(await result).toBeLessThan(GROWTH);
+    expect(result.data).toEqual({ n: 64 * 1024 - 1, array: new Float64Array(1024).fill(64 * 1024 - 1) });
   });
 
   test("nothing is missing of what has time to leave", async () => {

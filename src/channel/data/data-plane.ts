@@ -87,6 +87,11 @@ export class DataPlane {
     return this.#owned.serving(limit);
   }
 
+  /** Whether somebody may need a buffer of this process. */
+  keeps(id: number): boolean {
+    return this.#owned.get(id) !== undefined;
+  }
+
   /** For the values of one call; `listener` hears of those buffers of the user's that are not copied. */
   packer(listener?: BorrowListener): Packer {
     const options = {
