@@ -6,6 +6,7 @@
 import { Refusal } from "../ndarray-transport/refusal.ts";
 import { SUPER_CLASS } from "./class-definition.ts";
 import { formatPlace, moduleOf, placeOf } from "./scripts.ts";
+import { BOXED, isShared } from "./shared-variables.ts";
 import { standInOf } from "./stand-ins.ts";
 import type { AnyFunction } from "./wire.ts";
 
@@ -39,7 +40,7 @@ export function labelOf(fn: AnyFunction): string {
 export function refusalIn(fn: AnyFunction, refusal: Refusal, part?: object): Refusal {
   if (moduleOf(fn)?.isNode) return refusalOfNode(fn, `is a function of Node that has no name`);
   const inside = refusal.refusedFunction?.trail.map((step) => step.replace(/^captured /, "")) ?? [];
-  const trail = [...(part ? wayTo(fn, part) : trailOf(refusal.steps)), ...inside];
+  const trail = [...(part ? wayTo(fn, part) : trailOf(refusal.steps, fn)), ...inside];
   refusal.steps = [];
   refusal.refusedFunction = { trail, describe: () => describeFunction(standInOf(fn)?.original ?? fn) };
   return refusal;
@@ -100,13 +101,15 @@ const PLACES: Readonly<Record<string, string>> = {
 };
 
 /** @param steps from the culprit to the payload: `.p`, `.deep`, `.ctx`, `.captures` */
-function trailOf(steps: readonly string[]): string[] {
+function trailOf(steps: readonly string[], fn: AnyFunction): string[] {
   const [part, name, ...inside] = [...steps].reverse();
   if (part === undefined || name === undefined) return [];
   const plain = name.startsWith(".") ? name.slice(1) : (JSON.parse(name.slice(1, -1)) as string);
   const known = part === ".eager" && Object.hasOwn(PLACES, plain) ? PLACES[plain] : undefined;
   const first = known ?? `${PARTS[part.slice(1)] ?? "part"} "${plain}"`;
-  return [first, ...inside];
+  // What lies in a box is the value of the variable itself.
+  const isBoxed = part === ".captures" && inside[0] === BOXED && isShared(standInOf(fn)?.original ?? fn, plain);
+  return [first, ...(isBoxed ? inside.slice(1) : inside)];
 }
 
 /** A value in a few words: `a number`, `a Float64Array of 10`, `a class`, `a Map`. */

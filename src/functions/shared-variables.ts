@@ -33,7 +33,7 @@ const known = new WeakSet<object>();
 export function boxOf(fn: AnyFunction, name: string, value: unknown, isWritten: boolean): Box | undefined {
   // What runs on an engine is made of received texts, each of which may run more than once with variables of its own.
   if (Symbol.for("ndparallel.engine") in globalThis) return undefined;
-  const key = `${readPosition(fn)?.scriptId} ${name}`;
+  const key = keyOf(fn, name);
   if (isWritten && !written.has(key)) {
     written.add(key);
     isTooLate ||= unshared.has(key);
@@ -48,6 +48,15 @@ export function boxOf(fn: AnyFunction, name: string, value: unknown, isWritten: 
   boxes.set(key, box);
   known.add(box);
   return box;
+}
+
+/** Whether functions capture a box in the place of that variable. */
+export function isShared(fn: AnyFunction, name: string): boolean {
+  return written.has(keyOf(fn, name));
+}
+
+function keyOf(fn: AnyFunction, name: string): string {
+  return `${readPosition(fn)?.scriptId} ${name}`;
 }
 
 function forget(): void {

@@ -1,6 +1,7 @@
 /** Variables of a module that functions assign to: those that travel together share them. */
 
 import { describe, expect, it } from "vitest";
+import type { SerializationError } from "../../src/errors.ts";
 import { explain } from "../../src/functions/explain.ts";
 import { createSerializer } from "../../src/functions/serializer.ts";
 import type { AnyFunction } from "../../src/functions/wire.ts";
@@ -43,6 +44,10 @@ function every(): unknown[] {
 }
 const counters: (() => number)[] = [];
 for (let i = 0; i < 2; i++) counters.push(() => (i += 1));
+let handle: { deep: symbol } | undefined = { deep: Symbol("s") };
+function dropHandle(): void {
+  handle = undefined;
+}
 class Counter {
   count(): number {
     return seed++;
@@ -124,6 +129,19 @@ describe("functions that travel in one message", () => {
     const [Class, next, set] = roundTrip(roundTrip([Counter, methods.next, setSeed] as const));
     set(10);
     expect([new Class().count(), next(), new Class().count(), Class.made]).toEqual([10, 12, 12, 1]);
+  });
+
+  it("are refused as ever", () => {
+    const refused = (fn: AnyFunction): string => {
+      try {
+        roundTrip(fn);
+      } catch (error) {
+        return (error as SerializationError).message;
+      }
+      return "";
+    };
+    expect(refused(dropHandle)).toMatch(/captured variable "handle" → \.deep is a symbol/);
+    expect(refused(() => handle?.deep)).toMatch(/captured variable "handle" → \.deep is a symbol/);
   });
 
   it("are explained as ever", () => {
