@@ -24,7 +24,7 @@ export interface CaseLine {
 const PART_OF_A_RUN = { NDPARALLEL_SKIP_BUILD: "1", NDPARALLEL_SKIP_LEAK_CHECK: "1" } as const;
 
 /** What a program may take, and how it is ended then. */
-const LIMITS = { timeout: 240_000, killSignal: "SIGKILL" } as const;
+const LIMITS = { timeout: 600_000, killSignal: "SIGKILL" } as const;
 
 /** Runs a program in the project's folder, the first of `command` being Node unless it is a path. */
 export async function runProgram(
@@ -123,10 +123,10 @@ export async function expectLines(
   expect(code, output).toBe(0);
 }
 
-/** Expects that no process of the clusters of these projects is left, waiting for their end, at most 5 s. */
+/** Expects that no process of the clusters of these projects is left, waiting for their end, at most a minute. */
 export async function expectNoProcesses(project: Project): Promise<void> {
   await expect
-    .poll(() => processesOf(path.dirname(project.folder)), { timeout: 5000, message: "processes that were left" })
+    .poll(() => processesOf(path.dirname(project.folder)), { timeout: 60_000, message: "processes that were left" })
     .toEqual([]);
 }
 
