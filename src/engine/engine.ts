@@ -299,6 +299,7 @@ export class Engine {
   /** The task has ended at this time, by `performance.now()`. */
   #over(context: TaskContext, now: number): void {
     this.#parts.output.end(context, now);
+    if (context instanceof RunMember) context.letGo();
     if (this.#begun.size === 0) this.#parts.kept.forgetMoved();
   }
 }

@@ -69,10 +69,15 @@ class ReceivedRun {
 
 /** One task of a run: its place in the queue, and what its code belongs to while it runs. */
 export class RunMember implements QueuedTask, TaskContext {
-  readonly #run: ReceivedRun;
+  /** Its id is these two. */
+  readonly prefix: string;
+  readonly number: number;
+  #run: ReceivedRun;
   readonly #place: number;
 
   private constructor(run: ReceivedRun, place: number) {
+    this.prefix = run.prefix;
+    this.number = run.ids[place] as number;
     this.#run = run;
     this.#place = place;
   }
@@ -82,14 +87,9 @@ export class RunMember implements QueuedTask, TaskContext {
     return Array.from(run.ids, (_, place) => new RunMember(received, place));
   }
 
-  /** Its id begins with it. */
-  get prefix(): string {
-    return this.#run.prefix;
-  }
-
-  /** Its id ends with it. */
-  get number(): number {
-    return this.#run.ids[this.#place] as number;
+  /** It has ended: code that it left behind still belongs to it, but need not keep all that it came with. */
+  letGo(): void {
+    this.#run = NOTHING;
   }
 
   get taskId(): string {
@@ -141,3 +141,15 @@ export class RunMember implements QueuedTask, TaskContext {
 function bufferOver({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
+
+/** What is left of a run for its members that have ended. */
+const NOTHING = new ReceivedRun({
+  type: "run",
+  of: "task",
+  common: {},
+  prefix: "",
+  ids: [],
+  numbers: [],
+  lengths: [],
+  bytes: new Uint8Array(0),
+});
