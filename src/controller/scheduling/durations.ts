@@ -12,7 +12,7 @@ const KINDS = 1_000;
 const FRESHNESS = 0.05;
 /** How much of the longest duration is left after another task. */
 const FORGETTING = 0.999;
-/** Shorter durations are taken for this one, in milliseconds: clocks tell nothing below. */
+/** Tasks that take less are taken for as long as this, in milliseconds: clocks tell nothing below. */
 const SHORTEST_MS = 0.005;
 /** How far from the middle the mean rank of an engine's tasks must be, in standard deviations of such a mean by chance. */
 const SURE = 3.3;
@@ -52,7 +52,7 @@ export class Durations {
 
   /** A task of `units` items took `milliseconds` on the engine. */
   note(kind: string, units: number, milliseconds: number, speed: Speed): void {
-    const duration = Math.max(milliseconds / units, SHORTEST_MS);
+    const duration = Math.max(milliseconds, SHORTEST_MS) / units;
     const log = Math.log(duration);
     const known = this.#kinds.get(kind);
     // The latest seen is the last of the map.
@@ -85,7 +85,7 @@ export class Durations {
   /** Milliseconds that a task of that kind takes on an engine of ordinary speed; `undefined` when that is not known. */
   estimate(kind: string, units: number): number | undefined {
     const mean = this.#kinds.get(kind)?.mean;
-    return mean === undefined ? undefined : mean * units;
+    return mean === undefined ? undefined : Math.max(mean * units, SHORTEST_MS);
   }
 
   /** What a long one takes: the mean and two standard deviations more, or the longest of late. */
