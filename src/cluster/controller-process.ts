@@ -10,12 +10,14 @@ import { letGo, start } from "./children.ts";
 /**
  * For V8 in the controller. What it holds is bounded, but V8 lets garbage grow to several times of that, over hours,
  * before it collects it, and its space for new objects from 1 to 48 MB. So:
- * one size of that space, and a collection when the heap has grown by a fifth.
+ * one size of that space, and a collection when the heap has grown by a fifth. Little is alive at any time: threads that
+ * help to collect cost more than they save, and a small space for new objects lets go of buffers early.
  */
 const CONTROLLER_FLAGS: readonly string[] = [
-  "--min-semi-space-size=16",
-  "--max-semi-space-size=16",
+  "--min-semi-space-size=4",
+  "--max-semi-space-size=4",
   "--heap-growing-percent=20",
+  "--single-threaded-gc",
 ];
 
 /** @param connectionFile so that it is removed even if this process ends before it has sent the configuration */
