@@ -15,6 +15,7 @@ import type { DatabaseFailure, TaskDatabase, TaskDatabaseLimits } from "../task-
 import { compileQuery, type TaskQuery } from "../task-query.ts";
 import { holdings, type StoredRequest, type TaskRecord } from "../task-record.ts";
 import { arraysIn } from "./arrays.ts";
+import { CompletedCounts } from "./completed-counts.ts";
 import { type Entry, mark, newEntry, requestsOf, restore, takeChange, tooMany, withUnwritten } from "./entries.ts";
 import type { SqliteDatabaseParts } from "./parts.ts";
 import { type Part, partsFor, recordOf, requestOf, type StoredRow, smallBuffers } from "./rows.ts";
@@ -38,8 +39,7 @@ export class SqliteDatabase implements TaskDatabase {
   #failure: DatabaseFailure | undefined;
   /** Output that came after its task had been written. */
   #late: Promise<void> = Promise.resolve();
-  /** How many tasks engines have completed since it was written. */
-  #completed = new Map<string, number>();
+  readonly #completed: CompletedCounts = new CompletedCounts();
 
   readonly arrays: ArrayStore;
   constructor(parts: SqliteDatabaseParts) {
@@ -95,7 +95,8 @@ export class SqliteDatabase implements TaskDatabase {
   }
 
   completed(engineUuid: string): void {
-    this.#completed.set(engineUuid, (this.#completed.get(engineUuid) ?? 0) + 1);
+    this.#completed.add(engineUuid);
+    this.#writeSoon();
   }
 
   fail(taskId: string, failures: Failures): void {
@@ -186,8 +187,7 @@ export class SqliteDatabase implements TaskDatabase {
 
   async #fetch(taskId: string): Promise<TaskRecord | undefined> {
     const known = this.#entries.get(taskId)?.record;
-    if (known !== undefined) return known;
-    return (await this.#parts.store.find({ msgId: taskId }, ["output", "shown", "result"])).map(recordOf)[0];
+    return known ?? (await this.#parts.store.find({ msgId: taskId }, ["output", "shown", "result"])).map(recordOf)[0];
   }
 
   /** Takes tasks up again that had not ended when they were written. */
@@ -214,19 +214,22 @@ export class SqliteDatabase implements TaskDatabase {
       return;
     }
     // It has ended and been written, if it ever was: one after another, since each begins with what is there.
-    this.#late = this.#late.then(async () => {
+    const late = this.#late.then(async () => {
       const record = await this.#fetch(taskId);
-      if (record === undefined) return;
-      const again = this.#entries.get(taskId) ?? this.#enter(record, false);
-      if (change(again.record)) this.#touch(again, part);
+      const again = record && (this.#entries.get(taskId) ?? this.#enter(record, false));
+      if (again !== undefined && change(again.record)) this.#touch(again, part);
     });
     // What cannot be read cannot be added to.
-    this.#late = this.#late.catch(() => undefined);
+    this.#late = late.catch(() => undefined);
   }
 
   #touch(entry: Entry, part: Part): void {
     if (entry.changed === 0) this.#changed.add(entry);
     mark(entry, part);
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
     if (this.#writing === undefined && this.#timer === undefined)
       this.#timer = setTimeout(() => this.#write(), GATHER_MS);
   }
@@ -239,16 +242,14 @@ export class SqliteDatabase implements TaskDatabase {
 
   /** Writes what has changed; one transaction at a time. */
   #write(): Promise<void> | undefined {
-    if (this.#writing !== undefined || this.#changed.size === 0) return this.#writing;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (this.#writing !== undefined || (this.#changed.size === 0 && this.#completed.isEmpty)) return this.#writing;
     const entries = this.#changed;
     this.#changed = new Set();
-    const completed = this.#completed;
-    this.#completed = new Map();
+    const completed = this.#completed.take();
     this.#parts.journal.mark();
-    const changes = Array.from(entries, takeChange);
-    this.#writing = this.#parts.store.write(changes, [...completed]).then(
+    this.#writing = this.#parts.store.write(Array.from(entries, takeChange), completed).then(
       (forgotten) => this.#succeeded(entries, forgotten),
       (error: Error) => this.#failed(entries, completed, error),
     );
@@ -269,17 +270,16 @@ export class SqliteDatabase implements TaskDatabase {
       this.#failure = undefined;
       this.#parts.onFailure(undefined);
     }
-    if (this.#changed.size > 0) this.#timer = setTimeout(() => this.#write(), GATHER_MS);
+    this.#writeSoon();
   }
 
   /** Tasks go on; what has ended is kept in memory, within its limits, until it can be written. */
-  #failed(entries: ReadonlySet<Entry>, completed: ReadonlyMap<string, number>, { message }: Error): void {
+  #failed(entries: ReadonlySet<Entry>, completed: readonly [string, number][], { message }: Error): void {
     this.#writing = undefined;
     this.#parts.journal.failed();
-    const later = this.#changed;
-    this.#changed = new Set([...entries, ...later]);
+    this.#changed = new Set([...entries, ...this.#changed]);
     for (const entry of entries) restore(entry);
-    for (const [uuid, count] of completed) this.#completed.set(uuid, (this.#completed.get(uuid) ?? 0) + count);
+    for (const [uuid, count] of completed) this.#completed.add(uuid, count);
     const surplus = tooMany(this.#changed, MEMORY_LIMITS);
     for (const entry of surplus) this.#abandon(entry);
     const before = this.#failure;
@@ -291,7 +291,7 @@ export class SqliteDatabase implements TaskDatabase {
   /** A task that has changed since it was written. */
   #unwritten(taskId: string): Entry | undefined {
     const entry = this.#entries.get(taskId);
-    return entry !== undefined && entry.changed !== 0 ? entry : undefined;
+    return entry?.changed === 0 ? undefined : entry;
   }
 
   /** What has ended and not been written will not be. */

@@ -1,0 +1,35 @@
+/** What engines have completed is written down like what happens to tasks. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { SentJournal } from "../../src/controller/sqlite/sent-journal.ts";
+import { SQLITE_LIMITS, SqliteDatabase } from "../../src/controller/sqlite/sqlite-database.ts";
+import { SqliteStore } from "../../src/controller/sqlite/store.ts";
+import { inProcess } from "./databases.ts";
+
+test("when it is said to be recorded, also if nothing of a task has changed since", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "ndparallel-database-"));
+  const store = new SqliteStore(join(directory, "tasks.sqlite"), SQLITE_LIMITS);
+  const database = new SqliteDatabase({
+    store: inProcess(store),
+    journal: new SentJournal(join(directory, "tasks.sqlite-sent"), false),
+    limits: SQLITE_LIMITS,
+    onForgotten: () => undefined,
+    onFailure: () => undefined,
+  });
+  try {
+    database.completed("a");
+    database.completed("a");
+    database.completed("b");
+    await database.recorded();
+    expect(store.counts(true)).toEqual([
+      ["a", 2],
+      ["b", 1],
+    ]);
+  } finally {
+    await database.close();
+    rmSync(directory, { recursive: true });
+  }
+});
