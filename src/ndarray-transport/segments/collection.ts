@@ -51,6 +51,8 @@ let sinceCollection = 0;
 /** All bytes that have not been collected. */
 let held = 0;
 let scheduled: "soon" | "now" | undefined;
+/** Whether the last collection was not thorough. */
+let isPartial = false;
 let quietTimer: NodeJS.Timeout | undefined;
 let collector: Collector | undefined;
 
@@ -89,18 +91,18 @@ function collectDue(): void {
 
 function awaitQuiet(): void {
   later(PAUSE_MS, () => {
-    if (handedOut >= PAUSE_BYTES) collectQuietly();
+    if (handedOut >= PAUSE_BYTES || isPartial) collectQuietly();
     else later(QUIET_MS - PAUSE_MS, collectQuietly);
   });
 }
 
 function collectQuietly(): void {
-  if (handedOut >= QUIET_BYTES) collectHeld(false);
-  later(SECOND_LOOK_MS, () => collectHeld(true));
+  if (handedOut >= QUIET_BYTES || isPartial) collectHeld();
+  later(SECOND_LOOK_MS, collectHeld);
 }
 
-function collectHeld(isThorough: boolean): void {
-  if (held >= QUIET_BYTES && isWorthwhile(handedOut, QUIET_HEAP_FACTOR)) collectNow(isThorough);
+function collectHeld(): void {
+  if (held >= QUIET_BYTES && isWorthwhile(handedOut, QUIET_HEAP_FACTOR)) collectNow(true);
 }
 
 /** Instead of what was to be done later before. */
@@ -113,6 +115,7 @@ function collectNow(isThorough: boolean): void {
   scheduled = undefined;
   sinceCollection = 0;
   handedOut = 0;
+  isPartial = !isThorough;
   collector ??= findCollector();
   collector(isThorough);
 }
