@@ -20,7 +20,7 @@ const HAS_THREADS: boolean = !process.execArgv.includes("--single-threaded-gc");
  * to mark after 64 MiB, and goes on with it in the way of what comes next: then all is done at once when it is least
  * in the way.
  */
-const DUE: Due = HAS_THREADS ? { byteLength: 192 << 20, arrays: 3 } : { byteLength: 64 << 20, arrays: 1 };
+const DUE: Due = HAS_THREADS ? { byteLength: 192 << 20, arrays: 3 } : { byteLength: 128 << 20, arrays: 2 };
 /** Time for the work at hand to be answered first; not given once so many were. */
 const DUE_MS = 4;
 const OVERDUE_BYTES = 256 << 20;
