@@ -3,8 +3,8 @@
  * load-balanced over two?
  * Expected: at least a hundred times as many as ipyparallel, seventy times as many as dask; twice as many as piscina,
  * tinypool and workerpool, and as many as poolifier.
- * Seen: over one engine 2.3 times piscina and level with poolifier, load-balanced over two 1.35 times the better of piscina and
- * tinypool and 1.1 times poolifier; about 180 times ipyparallel. The numbers are in benchmarks/README.md.
+ * Seen: over one engine 5 times piscina and 2.5 times poolifier, load-balanced over two 4.9 times the best of piscina, tinypool and
+ * workerpool and 4 times poolifier; about 600 times ipyparallel. The numbers are in benchmarks/README.md.
  */
 
 import { type Question, tasksPerSecond } from "../lib/question.ts";

@@ -5,9 +5,9 @@
  * Expected: warm 10 times ipyparallel and half of mpi4py, which copies between buffers that exist, at the speed of memcpy;
  * at first use 3 times ipyparallel; in shared memory as long at every size, ahead of mpi4py, since nothing is copied.
  * Gathering copies nothing in any of them: parts are mapped.
- * Seen: nearly idle, 64 and 512 MB. Warm, scatter 3.9 and 8.4 times ipyparallel, 0.39 and 0.78 times mpi4py; gather 23 and
- * 138 times ipyparallel, 2.2 and 11 times mpi4py. At first use scatter 4.7 and 4.0 times ipyparallel. In shared memory 2.1 to
- * 20 times mpi4py, 6 to 9 ms at either size. Scatter misses the 10 times: benchmarks/README.md says why.
+ * Seen: nearly idle, 64 and 512 MB. Warm, scatter 8.9 and 7.5 times ipyparallel, 0.80 and 0.68 times mpi4py; gather 28 and
+ * 114 times ipyparallel, 2.4 and 9.3 times mpi4py. At first use scatter 3.9 and 4.4 times ipyparallel. In shared memory 2 to
+ * 11 times mpi4py, 6 to 13 ms at either size. Scatter misses the 10 times: benchmarks/README.md says why.
  */
 
 import { type Case, gigabytesPerSecond, MEBIBYTE, type Question } from "../lib/question.ts";
