@@ -7,10 +7,6 @@ import { RunWriter } from "../protocol/run-writer.ts";
 import type { Run } from "../protocol/runs.ts";
 import type { ClientTask } from "./task.ts";
 
-/** A run leaves when it has so many submissions, or so many bytes of them. */
-const MOST_CALLS = 512;
-const MOST_BYTES = 64 * 1024;
-
 /** What submissions of one run have in common: the same object for all of them. */
 export interface RunKind {
   readonly of: "submit" | "submitBalanced";
@@ -40,7 +36,7 @@ export class SubmissionRuns {
       this.#isTurn = true;
       queueMicrotask(this.#endTurn);
       this.flush();
-    } else if (writer.length >= MOST_CALLS || writer.byteLength >= MOST_BYTES) this.flush();
+    } else if (writer.isFull) this.flush();
   }
 
   /** What has been gathered is sent. */

@@ -3,7 +3,7 @@
 import type { BalancedRequest } from "../protocol/balancing.ts";
 import type { Operation } from "../protocol/calls.ts";
 import type { Outcome, SubmitBalanced } from "../protocol/messages.ts";
-import { type CommonFields, type Run, wholePayload } from "../protocol/runs.ts";
+import { type CommonFields, type Run, startsOf, wholePayload } from "../protocol/runs.ts";
 import type { Submitter } from "./pending-task.ts";
 import { type RunOfTask, RunTask } from "./run-task.ts";
 import { idAt, type TaskGroup } from "./task-groups.ts";
@@ -31,9 +31,7 @@ class Payloads {
   constructor(bytes: Uint8Array, lengths: ArrayLike<number>, common: CommonFields) {
     this.#common = common;
     this.bytes = new Uint8Array(bytes);
-    const starts = new Uint32Array(lengths.length + 1);
-    for (let at = 0; at < lengths.length; at++) starts[at + 1] = (starts[at] as number) + (lengths[at] as number);
-    this.starts = starts;
+    this.starts = startsOf(lengths);
   }
 
   at(index: number): Uint8Array {

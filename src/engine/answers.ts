@@ -5,7 +5,7 @@ import type { DataPlane } from "../channel/data/data-plane.ts";
 import type { Packed } from "../channel/data/packing.ts";
 import { lengthOfNumberHead, writeNumberHead } from "../ndarray-transport/serializer.ts";
 import type { Outcome } from "../protocol/messages.ts";
-import { RunWriter } from "../protocol/run-writer.ts";
+import { MOST_BYTES, RunWriter } from "../protocol/run-writer.ts";
 import { RunMember } from "./queued-task.ts";
 import { systemFailure, type TaskOutcome } from "./run-task.ts";
 import { publishEnd } from "./task-channels.ts";
@@ -13,10 +13,6 @@ import type { TaskContext } from "./task-context.ts";
 import { calendarTime } from "./wall-clock.ts";
 
 const NOTHING: Packed = { carrier: {}, inline: [] };
-
-/** A run leaves when it has so many answers, or so many bytes of them. */
-const MOST_ANSWERS = 512;
-const MOST_BYTES = 64 * 1024;
 
 export interface AnswersParts {
   readonly engineId: number;
@@ -88,9 +84,8 @@ export class Answers {
 
   /** Gives where the payload is to be written. */
   #gather(task: RunMember, byteLength: number, started: number, completed: number, duration: number): number {
-    const isFull = (run: RunWriter): boolean => run.length >= MOST_ANSWERS || run.byteLength >= MOST_BYTES;
     let run = this.#gathered;
-    if (run !== undefined && (run.prefix !== task.prefix || isFull(run))) this.flush();
+    if (run !== undefined && (run.prefix !== task.prefix || run.isFull)) this.flush();
     run = this.#gathered ??= new RunWriter("result", this.#common, task.prefix, 3);
     const at = run.add(task.number, byteLength);
     run.number(0, started);

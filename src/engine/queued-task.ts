@@ -2,7 +2,7 @@
 
 import type { Incoming } from "../channel/data/receiving.ts";
 import type { Task } from "../protocol/messages.ts";
-import { type Run, wholePayload } from "../protocol/runs.ts";
+import { type Run, startsOf, wholePayload } from "../protocol/runs.ts";
 import type { TaskContext } from "./task-context.ts";
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
@@ -61,9 +61,7 @@ class ReceivedRun {
     this.isFree = common["free"] === true;
     this.beginning = common.beginning && bufferOver(common.beginning);
     this.bytes = bufferOver(bytes);
-    const starts = new Uint32Array(lengths.length + 1);
-    for (let at = 0; at < lengths.length; at++) starts[at + 1] = (starts[at] as number) + (lengths[at] as number);
-    this.starts = starts;
+    this.starts = startsOf(lengths);
   }
 }
 

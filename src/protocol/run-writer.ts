@@ -4,6 +4,9 @@ import type { Run } from "./runs.ts";
 
 /** How much memory the payloads of a run get at first, in bytes. */
 const FIRST_BYTES = 1024;
+/** A run is full when it has so many messages, or so many bytes of payloads. */
+const MOST_MESSAGES = 512;
+export const MOST_BYTES: number = 64 * 1024;
 
 export class RunWriter {
   readonly #of: Run["of"];
@@ -32,6 +35,11 @@ export class RunWriter {
   /** How long the payloads are in all. */
   get byteLength(): number {
     return this.#end;
+  }
+
+  /** Whether it is to leave before more is added to it. */
+  get isFull(): boolean {
+    return this.length >= MOST_MESSAGES || this.#end >= MOST_BYTES;
   }
 
   /** Where the payloads are written; another one with each {@link add}. */

@@ -237,6 +237,13 @@ export function readRun(written: WrittenRun): Run {
   return { type, of, common, prefix, ids, numbers, lengths, bytes, written };
 }
 
+/** Where each payload begins among those one after another; the last number is the end of all. */
+export function startsOf(lengths: ArrayLike<number>): Uint32Array {
+  const starts = new Uint32Array(lengths.length + 1);
+  for (let at = 0; at < lengths.length; at++) starts[at + 1] = (starts[at] as number) + (lengths[at] as number);
+  return starts;
+}
+
 /** A payload of a run, of which the run has the rest. */
 export function wholePayload({ beginning }: CommonFields, rest: Uint8Array): Uint8Array {
   if (beginning === undefined) return rest;

@@ -20,7 +20,7 @@ import type {
 type Make = (limits?: Partial<TaskDatabaseLimits>, onForgotten?: OnForgotten) => TaskDatabase;
 
 /** Answers later, and by way of bytes, as the thread does. */
-export function inProcess(store: SqliteStore): StoreThread {
+function inProcess(store: SqliteStore): StoreThread {
   const call =
     (method: keyof SqliteStore) =>
     (...args: unknown[]): Promise<unknown> => {
@@ -33,6 +33,22 @@ export function inProcess(store: SqliteStore): StoreThread {
   return Object.fromEntries(METHODS.map((method) => [method, call(method)])) as unknown as StoreThread;
 }
 
+/** A database in SQLite in a directory, and its file. */
+export function openSqlite(
+  directory: string,
+  limits: Partial<TaskDatabaseLimits> = {},
+  onForgotten: OnForgotten = () => undefined,
+): { readonly store: SqliteStore; readonly database: SqliteDatabase } {
+  const all = { ...SQLITE_LIMITS, ...limits };
+  const store = new SqliteStore(join(directory, "tasks.sqlite"), all);
+  const fail = (failure: DatabaseFailure | undefined): void => {
+    throw new Error(failure?.message);
+  };
+  const journal = new SentJournal(join(directory, "tasks.sqlite-sent"), false);
+  const parts = { store: inProcess(store), journal, limits: all, onForgotten, onFailure: fail };
+  return { store, database: new SqliteDatabase(parts) };
+}
+
 /** Made by a test, and closed and removed after it. */
 export function useDatabases(): { readonly [name: string]: Make } & { readonly memory: Make; readonly sqlite: Make } {
   const directories: string[] = [];
@@ -43,22 +59,10 @@ export function useDatabases(): { readonly [name: string]: Make } & { readonly m
   });
   return {
     memory: (limits, onForgotten) => new MemoryDatabase(limits, onForgotten, true),
-    sqlite: (limits, onForgotten = () => undefined) => {
+    sqlite: (limits, onForgotten) => {
       const directory = mkdtempSync(join(tmpdir(), "ndparallel-database-"));
       directories.push(directory);
-      const all = { ...SQLITE_LIMITS, ...limits };
-      const store = new SqliteStore(join(directory, "tasks.sqlite"), all);
-      const fail = (failure: DatabaseFailure | undefined): void => {
-        throw new Error(failure?.message);
-      };
-      const journal = new SentJournal(join(directory, "tasks.sqlite-sent"), false);
-      const database = new SqliteDatabase({
-        store: inProcess(store),
-        journal,
-        limits: all,
-        onForgotten,
-        onFailure: fail,
-      });
+      const { database } = openSqlite(directory, limits, onForgotten);
       open.push(database);
       return database;
     },

@@ -4,21 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { SentJournal } from "../../src/controller/sqlite/sent-journal.ts";
-import { SQLITE_LIMITS, SqliteDatabase } from "../../src/controller/sqlite/sqlite-database.ts";
-import { SqliteStore } from "../../src/controller/sqlite/store.ts";
-import { inProcess } from "./databases.ts";
+import { openSqlite } from "./databases.ts";
 
 test("when it is said to be recorded, also if nothing of a task has changed since", async () => {
   const directory = mkdtempSync(join(tmpdir(), "ndparallel-database-"));
-  const store = new SqliteStore(join(directory, "tasks.sqlite"), SQLITE_LIMITS);
-  const database = new SqliteDatabase({
-    store: inProcess(store),
-    journal: new SentJournal(join(directory, "tasks.sqlite-sent"), false),
-    limits: SQLITE_LIMITS,
-    onForgotten: () => undefined,
-    onFailure: () => undefined,
-  });
+  const { store, database } = openSqlite(directory);
   try {
     database.completed("a");
     database.completed("a");

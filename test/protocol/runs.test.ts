@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeHead, type Envelope, encodeHead, MalformedPacket, readHead } from "../../src/protocol/codec.ts";
 import { writeColumns } from "../../src/protocol/columns.ts";
-import type { Message } from "../../src/protocol/messages.ts";
+import type { Message, Result } from "../../src/protocol/messages.ts";
 import { RunWriter } from "../../src/protocol/run-writer.ts";
 import {
   messagesOf,
@@ -22,6 +22,22 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, inde
 
 function task(id: string, more: object = {}): Message {
   return { type: "task", taskId: id, payload: PAYLOAD, ...more };
+}
+
+function result(number: number, byteLength: number): Result {
+  return {
+    type: "result",
+    taskId: `c-${number}`,
+    engineId: 1,
+    engineUuid: "e",
+    outcome: {
+      status: "ok",
+      started: number,
+      completed: number + 0.5,
+      duration: number / 10,
+      payload: new Uint8Array(byteLength).fill(number),
+    },
+  };
 }
 
 function runOf(messages: readonly Message[]): Run | undefined {
@@ -72,19 +88,7 @@ describe("a run", () => {
   });
 
   test("goes into a packet as it is, and some of its messages as a run of those", () => {
-    const messages = upTo(10).map((number) => ({
-      type: "result",
-      taskId: `c-${number}`,
-      engineId: 1,
-      engineUuid: "e",
-      outcome: {
-        status: "ok",
-        started: number,
-        completed: number + 0.5,
-        duration: number / 10,
-        payload: new Uint8Array(number).fill(number),
-      },
-    })) as Message[];
+    const messages = upTo(10).map((number) => result(number, number));
     const run = runOf(messages) as Run;
     const [only, ...more] = readHead(new Uint8Array(encodeHead([{ message: run, buffers: NONE }]))).messages;
     expect(more).toEqual([]);
@@ -143,19 +147,7 @@ describe("a run", () => {
   });
 
   test("that was written message by message is the one that the messages make", () => {
-    const messages = upTo(700).map((number) => ({
-      type: "result",
-      taskId: `c-${number}`,
-      engineId: 1,
-      engineUuid: "e",
-      outcome: {
-        status: "ok",
-        started: number,
-        completed: number + 0.5,
-        duration: number / 10,
-        payload: new Uint8Array(number % 50).fill(number),
-      },
-    })) as Extract<Message, { type: "result" }>[];
+    const messages = upTo(700).map((number) => result(number, number % 50));
     const writer = new RunWriter("result", { engineId: 1, engineUuid: "e" }, "c-", 3);
     for (const [number, { outcome }] of messages.entries()) {
       const payload = outcome.payload as Uint8Array;
