@@ -98,7 +98,7 @@ export class TaskRun implements Work<TaskOutcome> {
     const { operations, guard } = this.#runner;
     const known = this.#readKnown();
     if (known === undefined) this.#watch = guard.watch();
-    const call = known ?? readCall(this.#task, this.#runner.serializer, this.#watch as TaskWatch);
+    const call = known ?? readCall(this.#task, this.#runner, this.#watch as TaskWatch);
     this.#call = call;
     if (!Object.hasOwn(operations, call.operation))
       throw new TypeError(`unknown operation "${String(call.operation)}"`);
@@ -206,7 +206,11 @@ export function interrupted(signal: string | undefined): TaskOutcome {
   return { outcome, buffers: NO_BUFFERS, at: performance.now() };
 }
 
-function readCall({ payload, buffers, inputs }: TaskInput, serializer: Serializer, watch: TaskWatch): CallValue {
+function readCall(
+  { payload, buffers, inputs }: TaskInput,
+  { serializer, kept }: TaskRunner,
+  watch: TaskWatch,
+): CallValue {
   try {
     let stays = false;
     const options = watch.reading((call) => {
@@ -214,8 +218,10 @@ function readCall({ payload, buffers, inputs }: TaskInput, serializer: Serialize
       return stays;
     });
     const read = (): unknown => serializer.deserialize(payload, buffers, options);
-    const ofInputs = { ...options, ...(options.isResident && { isResident: () => stays }) };
-    return (inputs.length === 0 ? read() : readingInputs(inputs, serializer, ofInputs, read)) as CallValue;
+    const ofOthers = { ...options, ...(options.isResident && { isResident: () => stays }) };
+    return kept.reading(ofOthers, () =>
+      inputs.length === 0 ? read() : readingInputs(inputs, serializer, ofOthers, read),
+    ) as CallValue;
   } catch (error) {
     throw whyUnread(error);
   }

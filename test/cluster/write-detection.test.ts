@@ -195,6 +195,26 @@ describe.skipIf(isImmutable)("writes by index", () => {
     expect(error.message).toContain("the task wrote to sequences[0][0] (element 2), and 1 other array");
   });
 
+  it.each(byteLengths)("of %i bytes, to what another engine keeps, are noticed", async (byteLength) => {
+    using kept = await engines
+      .at(1)
+      .with({ keep: true })
+      .apply((length: number) => new Float64Array(length).fill(4), byteLength / 8);
+    const error = await failureOf(
+      one.apply(
+        ({ deep }: { deep: Float64Array }) => {
+          deep[0] = 6;
+        },
+        { deep: kept as unknown as Float64Array },
+      ),
+    );
+    expect(error.remoteName).toBe("ReadOnlyError");
+    expect(error.message).toContain("the task wrote to args[0].deep (element 0)");
+    const first = (array: Float64Array): number | undefined => array[0];
+    const views = [one, engines.at(1)];
+    expect(await Promise.all(views.map((view) => view.apply(first, kept as unknown as Float64Array)))).toEqual([4, 4]);
+  });
+
   it("to copies and to arrays of the task's own are nobody's business", async () => {
     await one.push({ w: counted(Float64Array, 100_000) });
     const result = await one.apply(
