@@ -1,9 +1,10 @@
 /** What happens when a task writes by index to an array that it received: see docs/arrays.md. */
 
 import ndarray from "ndarray";
-import { Cluster, type DirectView, type RemoteError, type TypedArray } from "ndparallel";
+import { Cluster, type DirectView, type RemoteError, TaskAborted, type TypedArray } from "ndparallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSharedMemoryAvailable } from "../../src/ndarray-transport/segments/system-calls.ts";
+import { running } from "./tasks.ts";
 
 // In the namespace of the engines.
 declare const w: Float64Array;
@@ -213,6 +214,21 @@ describe.skipIf(isImmutable)("writes by index", () => {
     const first = (array: Float64Array): number | undefined => array[0];
     const views = [one, engines.at(1)];
     expect(await Promise.all(views.map((view) => view.apply(first, kept as unknown as Float64Array)))).toEqual([4, 4]);
+  });
+
+  it.each([
+    ["computes", "for (;;);"],
+    ["waits", "return new Promise(() => undefined);"],
+  ])("of a task that %s and is interrupted are undone, and nobody else's fault", async (_, end) => {
+    for (const byteLength of byteLengths) {
+      await one.push({ w: new Float64Array(byteLength / 8) });
+      const write = `w[0] = argument[0] = 6; process.stdout.write("running"); ${end}`;
+      const task = one.apply(new Function("argument", write) as (array: Float64Array) => unknown, await one.pull("w"));
+      await running(task);
+      await task.abort({ running: true });
+      await expect(task).rejects.toThrow(TaskAborted);
+      expect(await one.apply(() => w[0])).toBe(0);
+    }
   });
 
   it("to copies and to arrays of the task's own are nobody's business", async () => {

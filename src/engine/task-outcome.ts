@@ -1,0 +1,76 @@
+/** What tasks end with. */
+
+import type { Serialized } from "../ndarray-transport/serializer.ts";
+import type { Outcome } from "../protocol/messages.ts";
+import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
+import type { KeptResult } from "./kept-values.ts";
+import { calendarTime, checkCalendar } from "./wall-clock.ts";
+
+export interface TaskOutcome {
+  readonly outcome: Outcome;
+  readonly buffers: Serialized["buffers"];
+  readonly keys?: Serialized["keys"] | undefined;
+  /** The value that stays here, if the call asked for that. */
+  readonly kept?: KeptResult | undefined;
+  /** When the task ended, by `performance.now()`. */
+  readonly at: number;
+}
+
+const NO_BUFFERS: readonly Uint8Array[] = [];
+/** After so many milliseconds it is looked what the calendar says. */
+const LONG_MS = 10;
+
+/** The outcome of a task whose buffers could not be fetched, or whose result could not be kept for others. */
+export function systemFailure(error: unknown): TaskOutcome {
+  return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS, at: performance.now() };
+}
+
+/** The outcome of a task that was cut short, by a signal or by an order to abort it. */
+export function interrupted(signal: string | undefined): TaskOutcome {
+  const completed = Date.now();
+  const outcome: Outcome =
+    signal === undefined
+      ? {
+          status: "aborted",
+          completed,
+          error: { kind: "aborted", name: "TaskAborted", message: "the task was interrupted while it ran" },
+        }
+      : {
+          status: "error",
+          completed,
+          error: { kind: "remote", name: "InterruptedError", message: `the task was interrupted by ${signal}` },
+        };
+  return { outcome, buffers: NO_BUFFERS, at: performance.now() };
+}
+
+/** The outcome of a task that gave this. */
+export function outcomeOf({ head, buffers, keys }: Serialized, begun: number): TaskOutcome {
+  const at = endOf(begun);
+  const outcome: Outcome = {
+    status: "ok",
+    started: calendarTime(begun),
+    completed: calendarTime(at),
+    duration: at - begun,
+    payload: head,
+  };
+  return { outcome, buffers, keys, at };
+}
+
+export function fail(error: unknown, begun: number): TaskOutcome {
+  const at = endOf(begun);
+  const started = calendarTime(begun);
+  const outcome: Outcome = {
+    status: "error",
+    started,
+    completed: calendarTime(at),
+    duration: at - begun,
+    error: toRemoteWireError(error),
+  };
+  return { outcome, buffers: NO_BUFFERS, at };
+}
+
+/** The time, by `performance.now()`. The calendar may have been set while a task ran for long. */
+export function endOf(begun: number): number {
+  const at = performance.now();
+  return at - begun < LONG_MS ? at : checkCalendar();
+}
