@@ -1,5 +1,7 @@
 /** What tasks end with. */
 
+import { ReadOnlyError } from "../errors.ts";
+import { hasImmutable } from "../ndarray-transport/segments/immutable.ts";
 import type { Serialized } from "../ndarray-transport/serializer.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
@@ -19,6 +21,8 @@ export interface TaskOutcome {
 const NO_BUFFERS: readonly Uint8Array[] = [];
 /** After so many milliseconds it is looked what the calendar says. */
 const LONG_MS = 10;
+/** What V8 says of a write by index to a typed array over immutable memory. */
+const IMMUTABLE_WRITE = /^Cannot assign to read only property '\d+' of object '\[object \w+Array\]'/;
 
 /** The outcome of a task whose buffers could not be fetched, or whose result could not be kept for others. */
 export function systemFailure(error: unknown): TaskOutcome {
@@ -64,9 +68,20 @@ export function fail(error: unknown, begun: number): TaskOutcome {
     started,
     completed: calendarTime(at),
     duration: at - begun,
-    error: toRemoteWireError(error),
+    error: toRemoteWireError(explained(error)),
   };
   return { outcome, buffers: NO_BUFFERS, at };
+}
+
+/** A write by index to immutable memory throws an error of the language, which does not say what to do. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof TypeError) || !hasImmutable() || !IMMUTABLE_WRITE.test(error.message)) return error;
+  const { message, stack } = error;
+  const advice = "it was received, which makes it read-only: write to a copy, writable(array)";
+  const told = new ReadOnlyError(`${message}: ${advice}`, { cause: error });
+  // Where it was written, not where it is told.
+  if (stack !== undefined) told.stack = `${told.name}: ${told.message}${stack.slice(stack.indexOf("\n    at "))}`;
+  return told;
 }
 
 /** The time, by `performance.now()`. The calendar may have been set while a task ran for long. */

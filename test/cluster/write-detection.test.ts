@@ -291,6 +291,19 @@ describe.skipIf(isImmutable)("writes by index", () => {
 });
 
 describe.runIf(isImmutable)("writes by index to immutable memory", () => {
+  it("fail the task with ReadOnlyError, which says what to do and where it was", async () => {
+    await using cluster = await Cluster.start({ engines: 1 });
+    await using rc = await cluster.connect();
+    const write = function writeTo(array: Float64Array): void {
+      array[1] = 5;
+    };
+    const error = await failureOf(rc.at(0).apply(write, new Float64Array(2)));
+    expect(error.remoteName).toBe("ReadOnlyError");
+    expect(error.message).toMatch(/read only property '1'.*writable\(array\)/);
+    expect(error.stack).toContain("writeTo");
+    expect((error.cause as Error).name).toBe("TypeError");
+  });
+
   it.each(byteLengths)("of %i bytes throw at once, wherever it came from, and nobody sees them", async (byteLength) => {
     await using cluster = await Cluster.start({ engines: 2 });
     await using rc = await cluster.connect();
