@@ -7,6 +7,11 @@ import twice, * as library from "./library.mjs";
 import { count, join, settings, sextuple, triple as threefold } from "./library.mjs";
 
 const common = createRequire(import.meta.url)("./common.cjs");
+const packing = await import("msgpackr");
+const { pack } = packing;
+const read = packing.unpack;
+let changed = pack;
+changed = (array) => array.length;
 
 export const cases = [
   { name: "a named import of Node", run: (one) => one.apply(() => EOL.length), expected: 1 },
@@ -37,6 +42,16 @@ export const cases = [
     name: "import() inside of the function",
     run: (one) => one.apply(async () => (await import("ndarray")).default([5], [1]).get(0)),
     expected: 5,
+  },
+  {
+    name: "what was taken out of a package that was loaded before",
+    run: (one) => one.apply((list) => read(pack(list)), [1, 2]),
+    expected: [1, 2],
+  },
+  {
+    name: "a variable that held such a thing",
+    run: (one) => one.apply((array) => changed(array), new Uint8Array(2)),
+    expected: 2,
   },
   { name: "CommonJS: a function", run: (one) => one.apply(common.scale, 2), expected: 20 },
   { name: "CommonJS: require of Node", run: (one) => one.apply(common.base, "/a/b"), expected: "b" },
