@@ -1,7 +1,7 @@
 /** What happens when a task writes by index to an array that it received: see docs/arrays.md. */
 
 import ndarray from "ndarray";
-import { Cluster, type DirectView, type RemoteError, TaskAborted, type TypedArray } from "ndparallel";
+import { Cluster, type DirectView, type RemoteError, TaskAborted, type TypedArray, writable } from "ndparallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSharedMemoryAvailable } from "../../src/ndarray-transport/segments/system-calls.ts";
 import { running } from "./tasks.ts";
@@ -245,6 +245,16 @@ describe.skipIf(isImmutable)("writes by index", () => {
     expect(result).toEqual([1, 1, 1]);
     await one.execute("own[5] = 3");
     expect(await one.pull("own").then((own: unknown) => (own as Float64Array)[5])).toBe(3);
+  });
+
+  it("to the copy that an imported writable() makes are nobody's business either", async () => {
+    const sent = counted(Float64Array, 20_000);
+    const own = await one.apply((array: Float64Array) => {
+      const copy = writable(array);
+      copy[0] = 7;
+      return [copy[0], array[0], writable(copy) === copy];
+    }, sent);
+    expect(own).toEqual([7, 1, true]);
   });
 
   it("leave a task that throws its own error", async () => {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import os, { EOL } from "node:os";
 import * as path from "node:path";
 import ndarray from "ndarray";
+import { writable } from "ndparallel";
 import twice, * as library from "./library.mjs";
 import { count, join, settings, sextuple, triple as threefold } from "./library.mjs";
 
@@ -22,6 +23,11 @@ export const cases = [
   },
   { name: "a namespace of Node", run: (one) => one.apply(() => path.posix.join("a", "b")), expected: "a/b" },
   { name: "a package", run: (one) => one.apply(() => ndarray([1, 2, 3], [3]).get(2)), expected: 3 },
+  {
+    name: "this package, from a file of its own",
+    run: (one) => one.apply((array) => writable(array).fill(5)[1], new Uint8Array(2)),
+    expected: 5,
+  },
   { name: "a named import of a local module", run: (one) => one.apply(() => threefold(2)), expected: 6 },
   { name: "what that captured in turn", run: (one) => one.apply(() => sextuple(2)), expected: 12 },
   { name: "what that imported in turn", run: (one) => one.apply(() => join("a", "b")), expected: "a/b" },
