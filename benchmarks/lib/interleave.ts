@@ -3,6 +3,7 @@
  * shuffled each time, so that what the machine does meanwhile befalls all alike.
  */
 
+import { untilQuiet } from "./machine.ts";
 import type { PeerProcess } from "./peer-process.ts";
 import type { Answer, Order } from "./protocol.ts";
 import type { Case } from "./question.ts";
@@ -29,8 +30,6 @@ const BUDGET_SECONDS = 40;
 const LEAST_REPETITIONS = 3;
 /** A first repetition that took longer than this, in seconds, has warmed everything up. */
 const LONG_WARM_UP_SECONDS = 2;
-/** A pause for what a system does after it has answered, in milliseconds. */
-const SETTLE_MS = 20;
 
 export async function askInterleaved(theCase: Case, running: readonly RunningSystem[]): Promise<SystemResult[]> {
   const results = new Map(running.map(({ name }) => [name, { system: name, seconds: [] } as SystemResult]));
@@ -40,7 +39,7 @@ export async function askInterleaved(theCase: Case, running: readonly RunningSys
     const parameters = { ...theCase.parameters, mark: ++mark };
     const operation = system.name === OURS ? (theCase.ours ?? theCase.operation) : theCase.operation;
     const answer = await system.process.ask({ operation, parameters });
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await untilQuiet();
     return noteAnswer(resultOf(system), answer);
   };
   if (!theCase.isCold) for (const system of running) await warmUp(system, ask);
