@@ -16,11 +16,19 @@ import { provideLateCut } from "./late-cut.ts";
 import { PaceOfLikes } from "./pace.ts";
 import { type QueuedTask, RunMember } from "./queued-task.ts";
 import { QuickCalls } from "./quick-calls.ts";
-import { inputOf, type RunApart, runTask, type TaskRunner, undoWrites } from "./run-task.ts";
+import {
+  endOf,
+  inputOf,
+  interrupted,
+  type RunApart,
+  runTask,
+  systemFailure,
+  type TaskOutcome,
+  type TaskRunner,
+} from "./run-task.ts";
 import { publishReceive, publishStart } from "./task-channels.ts";
 import type { TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
-import { endOf, interrupted, systemFailure, type TaskOutcome } from "./task-outcome.ts";
 import type { TaskOutput } from "./task-output.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { Turns } from "./turns.ts";
@@ -77,7 +85,7 @@ export class Engine {
     });
     parts.output.owner = () => this.#computing.task ?? [...this.#begun.values()].at(-1);
     this.#queue = new TaskQueue({
-      receive: (task, inline) => plane.receive(task, inline),
+      receive: (task, inline) => plane.receiveUnopened(task, inline),
       refuse: (task) => plane.refuse(task),
       onReady: () => this.#turns.next(),
     });
@@ -131,12 +139,10 @@ export class Engine {
     const cut = this.#computing.takeCut();
     if (cut !== undefined) {
       this.#begun.delete(cut.taskId);
-      undoWrites(cut);
       this.#answer(cut, interrupted(signal));
     }
     for (const context of [...this.#begun.values()].filter(isMeant)) {
       this.#begun.delete(context.taskId);
-      undoWrites(context);
       this.#answer(context, interrupted(signal));
     }
     if (taskIds !== undefined) this.#abort(taskIds);

@@ -63,7 +63,8 @@ export function makeOperations({ namespace, explain, place, canSend }: Operation
     push: ({ record }) => {
       for (const [name, value] of Object.entries(record)) namespace.set(name, value);
     },
-    pull: ({ names }) => (typeof names === "string" ? namespace.get(names) : names.map((name) => namespace.get(name))),
+    pull: ({ names }) =>
+      typeof names === "string" ? namespace.find(names) : names.map((name) => namespace.find(name)),
     import: async ({ modules }) => {
       for (const [name, specifier] of Object.entries(modules)) {
         namespace.set(name, unwrapDefault(await importModule(specifier, process.cwd())));

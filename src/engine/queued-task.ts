@@ -1,6 +1,7 @@
 /** Tasks that wait: each as a message of its own, or as a member of a run, which is read where it lies. */
 
 import type { Incoming } from "../channel/data/receiving.ts";
+import type { ReceivedBytes } from "../ndarray-transport/segments/slices.ts";
 import type { Task } from "../protocol/messages.ts";
 import { type Run, startsOf, wholePayload } from "../protocol/runs.ts";
 import type { TaskContext } from "./task-context.ts";
@@ -12,9 +13,9 @@ export interface QueuedTask {
   /** It may go before others. */
   readonly isFree: boolean;
   readonly task: Task;
-  readonly incoming: Incoming | undefined;
+  readonly incoming: Incoming<ReceivedBytes> | undefined;
   /** All its buffers, once they are there. */
-  readonly buffers: readonly Uint8Array[] | undefined;
+  readonly buffers: readonly ReceivedBytes[] | undefined;
   /** Why they did not come. */
   readonly error: unknown;
 }
@@ -24,8 +25,8 @@ export class LoneTask implements QueuedTask {
   readonly task: Task;
   /** What came with the message. */
   readonly inline: readonly Uint8Array[];
-  incoming: Incoming | undefined;
-  buffers: readonly Uint8Array[] | undefined;
+  incoming: Incoming<ReceivedBytes> | undefined;
+  buffers: readonly ReceivedBytes[] | undefined;
   error: unknown;
 
   constructor(task: Task, inline: readonly Uint8Array[]) {

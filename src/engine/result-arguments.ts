@@ -1,5 +1,6 @@
 /** Results of other tasks among the arguments of the task in hand: put together while its call is read. */
 
+import type { ReceivedBytes } from "../ndarray-transport/segments/slices.ts";
 import type { DeserializeOptions, Serializer } from "../ndarray-transport/serializer.ts";
 import type { TypeHandler } from "../ndarray-transport/types.ts";
 import { type JoinOptions, join } from "../parallel-map/join.ts";
@@ -8,7 +9,7 @@ import type { ResultArgument } from "../protocol/calls.ts";
 /** A value as it came. */
 export interface ReceivedInput {
   readonly payload: Uint8Array;
-  readonly buffers: readonly Uint8Array[];
+  readonly buffers: readonly ReceivedBytes[];
 }
 
 /** Gives the inputs of the task whose call is read, each read once. */

@@ -6,28 +6,21 @@
 
 import type { Incoming } from "../channel/data/receiving.ts";
 import { TaskAborted } from "../errors.ts";
+import { type ReceivedBytes, UnopenedBytes } from "../ndarray-transport/segments/slices.ts";
 import type { Task } from "../protocol/messages.ts";
 import type { Run } from "../protocol/runs.ts";
 import { LoneTask, type QueuedTask, RunMember } from "./queued-task.ts";
 
-/** Buffers of a client's tasks are fetched ahead until this much of it is on its way, in bytes. */
+/** Buffers are fetched ahead until this much is on its way, in bytes. */
 const FETCH_AHEAD_BYTES = 64 * 1024 * 1024;
 
 /** What the queue needs of the engine. */
 export interface TaskQueueParts {
-  readonly receive: (task: Task, inline: readonly Uint8Array[]) => Incoming;
+  readonly receive: (task: Task, inline: readonly Uint8Array[]) => Incoming<ReceivedBytes>;
   /** The task will not run: its buffers are of no use. */
   readonly refuse: (task: Task) => void;
   /** A task that was not ready before is so now. */
   readonly onReady: () => void;
-}
-
-/** What is fetched for one client's tasks. */
-interface Fetches {
-  /** Bytes. */
-  onTheWay: number;
-  /** Tasks whose buffers nobody has asked for yet, in order. */
-  readonly unfetched: Set<LoneTask>;
 }
 
 export class TaskQueue {
@@ -35,8 +28,9 @@ export class TaskQueue {
   /** From `#next` on; what was taken out of order has left a gap. */
   #tasks: (QueuedTask | undefined)[] = [];
   #next = 0;
-  /** By client: one that does not send its own takes nobody's turn. */
-  readonly #fetches = new Map<string, Fetches>();
+  /** From here on nothing has been fetched. */
+  #unfetched = 0;
+  #onTheWay = 0;
 
   constructor(parts: TaskQueueParts) {
     this.#parts = parts;
@@ -45,12 +39,7 @@ export class TaskQueue {
   add(task: Task, inline: readonly Uint8Array[]): void {
     const queued = new LoneTask(task, inline);
     this.#tasks.push(queued);
-    if (isReady(queued)) return;
-    const client = clientOf(task.taskId);
-    const fetches = this.#fetches.get(client) ?? { onTheWay: 0, unfetched: new Set() };
-    this.#fetches.set(client, fetches);
-    fetches.unfetched.add(queued);
-    this.#fetchAhead(client, fetches);
+    if (!isReady(queued)) this.#fetchAhead();
   }
 
   /** Gives the tasks of the run. */
@@ -95,12 +84,9 @@ export class TaskQueue {
       if (queued === undefined || taskId === undefined || !wanted.has(taskId)) continue;
       this.#tasks[at] = undefined;
       removed.push(taskId);
-      if (queued.incoming !== undefined) {
-        queued.incoming.cancel(new TaskAborted("the task will not run here"));
-      } else {
-        this.#fetches.get(clientOf(taskId))?.unfetched.delete(queued as LoneTask);
-        this.#parts.refuse(queued.task);
-      }
+      for (const bytes of queued.buffers ?? []) if (bytes instanceof UnopenedBytes) bytes.drop();
+      if (queued.incoming !== undefined) queued.incoming.cancel(new TaskAborted("the task will not run here"));
+      else this.#parts.refuse(queued.task);
     }
     return removed;
   }
@@ -123,16 +109,15 @@ export class TaskQueue {
     return queued;
   }
 
-  #fetchAhead(client: string, fetches: Fetches): void {
-    for (const queued of fetches.unfetched) {
-      if (fetches.onTheWay >= FETCH_AHEAD_BYTES) return;
-      fetches.unfetched.delete(queued);
-      this.#fetch(queued, client, fetches);
+  #fetchAhead(): void {
+    this.#unfetched = Math.max(this.#unfetched, this.#next);
+    while (this.#unfetched < this.#tasks.length && this.#onTheWay < FETCH_AHEAD_BYTES) {
+      const queued = this.#tasks[this.#unfetched++];
+      if (queued instanceof LoneTask && !isReady(queued)) this.#fetch(queued);
     }
-    if (fetches.onTheWay === 0 && this.#fetches.get(client) === fetches) this.#fetches.delete(client);
   }
 
-  #fetch(queued: LoneTask, client: string, fetches: Fetches): void {
+  #fetch(queued: LoneTask): void {
     const incoming = this.#parts.receive(queued.task, queued.inline);
     queued.incoming = incoming;
     const { buffers, byteLength } = incoming;
@@ -140,10 +125,10 @@ export class TaskQueue {
       queued.buffers = buffers;
       return;
     }
-    fetches.onTheWay += byteLength;
+    this.#onTheWay += byteLength;
     const ended = (): void => {
-      fetches.onTheWay -= byteLength;
-      this.#fetchAhead(client, fetches);
+      this.#onTheWay -= byteLength;
+      this.#fetchAhead();
       this.#parts.onReady();
     };
     buffers.then(
@@ -160,6 +145,7 @@ export class TaskQueue {
 
   #shorten(): void {
     this.#tasks = this.#tasks.slice(this.#next);
+    this.#unfetched = Math.max(0, this.#unfetched - this.#next);
     this.#next = 0;
   }
 }

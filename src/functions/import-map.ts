@@ -51,10 +51,7 @@ function visitStatement(node: AnyNode, bindings: Map<string, ImportBinding>): vo
       addDeclaration(node, bindings);
       break;
     case "VariableDeclaration":
-      // What is no constant may have become something else since.
-      for (const declarator of node.declarations) {
-        addDeclarator(declarator, bindings, node.kind === "const" ? bindings : undefined);
-      }
+      for (const declarator of node.declarations) addDeclarator(declarator, bindings);
       break;
     case "BlockStatement":
       for (const statement of node.body) visitStatement(statement, bindings);
@@ -85,13 +82,9 @@ function addDeclaration({ source, specifiers }: ImportDeclaration, bindings: Map
   }
 }
 
-function addDeclarator(
-  { id, init }: VariableDeclarator,
-  bindings: Map<string, ImportBinding>,
-  known: ReadonlyMap<string, ImportBinding> | undefined,
-): void {
+function addDeclarator({ id, init }: VariableDeclarator, bindings: Map<string, ImportBinding>): void {
   if (!init) return;
-  const module = loadedBy(init, known);
+  const module = loadedBy(init);
   if (!module) return;
   if (id.type === "Identifier") bindings.set(id.name, module);
   if (id.type !== "ObjectPattern" || module.exported !== "*") return;
@@ -102,12 +95,8 @@ function addDeclarator(
   }
 }
 
-/**
- * The module that an expression loads: `require("a")`, `__toESM(require("a"))`, `require("a").b`, `await import("a")`; or
- * one of the names that are known.
- */
-function loadedBy(node: Expression, known?: ReadonlyMap<string, ImportBinding>): ImportBinding | undefined {
-  if (node.type === "Identifier") return known?.get(node.name);
+/** The module that an expression loads: `require("a")`, `__toESM(require("a"))`, `require("a").b`, `await import("a")`. */
+function loadedBy(node: Expression): ImportBinding | undefined {
   if (node.type === "AwaitExpression") {
     const { argument } = node;
     if (argument.type === "ImportExpression") return bindingOf(argument.source, "import");
@@ -115,7 +104,7 @@ function loadedBy(node: Expression, known?: ReadonlyMap<string, ImportBinding>):
     return isVite ? bindingOf(argument.arguments[0], "import") : undefined;
   }
   if (node.type === "MemberExpression" && !node.computed && node.property.type === "Identifier") {
-    const module = node.object.type === "Super" ? undefined : loadedBy(node.object, known);
+    const module = node.object.type === "Super" ? undefined : loadedBy(node.object);
     return module?.exported === "*" ? { ...module, exported: node.property.name } : undefined;
   }
   if (node.type !== "CallExpression") return undefined;

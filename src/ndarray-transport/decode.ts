@@ -9,13 +9,15 @@
 import { SerializationError } from "../errors.ts";
 import { emptyList, simpleValue, textOf } from "./decode-simple.ts";
 import type { TypedArray } from "./dtypes.ts";
+import { LateArray } from "./late-array.ts";
 import { isLayout } from "./layout.ts";
-import { readMemory } from "./memory.ts";
+import { readMemory, unopenedLength } from "./memory.ts";
 import { makeNdArray, sizeOf } from "./ndarrays.ts";
 import { markReadonly } from "./readonly.ts";
 import type { Reception } from "./reception.ts";
 import { messageOf } from "./refusal.ts";
 import { registeredType, rememberType } from "./registry.ts";
+import type { ReceivedBytes, UnopenedBytes } from "./segments/slices.ts";
 import { standardErrors } from "./standard-errors.ts";
 import type { AnyHandler } from "./types.ts";
 import { isSpecial, Kind, readSegment } from "./wire.ts";
@@ -27,7 +29,7 @@ const UNFINISHED = Symbol("unfinished");
 
 /** One walk over one received value. */
 export class Decoder {
-  private readonly buffers: readonly Uint8Array[];
+  private readonly buffers: readonly ReceivedBytes[];
   private readonly handlers: readonly AnyHandler[];
   private readonly reception: Reception;
   private readonly objects: unknown[] = [];
@@ -35,7 +37,7 @@ export class Decoder {
   private readonly completions = new Map<unknown, (body: never) => void>();
 
   /** @param reception how the arrays in the value are treated */
-  constructor(buffers: readonly Uint8Array[], handlers: readonly AnyHandler[], reception: Reception) {
+  constructor(buffers: readonly ReceivedBytes[], handlers: readonly AnyHandler[], reception: Reception) {
     this.buffers = buffers;
     this.handlers = handlers;
     this.reception = reception;
@@ -61,11 +63,35 @@ export class Decoder {
 
   private record(record: Record<string, unknown>): Record<string, unknown> {
     this.objects.push(record);
+    const isLate = record === this.reception.lateIn;
     for (const key of Object.keys(record)) {
       const item = record[key];
-      if (typeof item === "object" && item !== null) record[key] = this.walk(item);
+      if (typeof item !== "object" || item === null) continue;
+      record[key] = (isLate ? this.late(item) : undefined) ?? this.walk(item);
     }
     return record;
+  }
+
+  /** An array whose memory is not open yet. What makes no sense is left for {@link walk} to say. */
+  private late(item: object): LateArray | undefined {
+    if (!isSpecial(item)) return undefined;
+    const { parts } = item;
+    if (parts[0] === Kind.segment) return this.late(readSegment(parts[1]) as object);
+    const at = parts[0] === Kind.memory ? 1 : 4;
+    if (at === 4 && parts[0] !== Kind.ndarray) return undefined;
+    const index = parts[at + 1] as number;
+    const bytes = this.buffers[index] as UnopenedBytes;
+    const length = unopenedLength(parts, at, bytes);
+    if (length === undefined) return undefined;
+    const [, shape, stride, offset] = parts as [number, number[], number[], number];
+    if (at === 4 && !(isLayout(shape, stride, offset, length) && sizeOf(shape) === length)) return undefined;
+    // Nothing else of the message is kept for it.
+    const buffers: ReceivedBytes[] = [];
+    buffers[index] = bytes;
+    const reception = { ...this.reception, lateIn: undefined, arrays: undefined };
+    const { handlers } = this;
+    const make = (): unknown => new Decoder(buffers, handlers, reception).walk(item);
+    return this.known(new LateArray(bytes, make, (buffer) => [...parts.slice(0, at + 1), buffer, bytes.byteLength]));
   }
 
   private special(parts: Parts): unknown {
@@ -120,7 +146,7 @@ export class Decoder {
     if (object === undefined || object === UNFINISHED) {
       throw new Error(`it refers to object ${String(number)}, which is not there`);
     }
-    return object;
+    return object instanceof LateArray ? object.open() : object;
   }
 
   /** Reads the entries from position `start` on, up to position `end`, into `target`. */
@@ -231,7 +257,7 @@ export class Decoder {
     const buffers = memories.map((memory) =>
       this.received(readMemory(memory as Parts, 0, this.buffers, this.reception)),
     );
-    const value = putTogether(type.name, () => type.deserialize({ meta, buffers }));
+    const value = putTogether(type.name, () => type.deserialize({ meta, buffers: buffers as ArrayBufferView[] }));
     rememberType(value, type);
     this.objects[number] = value;
     return value;

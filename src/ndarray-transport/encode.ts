@@ -10,12 +10,14 @@ import { types } from "node:util";
 import { builtInByNature, builtInByPrototype, isForeignPlain } from "./encode-builtins.ts";
 import { HandledValues, type NumberingWalker } from "./encode-handled.ts";
 import { encodeNdArray } from "./encode-ndarray.ts";
+import { LateArray } from "./late-array.ts";
 import { addMemory, bytesShown } from "./memory.ts";
 import { isNdArray } from "./ndarrays.ts";
 import { messageOf, propertyStep, Refusal, stepOut } from "./refusal.ts";
 import { refusalByKind, refusalOf } from "./refusal-reasons.ts";
 import { type RegisteredType, registeredTypeOf } from "./registry.ts";
-import type { AnyHandler, Memory, Subject } from "./types.ts";
+import type { UnopenedBytes } from "./segments/slices.ts";
+import type { AnyHandler, Subject } from "./types.ts";
 import { Kind, Special, writeSegment } from "./wire.ts";
 
 /** How deep values may nest; on the main thread the call stack allows between 1100 and 1900 levels, by their type. */
@@ -27,9 +29,13 @@ type PlainRecord = Record<string, unknown>;
 /** Node 20 has the method; the types of the language version that is compiled for do not. */
 type Text = string & { isWellFormed(): boolean };
 
+const NO_BYTES = new Uint8Array(0);
+
 /** One walk over one value. */
 export class Encoder implements NumberingWalker {
   readonly buffers: Uint8Array[] = [];
+  /** What lies at some of the places of {@link buffers}, where nothing is open yet. */
+  readonly unopened: Map<number, UnopenedBytes> = new Map();
   readonly unfinished: Set<object> = new Set<object>();
   readonly handled: HandledValues;
   hasSpecial = false;
@@ -106,6 +112,7 @@ export class Encoder implements NumberingWalker {
 
   /** What is neither plain nor built in: types that somebody taught, ndarrays, and objects of other realms. */
   private other(value: object): unknown {
+    if (value instanceof LateArray) return this.late(value);
     const handler = this.handled.find(value, "first");
     if (handler !== undefined) return this.special(this.handled.encode(value, handler));
     if (typeof value === "function") throw refusalOf(value);
@@ -119,6 +126,16 @@ export class Encoder implements NumberingWalker {
     const last = refusal ? undefined : this.handled.find(value, "last");
     if (last === undefined) throw refusal ?? refusalOf(value);
     return this.special(this.handled.encode(value, last));
+  }
+
+  /** An array that nobody has looked at is sent as it came. */
+  private late(late: LateArray): unknown {
+    const { bytes } = late;
+    // It has its number already, which the array would get.
+    if (bytes === undefined) return this.takeApart(late.open() as object);
+    const number = this.buffers.push(NO_BYTES) - 1;
+    this.unopened.set(number, bytes);
+    return this.special(late.parts(number));
   }
 
   private registered(value: object, type: RegisteredType): Special {
@@ -226,7 +243,7 @@ function hasNamedProperties(list: unknown[], thoroughly: boolean): boolean {
   return "groups" in list || "raw" in list;
 }
 
-function takeApartByType(value: object, type: RegisteredType): { meta: unknown; buffers: readonly Memory[] } {
+function takeApartByType(value: object, type: RegisteredType): { meta: unknown; buffers: readonly ArrayBufferView[] } {
   let parts: ReturnType<RegisteredType["serialize"]>;
   try {
     parts = type.serialize(value);
@@ -234,14 +251,11 @@ function takeApartByType(value: object, type: RegisteredType): { meta: unknown; 
     throw new Refusal(`was refused by the registered type "${type.name}": ${messageOf(error)}`, error);
   }
   const buffers = parts?.buffers;
-  if (
-    !Array.isArray(buffers) ||
-    !buffers.every((buffer) => ArrayBuffer.isView(buffer) || types.isAnyArrayBuffer(buffer))
-  ) {
+  if (!Array.isArray(buffers) || !buffers.every((buffer) => ArrayBuffer.isView(buffer))) {
     throw new Refusal(
       `cannot be sent: serialize of the registered type "${type.name}" must return { meta, buffers }, ` +
-        "where buffers is a list of typed arrays, Buffers, DataViews or ArrayBuffers",
+        "where buffers is a list of typed arrays, Buffers or DataViews",
     );
   }
-  return { meta: parts.meta, buffers: buffers as readonly Memory[] };
+  return { meta: parts.meta, buffers: buffers as readonly ArrayBufferView[] };
 }

@@ -4,6 +4,7 @@ import { types } from "node:util";
 import { bytesOf, constructorOf, type DType, dtypeOf, isTypedArray } from "./dtypes.ts";
 import { copyReceived, keepReceived, type Reception } from "./reception.ts";
 import { Refusal } from "./refusal.ts";
+import { opened, type ReceivedBytes, UnopenedBytes } from "./segments/slices.ts";
 import { INLINE_LIMIT, type Memory } from "./types.ts";
 
 /** The views over bytes that there are, in the order of their numbers on the wire. */
@@ -78,7 +79,7 @@ export function addMemory(
 export function readMemory(
   parts: readonly unknown[],
   at: number,
-  buffers: readonly Uint8Array[],
+  buffers: readonly ReceivedBytes[],
   reception: Reception,
 ): Memory {
   const view = VIEWS[parts[at] as number];
@@ -89,7 +90,8 @@ export function readMemory(
     reception.arrays?.push({ memory, original: content });
     return memory;
   }
-  const bytes = buffers[content as number];
+  const given = buffers[content as number];
+  const bytes = given && opened(given);
   if (!(bytes instanceof Uint8Array)) throw new Error(`it names buffer ${String(content)} of ${buffers.length}`);
   if (bytes.byteLength !== parts[at + 2]) {
     throw new Error(`buffer ${String(content)} has ${bytes.byteLength} bytes instead of ${String(parts[at + 2])}`);
@@ -97,6 +99,22 @@ export function readMemory(
   const memory = viewOver(keepReceived(bytes, reception), view, reception);
   reception.arrays?.push({ memory, original: undefined });
   return memory;
+}
+
+/**
+ * How many elements a typed array has that {@link readMemory} would read; `undefined` if it is none over a buffer that is
+ * not open yet, or the parts make no sense.
+ */
+export function unopenedLength(
+  parts: readonly unknown[],
+  at: number,
+  bytes: ReceivedBytes | undefined,
+): number | undefined {
+  const view = VIEWS[parts[at] as number];
+  const isTyped = view !== undefined && view !== "buffer" && view !== "dataView" && view !== "arrayBuffer";
+  if (!isTyped || !(bytes instanceof UnopenedBytes) || bytes.byteLength !== parts[at + 2]) return undefined;
+  const length = bytes.byteLength / constructorOf(view).BYTES_PER_ELEMENT;
+  return Number.isInteger(length) ? length : undefined;
 }
 
 function viewOver(bytes: Uint8Array, view: View, reception: Reception): Memory {

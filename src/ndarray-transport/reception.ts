@@ -21,6 +21,8 @@ export interface Reception {
   readonly readonly: boolean;
   /** They outlast the task that brings them. */
   readonly resident: boolean;
+  /** The record whose arrays are put together late. */
+  readonly lateIn: object | undefined;
   /** Where what was received is noted, for whoever watches it. */
   readonly arrays: ReceivedMemory[] | undefined;
 }

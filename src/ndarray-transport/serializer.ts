@@ -6,6 +6,7 @@ import { Encoder } from "./encode.ts";
 import { prepareTree } from "./prepare.ts";
 import type { ReceivedMemory } from "./reception.ts";
 import { messageOf, serializationError } from "./refusal.ts";
+import { opened, type ReceivedBytes } from "./segments/slices.ts";
 import type { AnyHandler, Serialized } from "./types.ts";
 import { asksForPreparation, isPlain, middleOfPair, readHead, readRest, writeHead, writePair } from "./wire.ts";
 
@@ -29,6 +30,11 @@ export interface DeserializeOptions {
    * where writes to them are noticed for as long as they live. Default: no.
    */
   readonly isResident?: (tree: unknown) => boolean;
+  /**
+   * The record in a value, as it is without its arrays, whose arrays are put together when they are first looked at, if
+   * that can be: each a {@link LateArray} then. Default: none.
+   */
+  readonly lateIn?: (tree: unknown) => object | undefined;
   /** Where each block of memory in the value is noted. */
   readonly arrays?: ReceivedMemory[];
 }
@@ -62,13 +68,20 @@ export class Serializer {
    * @throws SerializationError when something in `value` cannot be sent; its `path` leads there
    */
   serialize(value: unknown, name = "value"): Serialized {
+    const { head, buffers, keys } = this.serializeUnopened(value, name);
+    return { head, buffers: buffers.map(opened), ...(keys && { keys }) };
+  }
+
+  /** As {@link serialize}: a {@link LateArray} in the value is not opened. */
+  serializeUnopened(value: unknown, name = "value"): Serialized<ReceivedBytes> {
     if (isPrimitive(value)) return { head: writeHead(value, false), buffers: NO_BUFFERS };
     const encoder = new Encoder(this.handlers);
     try {
       const tree = encoder.walk(value);
-      const { buffers, hasSpecial, handled } = encoder;
+      const { hasSpecial, handled, unopened } = encoder;
+      const buffers = encoder.buffers.map((bytes, index) => unopened.get(index) ?? bytes);
       if (hasSpecial && this.handlers.some((handler) => "isStale" in handler && handler.isStale?.())) {
-        return this.serialize(value, name);
+        return this.serializeUnopened(value, name);
       }
       const keys = handled.keys();
       return { head: writeHead(tree, hasSpecial, handled.needsPreparation), buffers, ...(keys && { keys }) };
@@ -132,12 +145,12 @@ export class Serializer {
    *
    * @throws SerializationError when `head` and `buffers` are no serialized value, or one that cannot be read here
    */
-  deserialize(head: Uint8Array, buffers: readonly Uint8Array[], options: DeserializeOptions = {}): unknown {
+  deserialize(head: Uint8Array, buffers: readonly ReceivedBytes[], options: DeserializeOptions = {}): unknown {
     try {
       const tree = readHead(head);
       if (isPlain(head)) return tree;
-      const { readonly = true, isResident, arrays } = options;
-      const reception = { readonly, resident: isResident?.(tree) ?? false, arrays };
+      const { readonly = true, isResident, lateIn, arrays } = options;
+      const reception = { readonly, resident: isResident?.(tree) ?? false, lateIn: lateIn?.(tree), arrays };
       return new Decoder(buffers, this.handlers, reception).walk(tree);
     } catch (error) {
       throw unreadable(error);

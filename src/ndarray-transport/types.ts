@@ -6,9 +6,9 @@ import type { Refusal } from "./refusal.ts";
  * A serialized value: a small head, and the bytes of its large arrays beside it, in memory that was not copied.
  * The head may share its ArrayBuffer with other heads: do not transfer it.
  */
-export interface Serialized {
+export interface Serialized<Bytes = Uint8Array> {
   readonly head: Uint8Array;
-  readonly buffers: readonly Uint8Array[];
+  readonly buffers: readonly Bytes[];
   /**
    * For each buffer the key of its content (see `content-key.ts`), or undefined. Buffers that are likely to be sent
    * again have one: two buffers of one key hold the same bytes, so a receiver that kept one needs no second. Absent if

@@ -4,6 +4,7 @@
  */
 
 import { ConnectionError } from "../../errors.ts";
+import type { ReceivedBytes } from "../../ndarray-transport/segments/slices.ts";
 import { isSharedMemoryAvailable } from "../../ndarray-transport/segments/system-calls.ts";
 import type { CarriesBuffers, DataWay } from "../../protocol/data-messages.ts";
 import type { Message } from "../../protocol/messages.ts";
@@ -113,6 +114,11 @@ export class DataPlane {
   /** The buffers of a message that arrived; `inline` came with it. @throws MalformedPacket */
   receive(carrier: CarriesBuffers, inline: readonly Uint8Array[]): Incoming {
     return this.#receiver.receive(carrier, inline);
+  }
+
+  /** As {@link receive}: what lies in shared memory becomes an array only when it is opened. @throws MalformedPacket */
+  receiveUnopened(carrier: CarriesBuffers, inline: readonly Uint8Array[]): Incoming<ReceivedBytes> {
+    return this.#receiver.receiveUnopened(carrier, inline);
   }
 
   /** Lets go of the buffers of a message that is of no use. */

@@ -1,7 +1,7 @@
 /** Makes descriptors of the large buffers that leave this process. */
 
 import { SerializationError } from "../../errors.ts";
-import { sliceOf } from "../../ndarray-transport/segments/slices.ts";
+import { opened, type ReceivedBytes, sliceOf, UnopenedBytes } from "../../ndarray-transport/segments/slices.ts";
 import { INLINE_LIMIT, type Serialized } from "../../ndarray-transport/serializer.ts";
 import type { BufferDescriptor, CarriesBuffers } from "../../protocol/data-messages.ts";
 import type { Origins } from "./origins.ts";
@@ -17,7 +17,7 @@ export interface Packed {
 
 /** The buffers of a serialized value. */
 export interface Packable {
-  readonly buffers: Serialized["buffers"];
+  readonly buffers: readonly ReceivedBytes[];
   readonly keys?: Serialized["keys"] | undefined;
 }
 
@@ -43,6 +43,7 @@ export interface BorrowListener {
 /** From how many bytes on a copy is made in pooled memory. */
 const POOLED_BYTES = 1024 * 1024;
 const NOTHING: CarriesBuffers = {};
+const NO_BYTES = new Uint8Array(0);
 
 /** Packs the values of one call, all at one moment: what several of them have in common is kept once. */
 export class Packer {
@@ -68,15 +69,29 @@ export class Packer {
   }
 
   pack({ buffers, keys }: Packable): Packed {
-    if (buffers.every(({ byteLength }) => byteLength < INLINE_LIMIT)) return { carrier: NOTHING, inline: buffers };
-    this.#copyTogether(buffers, keys);
+    if (buffers.every(({ byteLength }) => byteLength < INLINE_LIMIT)) {
+      return { carrier: NOTHING, inline: buffers.map(opened) };
+    }
+    const passedOn = buffers.map((bytes) => (bytes instanceof UnopenedBytes ? this.#passOn(bytes) : undefined));
+    const others = buffers.map((bytes, index) => (passedOn[index] === undefined ? opened(bytes) : NO_BYTES));
+    this.#copyTogether(others, keys);
     const inline: Uint8Array[] = [];
-    const places = buffers.map((bytes, index) => {
+    const places = others.map((bytes, index) => {
+      const place = passedOn[index];
+      if (place !== undefined) return place;
       if (bytes.byteLength >= INLINE_LIMIT) return this.#describe(bytes, keys?.[index]);
       inline.push(bytes);
       return null;
     });
     return { carrier: { places }, inline };
+  }
+
+  /** What was received and is sent on unseen: it need not be opened while its owner is there. */
+  #passOn(bytes: UnopenedBytes): BufferDescriptor | undefined {
+    const origin = this.#options.origins.of(bytes)?.descriptor;
+    const shared = bytes.slice.describe();
+    if (origin === undefined || shared === undefined || shared.slice !== undefined) return undefined;
+    return this.#options.isGone(origin.owner) ? undefined : { ...origin, shared: shared.descriptor };
   }
 
   /** Copies what lies in ordinary memory into shared memory, all of one value at once. */

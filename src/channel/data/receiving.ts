@@ -2,6 +2,7 @@
 
 import { setMaxListeners } from "node:events";
 import { ConnectionError, SerializationError } from "../../errors.ts";
+import { opened, type ReceivedBytes } from "../../ndarray-transport/segments/slices.ts";
 import { MalformedPacket } from "../../protocol/codec.ts";
 import { type BufferDescriptor, type CarriesBuffers, HUB, type ReleaseBuffers } from "../../protocol/data-messages.ts";
 import { NoRoute } from "./direct-routes.ts";
@@ -11,9 +12,9 @@ import type { OwnedBuffers } from "./owned-buffers.ts";
 import { fetchBy, type Obtained, type Way } from "./ways.ts";
 
 /** The buffers of one message. */
-export interface Incoming {
+export interface Incoming<Bytes extends ReceivedBytes = Uint8Array> {
   /** All of them, in order; a promise while some are on their way. Rejects with a typed error. */
-  readonly buffers: readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
+  readonly buffers: readonly Bytes[] | Promise<readonly Bytes[]>;
   /** How many bytes are on their way. */
   readonly byteLength: number;
   /** They are not needed: what has not arrived is not waited for. */
@@ -47,7 +48,20 @@ export class Receiver {
   }
 
   /** `inline` are the buffers that came with the message. */
-  receive({ places }: CarriesBuffers, inline: readonly Uint8Array[]): Incoming {
+  receive(carrier: CarriesBuffers, inline: readonly Uint8Array[]): Incoming {
+    return this.#receive(carrier, inline, opened);
+  }
+
+  /** As {@link receive}: what lies in shared memory becomes an array only when it is opened. */
+  receiveUnopened(carrier: CarriesBuffers, inline: readonly Uint8Array[]): Incoming<ReceivedBytes> {
+    return this.#receive(carrier, inline, (bytes) => bytes);
+  }
+
+  #receive<Bytes extends ReceivedBytes>(
+    { places }: CarriesBuffers,
+    inline: readonly Uint8Array[],
+    as: (bytes: ReceivedBytes) => Bytes,
+  ): Incoming<Bytes | Uint8Array> {
     if (places === undefined) return { buffers: inline, byteLength: 0, cancel: nothingToCancel };
     checkPlaces(places, inline.length);
     const controller = new AbortController();
@@ -55,13 +69,15 @@ export class Receiver {
     setMaxListeners(0, controller.signal);
     let next = 0;
     let byteLength = 0;
-    const parts = places.map((place) => {
+    type Part = Bytes | Uint8Array;
+    const parts = places.map((place): Part | Promise<Part> => {
       if (place === null) return inline[next++] as Uint8Array;
       const part = this.#obtain(place, controller.signal);
-      if (part instanceof Promise) byteLength += place.byteLength;
-      return part;
+      if (!(part instanceof Promise)) return as(part);
+      byteLength += place.byteLength;
+      return part.then(as);
     });
-    const isThere = (part: Uint8Array | Promise<Uint8Array>): part is Uint8Array => !(part instanceof Promise);
+    const isThere = (part: Part | Promise<Part>): part is Part => !(part instanceof Promise);
     if (parts.every(isThere)) return { buffers: parts, byteLength, cancel: nothingToCancel };
     const buffers = Promise.all(parts);
     // Whoever asks hears of a failure; it is no failure of the process.
@@ -74,7 +90,7 @@ export class Receiver {
     for (const place of places ?? []) if (place !== null) this.release(place);
   }
 
-  #obtain(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
+  #obtain(descriptor: BufferDescriptor, signal: AbortSignal): ReceivedBytes | Promise<ReceivedBytes> {
     const { key, byteLength } = descriptor;
     if (key === undefined) return this.#fetch(descriptor, signal);
     const { cache } = this.#options;
@@ -86,7 +102,8 @@ export class Receiver {
     }
     const joint = new JointFetch(() => cache.drop(key));
     joint.join(signal);
-    const bytes = this.#fetch(descriptor, joint.signal);
+    const fetched = this.#fetch(descriptor, joint.signal);
+    const bytes = fetched instanceof Promise ? fetched.then(opened) : opened(fetched);
     if (bytes instanceof Promise) {
       this.#joint.set(key, joint);
       const ended = (): void => {
@@ -98,7 +115,7 @@ export class Receiver {
     return cache.add(key, byteLength, bytes);
   }
 
-  #fetch(descriptor: BufferDescriptor, signal: AbortSignal): Uint8Array | Promise<Uint8Array> {
+  #fetch(descriptor: BufferDescriptor, signal: AbortSignal): ReceivedBytes | Promise<ReceivedBytes> {
     const failed = (error: unknown): never => {
       this.release(descriptor);
       const what = `an array of ${descriptor.byteLength} bytes could not be fetched`;
@@ -110,7 +127,7 @@ export class Receiver {
       if (!(error instanceof NoRoute || error instanceof ConnectionError)) throw error;
       throw new ConnectionError(`${what}: ${error.message}`, { cause: error });
     };
-    const arrived = (obtained: Obtained): Uint8Array => this.#arrived(descriptor, obtained);
+    const arrived = (obtained: Obtained): ReceivedBytes => this.#arrived(descriptor, obtained);
     try {
       const own = this.#ownBytes(descriptor);
       const { ways, hubWay } = this.#options;
@@ -137,7 +154,7 @@ export class Receiver {
     return { bytes: isBorrowed ? new Uint8Array(bytes) : bytes, isOwn: true };
   }
 
-  #arrived(descriptor: BufferDescriptor, { bytes, isOwn }: Obtained): Uint8Array {
+  #arrived(descriptor: BufferDescriptor, { bytes, isOwn }: Obtained): ReceivedBytes {
     if (isOwn) {
       this.#options.origins.add(bytes);
       this.release(descriptor);

@@ -3,7 +3,7 @@
 import type { SliceDescriptor } from "../../ndarray-transport/segments/descriptor.ts";
 import { SegmentError } from "../../ndarray-transport/segments/segment-error.ts";
 import type { SegmentSlice } from "../../ndarray-transport/segments/segment-pool.ts";
-import { mapSlice, privatizer, segmentPool } from "../../ndarray-transport/segments/slices.ts";
+import { mapUnopened, privatizer, segmentPool } from "../../ndarray-transport/segments/slices.ts";
 import { isSharedMemoryAvailable } from "../../ndarray-transport/segments/system-calls.ts";
 import type { BufferDescriptor } from "../../protocol/data-messages.ts";
 import { NoRoute } from "./direct-routes.ts";
@@ -49,13 +49,13 @@ export class SharedWay implements Way {
     const name = nameOf(descriptor);
     let mapped: (() => void) | undefined;
     try {
-      const buffer = mapSlice(shared, () => {
+      const bytes = mapUnopened(shared, () => {
         this.#forget(name, mapped);
         this.#release(descriptor);
       });
-      mapped = privatizer(buffer);
+      mapped = privatizer(bytes);
       this.#remember(name, mapped);
-      return { bytes: new Uint8Array(buffer), isOwn: false };
+      return { bytes, isOwn: false };
     } catch (error) {
       if (!(error instanceof SegmentError)) throw error;
       throw new NoRoute(`the shared memory of buffer ${descriptor.id} cannot be used: ${error.message}`, {

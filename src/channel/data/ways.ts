@@ -1,6 +1,7 @@
 /** The ways on which a receiver gets bytes: one small interface, tried in order until one leads to the owner. */
 
 import { receivingMemory } from "../../ndarray-transport/output-memory.ts";
+import type { ReceivedBytes } from "../../ndarray-transport/segments/slices.ts";
 import type { BufferDescriptor } from "../../protocol/data-messages.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { type DirectOptions, DirectRoutes, NoRoute } from "./direct-routes.ts";
@@ -8,7 +9,7 @@ import { type Credit, type PieceRequests, PieceRoute } from "./piece-route.ts";
 
 /** Bytes that were got. */
 export interface Obtained {
-  readonly bytes: Uint8Array;
+  readonly bytes: ReceivedBytes;
   /** Whether they are in memory of this process alone, so that the owner may let go of its own. */
   readonly isOwn: boolean;
 }

@@ -6,6 +6,7 @@
 
 import { getHeapCodeStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { canWatchReferences, findCollected, watchedCount, watchReferences } from "./references.ts";
 
 /** After so many bytes were handed out anew, and so many arrays if they are large, a collection is due. */
 interface Due {
@@ -20,7 +21,7 @@ const HAS_THREADS: boolean = !process.execArgv.includes("--single-threaded-gc");
  * to mark after 64 MiB, and goes on with it in the way of what comes next: then all is done at once when it is least
  * in the way.
  */
-const DUE: Due = HAS_THREADS ? { byteLength: 192 << 20, arrays: 3 } : { byteLength: 128 << 20, arrays: 2 };
+const DUE: Due = HAS_THREADS ? { byteLength: 256 << 20, arrays: 3 } : { byteLength: 128 << 20, arrays: 2 };
 /** Time for the work at hand to be answered first; not given once so many were. */
 const DUE_MS = 4;
 const OVERDUE_BYTES = 256 << 20;
@@ -36,39 +37,99 @@ const SECOND_LOOK_MS = 1000;
 const DUE_HEAP_FACTOR = 8;
 const QUIET_HEAP_FACTOR = 0.25;
 const SMALL_HEAP = 64 << 20;
+/** Of buffers of so many bytes a small collection tells, too, as long as there are few: looking takes a microsecond each. */
+const LARGE_BYTES = 1 << 20;
+const MOST_LOOKED_AT = 512;
+/** Time for the answer of a task to leave, and the least that tasks were given for a collection of new objects. */
+const ANSWER_MS = 1;
+const NEW_BYTES = 16 << 20;
+/** Later versions make a full collection of it while they mark, which finds no more and takes 5 ms. */
+const HAS_SMALL_COLLECTIONS: boolean = Number.parseInt(process.versions.node, 10) < 24;
+/** For arrays of so many bytes V8 begins to mark each time. */
+const MARKED_BYTES = 32 << 20;
 
 interface Watched {
   readonly byteLength: number;
   readonly collected: () => void;
 }
 
-/** What is thorough also finds what was handed out since V8 began to mark, and takes twice as long. */
-type Collector = (isThorough: boolean) => void;
+/** New objects only; all that V8 did not see alive since it began to mark; or all, which takes twice as long. */
+type Scope = "new" | "all" | "thorough";
 
 /** Bytes handed out since a collection was asked for here, and those of them that V8 has not collected by itself. */
 let handedOut = 0;
 let sinceCollection = 0;
 /** All bytes that have not been collected. */
 let held = 0;
+/** Bytes handed out since new objects were collected here. */
+let young = 0;
 let scheduled: "soon" | "now" | undefined;
 /** Whether the last collection was not thorough. */
 let isPartial = false;
 let quietTimer: NodeJS.Timeout | undefined;
-let collector: Collector | undefined;
+let newTimer: NodeJS.Timeout | undefined;
+let collector: ((scope: Scope) => void) | undefined;
+let isMarkingHere = false;
+let isNoticing = false;
 
-const registry = new FinalizationRegistry<Watched>(({ byteLength, collected }) => {
+const registry = new FinalizationRegistry<Watched>(letGo);
+
+/** V8 collects by itself, too: the object of this registry is gone then. */
+const collections = new FinalizationRegistry<undefined>(() => {
+  isNoticing = false;
+  findCollected();
+  noticeCollections();
+});
+
+function noticeCollections(): void {
+  if (isNoticing || watchedCount() === 0) return;
+  isNoticing = true;
+  collections.register({}, undefined);
+}
+
+function letGo({ byteLength, collected }: Watched): void {
   held -= byteLength;
   sinceCollection = Math.max(0, sinceCollection - byteLength);
   collected();
-});
+}
 
-/** Calls `collected` once nothing refers to `buffer` any more. It must not refer to it itself, and must not throw. */
-export function whenCollected(buffer: ArrayBufferLike, collected: () => void): void {
-  const { byteLength } = buffer;
-  registry.register(buffer, { byteLength, collected });
+/** To be called before memory of so many bytes becomes an ArrayBuffer. */
+export function beforeHandingOut(byteLength: number): void {
+  if (!HAS_THREADS || byteLength < MARKED_BYTES) return;
+  const isSmall = getHeapStatistics().used_heap_size < SMALL_HEAP;
+  if (isSmall !== isMarkingHere) markHere(isSmall);
+}
+
+/**
+ * V8's threads take several times as long to mark a small heap as the main thread does, if the cores are few and the caches
+ * full of arrays: and the cores are wanted for copying.
+ */
+function markHere(here: boolean): void {
+  isMarkingHere = here;
+  setFlagsFromString(here ? "--no-concurrent-marking" : "--concurrent-marking");
+}
+
+/**
+ * Calls `collected` once nothing refers to `buffer` any more. It must not refer to it itself, and must not throw.
+ *
+ * @param byteLength how much memory is given back then
+ */
+export function whenCollected(
+  buffer: ArrayBufferLike,
+  collected: () => void,
+  byteLength: number = buffer.byteLength,
+): void {
+  const watched = { byteLength, collected };
+  if (buffer.byteLength >= LARGE_BYTES && canWatchReferences()) {
+    watchReferences(buffer, () => letGo(watched));
+    noticeCollections();
+  } else {
+    registry.register(buffer, watched);
+  }
   handedOut += byteLength;
   sinceCollection += byteLength;
   held += byteLength;
+  young += byteLength;
   const due = Math.max(DUE.byteLength, DUE.arrays * byteLength);
   if (sinceCollection >= due && scheduled === undefined && isWorthwhile(sinceCollection, DUE_HEAP_FACTOR)) {
     scheduled = "soon";
@@ -81,12 +142,24 @@ export function whenCollected(buffer: ArrayBufferLike, collected: () => void): v
   if (handedOut >= QUIET_BYTES) awaitQuiet();
 }
 
+/**
+ * Work is done that something was handed out for: most of it is not needed any more, and a collection of new objects finds
+ * that, unless V8 has made two of them since. For arrays that are to stay it would be no good: it makes them old.
+ */
+export function collectNewSoon(): void {
+  if (young < NEW_BYTES || newTimer !== undefined || !HAS_SMALL_COLLECTIONS) return;
+  newTimer = setTimeout(() => {
+    newTimer = undefined;
+    if (watchedCount() > 0 && watchedCount() <= MOST_LOOKED_AT) collect("new");
+  }, ANSWER_MS).unref();
+}
+
 function isWorthwhile(byteLength: number, heapFactor: number): boolean {
   return byteLength >= heapFactor * (getHeapStatistics().used_heap_size - SMALL_HEAP);
 }
 
 function collectDue(): void {
-  if (scheduled !== undefined) collectNow(HAS_THREADS || scheduled === "now");
+  if (scheduled !== undefined) collectNow(scheduled === "now" || HAS_THREADS ? "thorough" : "all");
 }
 
 function awaitQuiet(): void {
@@ -98,11 +171,14 @@ function awaitQuiet(): void {
 
 function collectQuietly(): void {
   if (handedOut >= QUIET_BYTES || isPartial) collectHeld();
-  later(SECOND_LOOK_MS, collectHeld);
+  later(SECOND_LOOK_MS, () => {
+    collectHeld();
+    if (isMarkingHere) markHere(false);
+  });
 }
 
 function collectHeld(): void {
-  if (held >= QUIET_BYTES && isWorthwhile(handedOut, QUIET_HEAP_FACTOR)) collectNow(true);
+  if (held >= QUIET_BYTES && isWorthwhile(handedOut, QUIET_HEAP_FACTOR)) collectNow("thorough");
 }
 
 /** Instead of what was to be done later before. */
@@ -111,25 +187,35 @@ function later(afterMs: number, action: () => void): void {
   quietTimer = setTimeout(action, afterMs).unref();
 }
 
-function collectNow(isThorough: boolean): void {
+function collectNow(scope: "all" | "thorough"): void {
   scheduled = undefined;
   sinceCollection = 0;
   handedOut = 0;
-  isPartial = !isThorough;
+  isPartial = scope === "all";
+  collect(scope);
+}
+
+function collect(scope: Scope): void {
+  young = 0;
   collector ??= findCollector();
-  collector(isThorough);
+  collector(scope);
+  findCollected();
 }
 
 /**
  * The engine's own function, which is not a global unless one asks, first ends what V8 has begun to mark, and then does it
  * all once more. Once is had by asking for a small collection, and for all of them to be full ones.
  */
-function findCollector(): Collector {
+function findCollector(): (scope: Scope) => void {
   setFlagsFromString("--expose-gc");
   const run = runInNewContext("gc") as (options?: { type: "minor" }) => void;
   setFlagsFromString("--no-expose-gc");
-  return (isThorough) => {
-    if (isThorough) {
+  return (scope) => {
+    if (scope === "new") {
+      run({ type: "minor" });
+      return;
+    }
+    if (scope === "thorough") {
       run();
     } else {
       setFlagsFromString("--gc-global");

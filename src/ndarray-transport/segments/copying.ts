@@ -22,8 +22,29 @@ let isAlone = availableParallelism() < 2;
 /** What the helper may be at; it may be so yet after the main thread was cut short. */
 const atWork: Uint8Array[] = [];
 
+/** Where bytes are copied to. */
+interface Target {
+  /** Puts `source` there, from position `at` on. */
+  set(source: Uint8Array, at: number): void;
+  address(): number;
+  /** What must not be collected meanwhile. */
+  readonly memory: Uint8Array | undefined;
+}
+
 /** Copies `source` to the beginning of `target`, as `target.set(source)` does. They must not overlap. */
 export function copyBytes(target: Uint8Array, source: Uint8Array): void {
+  const set = (part: Uint8Array, at: number): void => target.set(part, at);
+  copyTo({ set, address: () => systemCalls().addressOf(target), memory: target }, source);
+}
+
+/** Copies `source` to that address, where there must be room for it: without an ArrayBuffer, which V8 would count. */
+export function copyToAddress(address: number, source: Uint8Array): void {
+  const { addressOf, copy } = systemCalls();
+  const set = (part: Uint8Array, at: number): void => copy(address + at, addressOf(part), part.byteLength);
+  copyTo({ set, address: () => address, memory: undefined }, source);
+}
+
+function copyTo(target: Target, source: Uint8Array): void {
   const { byteLength } = source;
   const shared = byteLength < TOGETHER_BYTES ? undefined : jobWithHelper();
   let done = 0;
@@ -33,7 +54,7 @@ export function copyBytes(target: Uint8Array, source: Uint8Array): void {
       done += ALONE_BYTES;
     }
     if (byteLength - done >= TOGETHER_BYTES) {
-      copyTogether(shared, target.subarray(done, byteLength), source.subarray(done));
+      copyTogether(shared, target, source, done);
       return;
     }
   }
@@ -45,14 +66,15 @@ export function prepareCopying(byteLength: number): void {
   if (byteLength >= TOGETHER_BYTES) jobWithHelper();
 }
 
-function copyTogether(shared: CopyJob, target: Uint8Array, source: Uint8Array): void {
+/** From position `start` on. */
+function copyTogether(shared: CopyJob, target: Target, source: Uint8Array, start: number): void {
   // The one before was perhaps cut short.
   shared.finish();
-  atWork.push(target, source);
-  const { addressOf } = systemCalls();
-  shared.begin(addressOf(target), addressOf(source), source.byteLength);
+  atWork.push(source);
+  if (target.memory !== undefined) atWork.push(target.memory);
+  shared.begin(target.address() + start, systemCalls().addressOf(source) + start, source.byteLength - start);
   for (let piece = shared.take(); piece !== undefined; piece = shared.take()) {
-    target.set(source.subarray(piece.start, piece.end), piece.start);
+    target.set(source.subarray(start + piece.start, start + piece.end), start + piece.start);
   }
   shared.finish();
   atWork.length = 0;

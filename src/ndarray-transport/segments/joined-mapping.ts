@@ -115,10 +115,17 @@ export class JoinedMapping implements Shower {
     }
   }
 
+  get byteLength(): number {
+    return (this.#places.at(-1) as Place).bytes.end - this.#start;
+  }
+
   view(): ArrayBuffer {
-    const start = this.#places[0]?.bytes.start ?? 0;
-    const end = this.#places.at(-1)?.bytes.end ?? 0;
-    return this.#calls.view(this.#address + BigInt(start), end - start);
+    return this.#calls.view(this.#address + BigInt(this.#start), this.byteLength);
+  }
+
+  /** Where the first byte lies in the mapping. */
+  get #start(): number {
+    return (this.#places[0] as Place).bytes.start;
   }
 
   /** The slice in which bytes of the whole lie, and where they begin there; `undefined` if they lie in several. */
@@ -135,7 +142,7 @@ export class JoinedMapping implements Shower {
     const part = index === undefined ? undefined : this.#parts?.[index];
     if (part === undefined || index === undefined || this.#own.length > 0) return undefined;
     if (part.slice.describe() === undefined) return undefined;
-    const start = (this.#places[0] as Place).bytes.start + byteOffset;
+    const start = this.#start + byteOffset;
     if (this.#isChanged(index, { start, end: start + byteLength })) return undefined;
     return partOf(part.descriptor, this.#within(index, byteOffset), byteLength);
   }
@@ -218,13 +225,13 @@ export class JoinedMapping implements Shower {
   }
 
   #indexOf(byteOffset: number, byteLength: number): number | undefined {
-    const start = (this.#places[0]?.bytes.start ?? 0) + byteOffset;
+    const start = this.#start + byteOffset;
     const index = this.#places.findIndex(({ bytes }) => bytes.start <= start && start < bytes.end);
     return index >= 0 && start + byteLength <= (this.#places[index] as Place).bytes.end ? index : undefined;
   }
 
   /** Where bytes of the whole begin in their part. */
   #within(index: number, byteOffset: number): number {
-    return (this.#places[0] as Place).bytes.start + byteOffset - (this.#places[index] as Place).bytes.start;
+    return this.#start + byteOffset - (this.#places[index] as Place).bytes.start;
   }
 }

@@ -35,6 +35,10 @@ export interface SystemCalls {
   view(address: bigint, byteLength: number): ArrayBuffer;
   /** Where the memory of `bytes` begins. */
   addressOf(bytes: Uint8Array): number;
+  /** Copies memory, without making an ArrayBuffer of it; the blocks must not overlap. */
+  copy(target: number, source: number, byteLength: number): void;
+  /** Makes memory zero. */
+  clear(address: number, byteLength: number): void;
   /** The pages of a private mapping that were written, as offsets from `address`. Whole pages. Throws any Error. */
   writtenPages(address: bigint, byteLength: number): ByteRange[];
 }
@@ -62,6 +66,8 @@ export function bindLinuxCalls(koffi: Koffi): SystemCalls {
   const mmap = library.func("void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t at)");
   const munmap = library.func("int munmap(void *address, size_t length)");
   const madvise = library.func("int madvise(void *address, size_t length, int advice)");
+  const memcpy = library.func("void *memcpy(uintptr_t target, uintptr_t source, size_t length)");
+  const memset = library.func("void *memset(uintptr_t address, int byte, size_t length)");
   const pageSize = library.func("int getpagesize()")() as number;
 
   const refuse = (what: string, errno: number): never => {
@@ -105,6 +111,8 @@ export function bindLinuxCalls(koffi: Koffi): SystemCalls {
     advise: (address, byteLength, advice) => (madvise(address, byteLength, advice) as number) === 0,
     view: (address, byteLength) => koffi.view(address, byteLength),
     addressOf: (bytes) => Number(koffi.address(bytes)),
+    copy: (target, source, byteLength) => void memcpy(target, source, byteLength),
+    clear: (address, byteLength) => void memset(address, 0, byteLength),
     writtenPages: pageScanner(koffi, library, pageSize),
   };
 }

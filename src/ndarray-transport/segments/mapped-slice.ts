@@ -1,13 +1,14 @@
-/** A received ArrayBuffer over shared memory: what was written to it, and how to make it independent of the sender. */
+/** Received bytes in shared memory: what was written to them, and how to make them independent of the sender. */
 
 import type { SliceDescriptor } from "./descriptor.ts";
 import { letGo, type Mapping, withdraw } from "./mapping.ts";
 import type { ByteRange } from "./page-scan.ts";
 import type { SegmentPool, SegmentSlice } from "./segment-pool.ts";
 
-/** Bytes that were changed, counted from the beginning of the buffer. */
-export interface ChangedBuffer {
-  readonly buffer: ArrayBufferLike;
+/** Bytes that were changed, counted from the beginning of the memory. */
+export interface ChangedMemory {
+  /** The slice, if it is one; else the buffer. */
+  readonly memory: object;
   readonly range: ByteRange;
 }
 
@@ -22,7 +23,8 @@ export class MappedSlice implements ByteRange {
   readonly start: number;
   readonly end: number;
   readonly mapping: Mapping;
-  readonly buffer: WeakRef<ArrayBuffer>;
+  /** Whether an ArrayBuffer lies over it, or has: there is no reference to that, which would keep it alive. */
+  isOpen = false;
   readonly #received: SliceDescriptor;
   readonly #unmapped: () => void;
   /** Memory of this process, which it holds, in the place of the sender's. */
@@ -31,21 +33,20 @@ export class MappedSlice implements ByteRange {
   #isCollected = false;
 
   /** `own`: it is memory of this process from the start, of whole pages. */
-  constructor(
-    descriptor: SliceDescriptor,
-    mapping: Mapping,
-    buffer: ArrayBuffer,
-    unmapped: () => void,
-    own?: SegmentSlice,
-  ) {
+  constructor(descriptor: SliceDescriptor, mapping: Mapping, unmapped: () => void, own?: SegmentSlice) {
     this.start = descriptor.offset;
     this.end = descriptor.offset + descriptor.byteLength;
     this.mapping = mapping;
-    this.buffer = new WeakRef(buffer);
     this.#received = descriptor;
     this.#unmapped = unmapped;
     this.#own = own;
     mapping.inUse.add(this);
+  }
+
+  /** Its bytes as an ArrayBuffer, once. */
+  open(): ArrayBuffer {
+    this.isOpen = true;
+    return this.mapping.view(this.#received);
   }
 
   /** Where its bytes are, for others; undefined when it was written to, because they would not see that. */
@@ -91,7 +92,7 @@ export class MappedSlice implements ByteRange {
     if (this.#showers.delete(shower)) this.#endIfUnused();
   }
 
-  /** Its buffer is gone. */
+  /** Its buffer is gone, or was never made. */
   collected(): void {
     this.#isCollected = true;
     this.#endIfUnused();
@@ -109,8 +110,8 @@ export class MappedSlice implements ByteRange {
  * Which of these were changed, byte by byte, since they were received or since this was last asked. Drops the changes:
  * the bytes that were received show again.
  */
-export function takeChanges(slices: Iterable<MappedSlice>): ChangedBuffer[] {
-  const changes: ChangedBuffer[] = [];
+export function takeChanges(slices: Iterable<MappedSlice>): ChangedMemory[] {
+  const changes: ChangedMemory[] = [];
   for (const [mapping, inMapping] of byMapping(slices)) {
     const pages = mapping.written();
     if (pages.length === 0) continue;
@@ -118,11 +119,10 @@ export function takeChanges(slices: Iterable<MappedSlice>): ChangedBuffer[] {
     const copies = written.map(({ range }) => mapping.bytes(range).slice());
     for (const range of pages) mapping.restore(range);
     for (const [index, { slice, range }] of written.entries()) {
-      const buffer = slice.buffer.deref();
       const difference = differenceOf(copies[index] as Uint8Array, mapping.bytes(range));
-      if (buffer === undefined || difference === undefined) continue;
+      if (difference === undefined) continue;
       const first = range.start - slice.start;
-      changes.push({ buffer, range: { start: first + difference.start, end: first + difference.end } });
+      changes.push({ memory: slice, range: { start: first + difference.start, end: first + difference.end } });
     }
   }
   return changes;
@@ -131,6 +131,7 @@ export function takeChanges(slices: Iterable<MappedSlice>): ChangedBuffer[] {
 function byMapping(slices: Iterable<MappedSlice>): Map<Mapping, MappedSlice[]> {
   const groups = new Map<Mapping, MappedSlice[]>();
   for (const slice of slices) {
+    if (!slice.isOpen) continue;
     const group = groups.get(slice.mapping);
     if (group === undefined) groups.set(slice.mapping, [slice]);
     else group.push(slice);

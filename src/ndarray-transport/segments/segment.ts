@@ -1,7 +1,7 @@
 /** One block of shared memory that this process owns: an anonymous, sealed file, with a page of header before the data. */
 
 import { closeSync, fstatSync, writeSync } from "node:fs";
-import { copyBytes, prepareCopying } from "./copying.ts";
+import { copyToAddress, prepareCopying } from "./copying.ts";
 import { GENERATION_AT, type SliceDescriptor } from "./descriptor.ts";
 import { Advice, type SystemCalls } from "./linux-calls.ts";
 import { takeRoom } from "./room.ts";
@@ -53,7 +53,7 @@ export class Segment {
     const { pageSize, hugePages } = this.#calls;
     if (byteLength + pageSize > this.#reserved) {
       takeRoom(byteLength + pageSize - this.#reserved);
-      if (hugePages) this.#populate(byteLength);
+      if (hugePages) this.#enter(byteLength);
       this.#calls.reserve(this.#fd, this.#reserved, byteLength + pageSize - this.#reserved);
       this.#reserved = byteLength + pageSize;
     }
@@ -68,9 +68,8 @@ export class Segment {
 
   /** Copies `bytes` to position `offset` of the data. */
   write(bytes: Uint8Array, offset: number): void {
-    if (this.#uses > 1 || this.#data !== undefined) {
-      const data = this.#populate(offset + bytes.byteLength);
-      copyBytes(data.subarray(offset), bytes);
+    if (this.#uses > 1 || this.#address !== undefined) {
+      copyToAddress(this.#enter(offset + bytes.byteLength) + offset, bytes);
       return;
     }
     const at = offset + this.#calls.pageSize;
@@ -92,14 +91,14 @@ export class Segment {
 
   /** A part of the data as an ArrayBuffer. The segment must not be freed while it is in use. */
   buffer(offset: number, byteLength: number): ArrayBuffer {
-    this.#populate(offset + byteLength);
-    const data = (this.#address as bigint) + BigInt(this.#calls.pageSize);
-    return this.#calls.view(data + BigInt(offset), byteLength);
+    return this.#calls.view(BigInt(this.#enter(offset + byteLength) + offset), byteLength);
   }
 
   /** A part of the data, in a buffer with the rest of it. It must not be used once the segment is. */
   bytes(offset: number, byteLength: number): Uint8Array {
-    return this.#populate(offset + byteLength).subarray(offset, offset + byteLength);
+    const start = this.#enter(offset + byteLength);
+    this.#data ??= new Uint8Array(this.#calls.view(BigInt(start), this.capacity));
+    return this.#data.subarray(offset, offset + byteLength);
   }
 
   /** The buffer of what {@link bytes} gave so far; it gives another one from now on. */
@@ -111,7 +110,7 @@ export class Segment {
 
   /** Sets a part of the data to zero. */
   clear(offset: number, byteLength: number): void {
-    this.#populate(offset + byteLength).fill(0, offset, offset + byteLength);
+    this.#calls.clear(this.#enter(offset + byteLength) + offset, byteLength);
   }
 
   describe(offset: number, byteLength: number): SliceDescriptor {
@@ -144,15 +143,8 @@ export class Segment {
     closeSync(this.#fd);
   }
 
-  /** The mapping of the data, whose first `byteLength` bytes have pages. */
-  #populate(byteLength: number): Uint8Array {
-    const address = this.#enter(byteLength);
-    this.#data ??= new Uint8Array(this.#calls.view(address + BigInt(this.#calls.pageSize), this.capacity));
-    return this.#data;
-  }
-
-  /** Enters the pages of the first `byteLength` bytes of data into the mapping; returns where that begins. */
-  #enter(byteLength: number): bigint {
+  /** Enters the pages of the first `byteLength` bytes of data into the mapping; returns the address of the data. */
+  #enter(byteLength: number): number {
     const { pageSize, hugePages } = this.#calls;
     const size = this.capacity + pageSize;
     if (this.#address === undefined) {
@@ -163,7 +155,7 @@ export class Segment {
     const written = Math.min(byteLength, this.#filled);
     if (!hugePages) this.#touch(this.#address, written, Advice.populateRead);
     this.#touch(this.#address, byteLength, Advice.populateWrite);
-    return this.#address;
+    return Number(this.#address) + pageSize;
   }
 
   /** Those of them that are not in the mapping yet. */

@@ -1,10 +1,10 @@
 /** Arrays over shared memory: received ones, and how those that lie there already are passed on without a copy. */
 
-import { whenCollected } from "./collection.ts";
+import { beforeHandingOut, whenCollected } from "./collection.ts";
 import { partOf, type SliceDescriptor } from "./descriptor.ts";
 import { immutable } from "./immutable.ts";
 import { type JoinedMapping, type JoinedPart, joinParts } from "./joined-mapping.ts";
-import { type ChangedBuffer, MappedSlice, takeChanges } from "./mapped-slice.ts";
+import { type ChangedMemory, MappedSlice, takeChanges } from "./mapped-slice.ts";
 import { mappingOf } from "./mapping.ts";
 import { pinned } from "./pinned.ts";
 import { SegmentPool, type SegmentSlice } from "./segment-pool.ts";
@@ -16,7 +16,7 @@ const owned = new WeakMap<ArrayBufferLike, SegmentSlice>();
 const received = new WeakMap<ArrayBufferLike, MappedSlice>();
 const joined = new WeakMap<ArrayBufferLike, JoinedMapping>();
 /** Those that have not been collected. */
-const mapped = new Set<MappedSlice>();
+const inUse = new Set<MappedSlice>();
 
 /** What can be passed on by its descriptor. */
 export interface SharedBytes {
@@ -45,6 +45,7 @@ export function allocateShared(byteLength: number, { zero = true, lead = 0 }: Sh
   let buffer: ArrayBuffer;
   try {
     if (zero) slice.clear();
+    beforeHandingOut(byteLength);
     buffer = pinned(slice.buffer());
   } catch (error) {
     slice.release();
@@ -68,6 +69,7 @@ export function withdrawShared(buffer: ArrayBufferLike): void {
  */
 export function allocatePooled(byteLength: number): ArrayBuffer {
   const slice = segmentPool.allocate(byteLength);
+  beforeHandingOut(byteLength);
   const buffer = pinned(slice.buffer());
   releaseWhenCollected(buffer, slice);
   return buffer;
@@ -81,8 +83,63 @@ export function allocatePooled(byteLength: number): ArrayBuffer {
  * @throws SegmentError when that memory cannot be reached or mapped, or is in another use by now
  */
 export function mapSlice(descriptor: SliceDescriptor, unmapped: () => void = () => undefined): ArrayBuffer {
-  return mapAs(descriptor, unmapped);
+  return open(mapped(descriptor, unmapped));
 }
+
+/**
+ * The same, as an ArrayBuffer only once somebody looks: what nobody has looked at is let go of at once, where an ArrayBuffer
+ * has to be collected first.
+ *
+ * @throws SegmentError as {@link mapSlice}
+ */
+export function mapUnopened(descriptor: SliceDescriptor, unmapped: () => void): UnopenedBytes {
+  return new UnopenedBytes(mapped(descriptor, unmapped));
+}
+
+/** What was received, as it is until it is used. */
+export type ReceivedBytes = Uint8Array | UnopenedBytes;
+
+/** Received bytes in shared memory over which no ArrayBuffer lies yet. */
+export class UnopenedBytes {
+  readonly byteLength: number;
+  readonly slice: MappedSlice;
+  #bytes: Uint8Array | undefined;
+  #claims = 0;
+
+  constructor(slice: MappedSlice) {
+    this.slice = slice;
+    this.byteLength = slice.end - slice.start;
+    forgotten.register(this, slice, this);
+  }
+
+  /** The bytes; the same each time. */
+  open(): Uint8Array {
+    if (this.#bytes === undefined) {
+      forgotten.unregister(this);
+      this.#bytes = new Uint8Array(open(this.slice));
+    }
+    return this.#bytes;
+  }
+
+  /** Somebody may open them, until he drops them. */
+  claim(): this {
+    this.#claims++;
+    return this;
+  }
+
+  /** They are not needed any more; if they were not opened and nobody else has claimed them, they are let go of. */
+  drop(): void {
+    if (this.#bytes !== undefined || --this.#claims > 0) return;
+    if (forgotten.unregister(this)) letGo(this.slice);
+  }
+}
+
+export function opened(bytes: ReceivedBytes): Uint8Array {
+  return bytes instanceof UnopenedBytes ? bytes.open() : bytes;
+}
+
+/** Those that were neither opened nor dropped. */
+const forgotten = new FinalizationRegistry<MappedSlice>(letGo);
 
 /** Memory for bytes that others send otherwise than by their own shared memory. */
 export interface ReceivingMemory {
@@ -99,7 +156,7 @@ export function allocateReceiving(byteLength: number): ReceivingMemory {
   const slice = segmentPool.allocate(byteLength);
   return {
     bytes: slice.bytes(),
-    map: () => new Uint8Array(mapAs(slice.describe(), () => undefined, slice)),
+    map: () => new Uint8Array(open(mapped(slice.describe(), () => undefined, slice))),
     drop: () => slice.releaseLater(whenCollected),
   };
 }
@@ -109,17 +166,28 @@ function releaseWhenCollected(buffer: ArrayBuffer, slice: SegmentSlice): void {
   whenCollected(buffer, () => slice.release());
 }
 
-function mapAs(descriptor: SliceDescriptor, unmapped: () => void, own?: SegmentSlice): ArrayBuffer {
-  const mapping = mappingOf(descriptor);
-  const buffer = pinned(immutable(mapping.view(descriptor)));
-  const slice = new MappedSlice(descriptor, mapping, buffer, unmapped, own);
+function mapped(descriptor: SliceDescriptor, unmapped: () => void, own?: SegmentSlice): MappedSlice {
+  const slice = new MappedSlice(descriptor, mappingOf(descriptor), unmapped, own);
+  inUse.add(slice);
+  return slice;
+}
+
+function open(slice: MappedSlice): ArrayBuffer {
+  beforeHandingOut(slice.end - slice.start);
+  const buffer = pinned(immutable(slice.open()));
   received.set(buffer, slice);
-  mapped.add(slice);
-  whenCollected(buffer, () => {
-    mapped.delete(slice);
-    slice.collected();
-  });
+  letGoWhenCollected(buffer, slice);
   return buffer;
+}
+
+/** Apart, for the same reason as {@link releaseWhenCollected}. */
+function letGoWhenCollected(buffer: ArrayBuffer, slice: MappedSlice): void {
+  whenCollected(buffer, () => letGo(slice));
+}
+
+function letGo(slice: MappedSlice): void {
+  inUse.delete(slice);
+  slice.collected();
 }
 
 /**
@@ -140,18 +208,29 @@ export function joinMapped(views: readonly ArrayBufferView[]): ArrayBuffer | und
   }
   const mapping = joinParts(parts);
   if (mapping === undefined) return undefined;
+  beforeHandingOut(mapping.byteLength);
   const buffer = pinned(immutable(mapping.view()));
   joined.set(buffer, mapping);
-  whenCollected(buffer, () => mapping.collected());
+  // The memory is that of the parts.
+  whenCollected(buffer, () => mapping.collected(), 0);
   return buffer;
 }
 
+/** What tells memory apart: the slice of what was received through shared memory, else the buffer itself. */
+export function memoryOf(buffer: ArrayBufferLike): object {
+  return received.get(buffer) ?? buffer;
+}
+
 /** What a view of received memory is a part of, and where it begins there; any other memory is a part of itself. */
-export function receivedPart(view: ArrayBufferView): { readonly memory: object; readonly offset: number } {
+export function receivedPart(view: ReceivedBytes | ArrayBufferView): {
+  readonly memory: object;
+  readonly offset: number;
+} {
+  if (view instanceof UnopenedBytes) return { memory: view.slice, offset: 0 };
   const { buffer, byteOffset, byteLength } = view;
   const part = joined.get(buffer)?.partAt(byteOffset, byteLength);
   if (part !== undefined) return { memory: part.slice, offset: part.offset };
-  return { memory: received.get(buffer) ?? buffer, offset: byteOffset };
+  return { memory: memoryOf(buffer), offset: byteOffset };
 }
 
 /**
@@ -179,8 +258,8 @@ export function sliceOf(view: ArrayBufferView): SharedBytes | undefined {
  *
  * @returns does it, also after `buffer` was collected; throws SegmentError with reason `noMemory`
  */
-export function privatizer(buffer: ArrayBufferLike): () => void {
-  const slice = received.get(buffer);
+export function privatizer(buffer: ArrayBufferLike | UnopenedBytes): () => void {
+  const slice = buffer instanceof UnopenedBytes ? buffer.slice : received.get(buffer);
   return () => slice?.makeOwn(segmentPool);
 }
 
@@ -196,15 +275,15 @@ export function isMapped(buffer: ArrayBufferLike): boolean {
 
 /** Whether anything received through shared memory is in use. */
 export function hasMapped(): boolean {
-  return mapped.size > 0;
+  return inUse.size > 0;
 }
 
 /**
  * What was changed in received shared memory since this was last asked: in all of it, or in these buffers. The changes
  * are dropped.
  */
-export function takeMappedChanges(buffers?: Iterable<ArrayBufferLike>): ChangedBuffer[] {
-  if (buffers === undefined) return takeChanges(mapped);
+export function takeMappedChanges(buffers?: Iterable<ArrayBufferLike>): ChangedMemory[] {
+  if (buffers === undefined) return takeChanges(inUse);
   const slices = [...buffers].map((buffer) => received.get(buffer));
   return takeChanges(slices.filter((slice) => slice !== undefined));
 }

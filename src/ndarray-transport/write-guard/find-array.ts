@@ -1,10 +1,12 @@
 /** Where in a value an array lies that was written to: its path, and which of its elements. */
 
+import { types } from "node:util";
 import { bytesOf, isTypedArray } from "../dtypes.ts";
 import { isNdArray } from "../ndarrays.ts";
 import { mapValueStep, propertyStep } from "../refusal.ts";
-import type { ChangedBuffer } from "../segments/mapped-slice.ts";
+import type { ChangedMemory } from "../segments/mapped-slice.ts";
 import type { ByteRange } from "../segments/page-scan.ts";
+import { memoryOf } from "../segments/slices.ts";
 
 /** Objects looked at before giving up; only an error message suffers. */
 const MOST_OBJECTS = 100_000;
@@ -16,16 +18,16 @@ export interface FoundArray {
 }
 
 /** The first place in `root`, which is called `name`, that shows the changed bytes. */
-export function findArray(root: unknown, name: string, { buffer, range }: ChangedBuffer): FoundArray | undefined {
+export function findArray(root: unknown, name: string, { memory, range }: ChangedMemory): FoundArray | undefined {
   const queue: { value: unknown; path: string }[] = [{ value: root, path: name }];
   const seen = new Set<unknown>();
   for (let at = 0; at < queue.length && at < MOST_OBJECTS; at++) {
     const { value, path } = queue[at] as (typeof queue)[number];
     if (typeof value !== "object" || value === null || seen.has(value)) continue;
     seen.add(value);
-    if (value === buffer) return { path, part: bytesPart(range, 0) };
+    if (types.isAnyArrayBuffer(value) && memoryOf(value) === memory) return { path, part: bytesPart(range, 0) };
     if (ArrayBuffer.isView(value)) {
-      if (value.buffer === buffer && overlaps(value, range)) return { path, part: partOf(value, range) };
+      if (memoryOf(value.buffer) === memory && overlaps(value, range)) return { path, part: partOf(value, range) };
     } else if (isNdArray(value)) {
       queue.push({ value: value.data, path });
     } else {

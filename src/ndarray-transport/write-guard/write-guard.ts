@@ -7,8 +7,8 @@ import { ReadOnlyError } from "../../errors.ts";
 import { bytesShown } from "../memory.ts";
 import type { ReceivedMemory } from "../reception.ts";
 import { hasImmutable } from "../segments/immutable.ts";
-import type { ChangedBuffer } from "../segments/mapped-slice.ts";
-import { hasMapped, isMapped, takeMappedChanges } from "../segments/slices.ts";
+import type { ChangedMemory } from "../segments/mapped-slice.ts";
+import { hasMapped, isMapped, memoryOf, takeMappedChanges } from "../segments/slices.ts";
 import type { DeserializeOptions } from "../serializer.ts";
 import type { Memory } from "../types.ts";
 import { findArray } from "./find-array.ts";
@@ -34,7 +34,7 @@ export interface TaskSubject {
 }
 
 /** A change that a task made, and what is known of it. */
-interface Change extends ChangedBuffer {
+interface Change extends ChangedMemory {
   readonly isExact: boolean;
 }
 
@@ -116,7 +116,7 @@ export class TaskWatch {
     const subject = this.#subject;
     if (subject === undefined) return undefined;
     const changes = this.#takeChanges(subject);
-    for (const { buffer, isExact } of changes) if (!isExact) this.#spoilt(buffer);
+    for (const { memory, isExact } of changes) if (!isExact) this.#spoilt(memory as ArrayBufferLike);
     if (this.#detection === "full" && subject.keeps.length > 0) {
       for (const memory of this.#own) this.#residents.add(memory, subject.keeps);
     }
@@ -162,7 +162,7 @@ export class TaskWatch {
 
   #errorFor(changes: readonly Change[], subject: TaskSubject): ReadOnlyError {
     const [first] = changes as [Change];
-    const others = new Set(changes.map(({ buffer }) => buffer)).size - 1;
+    const others = new Set(changes.map(({ memory }) => memory)).size - 1;
     const more = others === 0 ? "" : `, and ${others} other array${others === 1 ? "" : "s"}`;
     const restored = changes.every(({ isExact }) => isExact)
       ? "what was written is undone"
@@ -175,7 +175,7 @@ export class TaskWatch {
 
   /** Which array a change is in. */
   #describe(change: Change, { call }: TaskSubject): string {
-    const own = this.#received.some(({ memory }) => bufferOf(memory) === change.buffer);
+    const own = this.#received.some(({ memory }) => memoryOf(bufferOf(memory)) === change.memory);
     const found = own
       ? findArray(call, "call", change)
       : (findArray(call, "call", change) ?? this.#findResident(change));
@@ -202,5 +202,5 @@ function bufferOf(memory: Memory): ArrayBufferLike {
 function addChange(changes: Change[], memory: PrivateMemory): void {
   const buffer = memory.buffer.deref();
   const range = memory.takeChange();
-  if (buffer !== undefined && range !== undefined) changes.push({ buffer, range, isExact: memory.isExact });
+  if (buffer !== undefined && range !== undefined) changes.push({ memory: buffer, range, isExact: memory.isExact });
 }

@@ -9,6 +9,7 @@ import {
   allocateReceiving,
   allocateShared,
   mapSlice,
+  memoryOf,
   privatizer,
   segmentPool,
   sliceOf,
@@ -267,7 +268,7 @@ describe.skipIf(!isSharedMemoryAvailable())("shared memory", () => {
     tail![100] = 254;
     tail![40_000] = 253;
     const found = takeMappedChanges([head!.buffer, tail!.buffer]);
-    expect(found.map(({ buffer, range }) => [buffer === tail!.buffer, range])).toEqual([
+    expect(found.map(({ memory, range }) => [memory === memoryOf(tail!.buffer), range])).toEqual([
       [true, { start: 7, end: 101 }],
       [true, { start: 40_000, end: 40_001 }],
     ]);
