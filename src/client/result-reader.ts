@@ -53,7 +53,8 @@ export class ResultReader {
 
   /** Takes good results without buffers, which are read where they lie. */
   run(run: Run): void {
-    if (run.prefix === this.#book.prefix && this.#arriving.size === 0) this.#finishRun(run);
+    const isPlain = this.#arriving.size === 0 && this.#showing.size === 0;
+    if (run.prefix === this.#book.prefix && isPlain) this.#finishRun(run);
     else for (const message of messagesOf(run)) this.result(message as Result, []);
   }
 
@@ -100,13 +101,15 @@ export class ResultReader {
     const { outstanding } = this.#book;
     // A tensor needs its library.
     const preparation = outcome.payload && this.#serializer.prepare(outcome.payload);
-    if (!(buffers instanceof Promise) && preparation === undefined) {
+    // What it has shown came before.
+    const shown = this.#showing.size === 0 ? undefined : this.#showing.get(task.id);
+    if (!(buffers instanceof Promise) && preparation === undefined && shown === undefined) {
       if (outstanding.take(task)) this.#finish(arrival, buffers);
       return;
     }
     const { id } = task;
     this.#arriving.add(id);
-    Promise.all([buffers, preparation])
+    Promise.all([buffers, preparation, shown])
       .then(([arrived]) => arrived)
       .finally(() => this.#arriving.delete(id))
       .then(

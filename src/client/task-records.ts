@@ -1,6 +1,8 @@
 /** Records of the hub's task database, as a program sees them; and its questions, as the hub sees them. */
 
 import { shown } from "../errors.ts";
+import { bytesShown } from "../ndarray-transport/memory.ts";
+import { markReadonly } from "../ndarray-transport/readonly.ts";
 import type { ReceivedMemory } from "../ndarray-transport/reception.ts";
 import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { StoredValue, TaskRow } from "../protocol/task-rows.ts";
@@ -102,7 +104,7 @@ export function decodeRow(
     const value = row[key];
     if (value !== undefined && value !== null) record[key] = read(value);
   }
-  if (Object.hasOwn(row, "buffers")) record["buffers"] = buffers;
+  if (Object.hasOwn(row, "buffers")) record["buffers"] = buffers?.map(markReadonly);
   if (Object.hasOwn(row, "resultBuffers")) record["resultBuffers"] = arraysIn(record["result"], serializer);
   if (Object.hasOwn(row, "outputs")) record["outputs"] = (row.outputs ?? []).map(read);
   if (row.error !== undefined && row.error !== null) {
@@ -120,9 +122,5 @@ function arraysIn(value: unknown, serializer: Serializer): Uint8Array[] {
   const { head, buffers } = serializer.serialize(value);
   const arrays: ReceivedMemory[] = [];
   serializer.deserialize(head, buffers, { arrays });
-  return arrays.map(({ memory }) =>
-    ArrayBuffer.isView(memory)
-      ? new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength)
-      : new Uint8Array(memory),
-  );
+  return arrays.map(({ memory }) => markReadonly(bytesShown(memory)));
 }

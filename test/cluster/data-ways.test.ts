@@ -6,8 +6,10 @@ import {
   Cluster,
   type DataWay,
   type DirectView,
+  display,
   isReadonly,
   type NdArray,
+  publish,
   ref,
   shared,
   type TypedArray,
@@ -257,6 +259,19 @@ describe.each(WAYS)("%s", (dataWay) => {
     const after = one.execute("values.fill(2)");
     const [values] = await Promise.all([before as PromiseLike<Float64Array>, after]);
     expect(values.every((value) => value === 1)).toBe(true);
+  });
+
+  test("what a task published and showed is there when its result is, however large", async () => {
+    const result = one.apply((length: number) => {
+      publish(new Uint8Array(length).fill(1));
+      display({ "application/octet-stream": new Uint8Array(length).fill(2) }, { raw: true });
+      publish(new Uint8Array(length).fill(3));
+      return 5;
+    }, 8 * MEBIBYTE);
+    expect(await result).toBe(5);
+    expectSameBits(result.data as Uint8Array, new Uint8Array(8 * MEBIBYTE).fill(3));
+    const [shown] = result.outputs as unknown as [{ data: Record<string, Uint8Array> }];
+    expectSameBits(shown.data["application/octet-stream"], new Uint8Array(8 * MEBIBYTE).fill(2));
   });
 
   test("another client fetches a result from its owner", async () => {

@@ -6,6 +6,7 @@ import {
   closure,
   type DirectView,
   display,
+  isReadonly,
   type Metadata,
   publish,
   RemoteError,
@@ -219,6 +220,7 @@ describe("dbQuery", () => {
     const [withBuffers] = await rc.dbQuery(query, ["resultBuffers", "status"]);
     expect(Object.keys(withBuffers ?? {}).sort()).toEqual(["msgId", "resultBuffers", "status"]);
     const bytes = withBuffers?.resultBuffers?.[0] as Uint8Array;
+    expect(isReadonly(bytes)).toBe(true);
     expect(Buffer.compare(bytes, Buffer.from(sent.buffer))).toBe(0);
     const fetched = (await rc.getResult(idOf(result), { owner: false })) as Float64Array;
     expect(fetched.join() === sent.join()).toBe(true);
