@@ -240,7 +240,15 @@ export class AsyncResult<T> extends CallDescription implements PromiseLike<T> {
   async waitForSend(wait: Wait = {}): Promise<void> {
     checkWait(wait);
     this.#tracker.urge();
-    if (!this.#tracker.done) await within(this.#tracker.promise, wait, "waiting for the send");
+    if (this.#tracker.done) return;
+    // Also when the tasks have ended: engines may still be using the arrays.
+    const { link } = this.#parts.session;
+    link.hold();
+    try {
+      await within(this.#tracker.promise, wait, "waiting for the send");
+    } finally {
+      link.release();
+    }
   }
 
   /**

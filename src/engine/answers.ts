@@ -7,9 +7,9 @@ import { lengthOfNumberHead, writeNumberHead } from "../ndarray-transport/serial
 import type { Outcome } from "../protocol/messages.ts";
 import { MOST_BYTES, RunWriter } from "../protocol/run-writer.ts";
 import { RunMember } from "./queued-task.ts";
-import { systemFailure, type TaskOutcome } from "./run-task.ts";
 import { publishEnd } from "./task-channels.ts";
 import type { TaskContext } from "./task-context.ts";
+import { systemFailure, type TaskOutcome } from "./task-outcome.ts";
 import { calendarTime } from "./wall-clock.ts";
 
 const NOTHING: Packed = { carrier: {}, inline: [] };

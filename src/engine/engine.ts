@@ -16,19 +16,11 @@ import { provideLateCut } from "./late-cut.ts";
 import { PaceOfLikes } from "./pace.ts";
 import { type QueuedTask, RunMember } from "./queued-task.ts";
 import { QuickCalls } from "./quick-calls.ts";
-import {
-  endOf,
-  inputOf,
-  interrupted,
-  type RunApart,
-  runTask,
-  systemFailure,
-  type TaskOutcome,
-  type TaskRunner,
-} from "./run-task.ts";
+import { inputOf, type RunApart, runTask, type TaskRunner, undoWrites } from "./run-task.ts";
 import { publishReceive, publishStart } from "./task-channels.ts";
 import type { TaskContext } from "./task-context.ts";
 import type { TaskMarks } from "./task-marks.ts";
+import { endOf, interrupted, systemFailure, type TaskOutcome } from "./task-outcome.ts";
 import type { TaskOutput } from "./task-output.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { Turns } from "./turns.ts";
@@ -139,10 +131,12 @@ export class Engine {
     const cut = this.#computing.takeCut();
     if (cut !== undefined) {
       this.#begun.delete(cut.taskId);
+      undoWrites(cut);
       this.#answer(cut, interrupted(signal));
     }
     for (const context of [...this.#begun.values()].filter(isMeant)) {
       this.#begun.delete(context.taskId);
+      undoWrites(context);
       this.#answer(context, interrupted(signal));
     }
     if (taskIds !== undefined) this.#abort(taskIds);

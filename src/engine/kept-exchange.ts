@@ -8,7 +8,7 @@ import type { Message } from "../protocol/messages.ts";
 import { fromWireError, toWireError } from "../protocol/wire-error.ts";
 import { disposeTensor } from "../tensors/adapter.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
-import type { KeptValues } from "./kept-values.ts";
+import type { KeptValues, ReadMoved } from "./kept-values.ts";
 
 export interface KeptExchangeParts {
   readonly kept: KeptValues;
@@ -19,7 +19,7 @@ export interface KeptExchangeParts {
 
 interface Question {
   readonly piece: KeptPiece;
-  resolve(read: () => unknown): void;
+  resolve(read: ReadMoved): void;
   reject(error: Error): void;
 }
 
@@ -62,7 +62,7 @@ export class KeptExchange {
     this.#parts.send({ type: "fetchKept", requestId, owner, id, start, stop });
   }
 
-  #fetch(piece: KeptPiece): Promise<() => unknown> {
+  #fetch(piece: KeptPiece): Promise<ReadMoved> {
     const requestId = this.#nextRequest++;
     return new Promise((resolve, reject) => {
       this.#open.set(requestId, { piece, resolve, reject });
@@ -98,7 +98,7 @@ export class KeptExchange {
       if (payload === undefined) throw fromWireError(error ?? { kind: "engine", name: "EngineError", message: "" });
       const buffers = await plane.receive(message, inline).buffers;
       await serializer.prepare(payload);
-      question.resolve(() => serializer.deserialize(payload, buffers));
+      question.resolve((options) => serializer.deserialize(payload, buffers, options));
     } catch (cause) {
       const what = `value ${id}, which engine ${engineId} keeps, is not to be had`;
       question.reject(new EngineError(`${what}: ${(cause as Error).message}`, { engineId, engineUuid }, { cause }));

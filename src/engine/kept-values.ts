@@ -3,6 +3,7 @@
 import { EngineError } from "../errors.ts";
 import { dtypeOf, isTypedArray } from "../ndarray-transport/dtypes.ts";
 import { isNdArray } from "../ndarray-transport/ndarrays.ts";
+import type { DeserializeOptions } from "../ndarray-transport/serializer.ts";
 import type { TypeHandler } from "../ndarray-transport/types.ts";
 import { foreignArrays, isForeign } from "../parallel-map/foreign.ts";
 import { join } from "../parallel-map/join.ts";
@@ -23,12 +24,15 @@ export class KeptResult {
 
 /** A value that came from another engine, to be read by the task that needs it. */
 interface Moved {
-  readonly read: () => unknown;
+  readonly read: ReadMoved;
   uses: number;
 }
 
+/** Reads a value that came from another engine. */
+export type ReadMoved = (options: DeserializeOptions) => unknown;
+
 /** Gets a value, or some of its items, from another engine: everything but the reading is done when it resolves. */
-export type FetchKept = (piece: KeptPiece) => Promise<() => unknown>;
+export type FetchKept = (piece: KeptPiece) => Promise<ReadMoved>;
 
 export class KeptValues {
   /** How values are told on the wire: results by their names, arguments by what the names stand for. */
@@ -39,6 +43,7 @@ export class KeptValues {
   readonly #goneClients = new Set<string>();
   readonly #moved = new Map<string, Moved>();
   #nextId = 0;
+  #reading: DeserializeOptions = {};
   fetch: FetchKept | undefined;
 
   /** @param remains what lives on here besides */
@@ -97,6 +102,17 @@ export class KeptValues {
     this.release([...this.#values].filter(([, kept]) => kept.client === client).map(([id]) => id));
   }
 
+  /** Reads a call; what came from other engines is read as `options` say. */
+  reading<T>(options: DeserializeOptions, read: () => T): T {
+    if (this.#moved.size === 0) return read();
+    this.#reading = options;
+    try {
+      return read();
+    } finally {
+      this.#reading = {};
+    }
+  }
+
   /** What was fetched for a task that did not come to read it is of no use. */
   forgetMoved(): void {
     if (this.#moved.size > 0) this.#moved.clear();
@@ -140,7 +156,7 @@ export class KeptValues {
     const moved = this.#moved.get(name);
     if (moved === undefined) throw new EngineError(`value ${piece.id} of engine ${piece.engineId} was not fetched`);
     if (--moved.uses === 0) this.#moved.delete(name);
-    return moved.read();
+    return moved.read(this.#reading);
   }
 }
 

@@ -5,8 +5,9 @@
 
 import type { KnownCall } from "./known-calls.ts";
 import type { RunMember } from "./queued-task.ts";
-import { fail, type RunApart, type TaskInput, type TaskOutcome, TaskRun, type TaskRunner } from "./run-task.ts";
+import { type RunApart, type TaskInput, TaskRun, type TaskRunner } from "./run-task.ts";
 import { doWithTensors, goOn } from "./run-with-tensors.ts";
+import { fail, type TaskOutcome } from "./task-outcome.ts";
 
 const NO_BUFFERS: TaskInput["buffers"] = [];
 const NO_INPUTS: TaskInput["inputs"] = [];

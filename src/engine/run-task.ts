@@ -1,23 +1,22 @@
 /** Runs one task: reads the operation from its payload, does it in the namespace, and writes the outcome. */
 
-import { EngineError, SerializationError } from "../errors.ts";
+import { EngineError, type ReadOnlyError, SerializationError } from "../errors.ts";
 import { collectNewSoon } from "../ndarray-transport/segments/collection.ts";
 import type { ReceivedBytes } from "../ndarray-transport/segments/slices.ts";
-import type { Serialized, Serializer } from "../ndarray-transport/serializer.ts";
+import type { Serializer } from "../ndarray-transport/serializer.ts";
 import type { TaskSubject, TaskWatch, WriteGuard } from "../ndarray-transport/write-guard/write-guard.ts";
 import { copyInPlace, stayingPart } from "../parallel-map/join.ts";
 import type { Calls, CallValue } from "../protocol/calls.ts";
-import type { Outcome, Task } from "../protocol/messages.ts";
-import { toRemoteWireError, toWireError } from "../protocol/wire-error.ts";
+import type { Task } from "../protocol/messages.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
-import type { KeptResult, KeptValues } from "./kept-values.ts";
+import type { KeptValues } from "./kept-values.ts";
 import type { KnownCalls } from "./known-calls.ts";
 import type { Operations } from "./operations.ts";
 import { type ReceivedInput, readingInputs } from "./result-arguments.ts";
 import { doWork, isPromiseLike, type Work } from "./run-with-tensors.ts";
 import type { TaskContext } from "./task-context.ts";
+import { fail, outcomeOf, systemFailure, type TaskOutcome } from "./task-outcome.ts";
 import { clientOf } from "./task-queue.ts";
-import { calendarTime, checkCalendar } from "./wall-clock.ts";
 
 export interface TaskInput {
   readonly context: TaskContext;
@@ -27,20 +26,10 @@ export interface TaskInput {
   readonly inputs: readonly ReceivedInput[];
 }
 
-export interface TaskOutcome {
-  readonly outcome: Outcome;
-  readonly buffers: readonly ReceivedBytes[];
-  readonly keys?: Serialized["keys"] | undefined;
-  /** The value that stays here, if the call asked for that. */
-  readonly kept?: KeptResult | undefined;
-  /** When the task ended, by `performance.now()`. */
-  readonly at: number;
-}
-
+/** What is watched of the tasks that run. */
+const watches = new WeakMap<TaskContext, TaskWatch>();
 const NO_BUFFERS: readonly Uint8Array[] = [];
 const NO_INPUTS: TaskInput["inputs"] = [];
-/** After so many milliseconds it is looked what the calendar says. */
-const LONG_MS = 10;
 
 /** What runs tasks. */
 export interface TaskRunner {
@@ -100,13 +89,13 @@ export class TaskRun implements Work<TaskOutcome> {
     const { operations, guard } = this.#runner;
     const known = this.#readKnown();
     if (known === undefined) this.#watch = guard.watch();
-    const call = known ?? readCall(this.#task, this.#runner.serializer, this.#watch as TaskWatch);
+    const call = known ?? readCall(this.#task, this.#runner, this.#watch as TaskWatch);
     this.#call = call;
     if (!Object.hasOwn(operations, call.operation))
       throw new TypeError(`unknown operation "${String(call.operation)}"`);
     // Plain arguments are nobody else's: only what earlier tasks received is to be watched.
     if (known !== undefined && !guard.isIdle) this.#watch = guard.watch();
-    this.#watch?.begin(subjectOf(call));
+    this.#beginWatch(call);
     return this.began(call, (operations[call.operation] as (call: CallValue) => unknown)(call));
   }
 
@@ -116,13 +105,24 @@ export class TaskRun implements Work<TaskOutcome> {
     if (this.#watch !== undefined || !isPromiseLike(value)) return value;
     // While it goes on, others may receive something.
     this.#watch = this.#runner.guard.watch();
-    this.#watch.begin(subjectOf(call));
+    this.#beginWatch(call);
     return value;
+  }
+
+  #beginWatch(call: CallValue): void {
+    if (this.#watch === undefined) return;
+    this.#watch.begin(subjectOf(call));
+    watches.set(this.#task.context, this.#watch);
+  }
+
+  #endWatch(): ReadOnlyError | undefined {
+    watches.delete(this.#task.context);
+    return this.#watch?.end();
   }
 
   end(value: unknown): TaskOutcome | Promise<TaskOutcome> {
     if (this.#task.buffers.length > 0 && this.#call?.operation !== "push") collectNewSoon();
-    const violation = this.#watch?.end();
+    const violation = this.#endWatch();
     if (violation !== undefined) return fail(violation, this.#begun);
     const { serializer, kept: keptValues } = this.#runner;
     const call = this.#call as CallValue;
@@ -136,7 +136,7 @@ export class TaskRun implements Work<TaskOutcome> {
   }
 
   endBadly(error: unknown): TaskOutcome {
-    this.#watch?.end();
+    this.#endWatch();
     // What another engine keeps is not to be had: no fault of the function.
     if (this.#call === undefined && error instanceof EngineError) return systemFailure(error);
     return fail(error, this.#begun);
@@ -166,6 +166,11 @@ export class TaskRun implements Work<TaskOutcome> {
   }
 }
 
+/** What a task does counts no more: what it has written to what was received is undone, where it can be. */
+export function undoWrites(context: TaskContext): void {
+  watches.get(context)?.end();
+}
+
 /** What a task consists of: the buffers of the results that it takes follow its own. */
 export function inputOf(context: TaskContext, { payload, inputs }: Task, buffers: readonly ReceivedBytes[]): TaskInput {
   if (inputs === undefined) return { context, payload, buffers, inputs: NO_INPUTS };
@@ -186,30 +191,11 @@ function prepare({ payload, inputs }: TaskInput, serializer: Serializer): Promis
   return all.length === 0 ? undefined : Promise.all(all);
 }
 
-/** The outcome of a task whose buffers could not be fetched, or whose result could not be kept for others. */
-export function systemFailure(error: unknown): TaskOutcome {
-  return { outcome: { status: "error", error: toWireError(error) }, buffers: NO_BUFFERS, at: performance.now() };
-}
-
-/** The outcome of a task that was cut short, by a signal or by an order to abort it. */
-export function interrupted(signal: string | undefined): TaskOutcome {
-  const completed = Date.now();
-  const outcome: Outcome =
-    signal === undefined
-      ? {
-          status: "aborted",
-          completed,
-          error: { kind: "aborted", name: "TaskAborted", message: "the task was interrupted while it ran" },
-        }
-      : {
-          status: "error",
-          completed,
-          error: { kind: "remote", name: "InterruptedError", message: `the task was interrupted by ${signal}` },
-        };
-  return { outcome, buffers: NO_BUFFERS, at: performance.now() };
-}
-
-function readCall({ payload, buffers, inputs }: TaskInput, serializer: Serializer, watch: TaskWatch): CallValue {
+function readCall(
+  { payload, buffers, inputs }: TaskInput,
+  { serializer, kept }: TaskRunner,
+  watch: TaskWatch,
+): CallValue {
   try {
     let stays = false;
     const options = watch.reading((call) => {
@@ -217,8 +203,10 @@ function readCall({ payload, buffers, inputs }: TaskInput, serializer: Serialize
       return stays;
     });
     const read = (): unknown => serializer.deserialize(payload, buffers, { ...options, lateIn });
-    const ofInputs = { ...options, ...(options.isResident && { isResident: () => stays }) };
-    return (inputs.length === 0 ? read() : readingInputs(inputs, serializer, ofInputs, read)) as CallValue;
+    const ofOthers = { ...options, ...(options.isResident && { isResident: () => stays }) };
+    return kept.reading(ofOthers, () =>
+      inputs.length === 0 ? read() : readingInputs(inputs, serializer, ofOthers, read),
+    ) as CallValue;
   } catch (error) {
     throw whyUnread(error);
   }
@@ -269,35 +257,4 @@ function succeed(
   } catch (error) {
     return fail(error, begun);
   }
-}
-
-function outcomeOf({ head, buffers, keys }: Serialized<ReceivedBytes>, begun: number): TaskOutcome {
-  const at = endOf(begun);
-  const outcome: Outcome = {
-    status: "ok",
-    started: calendarTime(begun),
-    completed: calendarTime(at),
-    duration: at - begun,
-    payload: head,
-  };
-  return { outcome, buffers, keys, at };
-}
-
-export function fail(error: unknown, begun: number): TaskOutcome {
-  const at = endOf(begun);
-  const started = calendarTime(begun);
-  const outcome: Outcome = {
-    status: "error",
-    started,
-    completed: calendarTime(at),
-    duration: at - begun,
-    error: toRemoteWireError(error),
-  };
-  return { outcome, buffers: NO_BUFFERS, at };
-}
-
-/** The time, by `performance.now()`. The calendar may have been set while a task ran for long. */
-export function endOf(begun: number): number {
-  const at = performance.now();
-  return at - begun < LONG_MS ? at : checkCalendar();
 }

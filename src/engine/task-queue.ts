@@ -11,7 +11,7 @@ import type { Task } from "../protocol/messages.ts";
 import type { Run } from "../protocol/runs.ts";
 import { LoneTask, type QueuedTask, RunMember } from "./queued-task.ts";
 
-/** Buffers are fetched ahead until this much is on its way, in bytes. */
+/** Buffers of a client's tasks are fetched ahead until this much of it is on its way, in bytes. */
 const FETCH_AHEAD_BYTES = 64 * 1024 * 1024;
 
 /** What the queue needs of the engine. */
@@ -23,14 +23,21 @@ export interface TaskQueueParts {
   readonly onReady: () => void;
 }
 
+/** What is fetched for one client's tasks. */
+interface Fetches {
+  /** Bytes. */
+  onTheWay: number;
+  /** Tasks whose buffers nobody has asked for yet, in order. */
+  readonly unfetched: Set<LoneTask>;
+}
+
 export class TaskQueue {
   readonly #parts: TaskQueueParts;
   /** From `#next` on; what was taken out of order has left a gap. */
   #tasks: (QueuedTask | undefined)[] = [];
   #next = 0;
-  /** From here on nothing has been fetched. */
-  #unfetched = 0;
-  #onTheWay = 0;
+  /** By client: one that does not send its own takes nobody's turn. */
+  readonly #fetches = new Map<string, Fetches>();
 
   constructor(parts: TaskQueueParts) {
     this.#parts = parts;
@@ -39,7 +46,12 @@ export class TaskQueue {
   add(task: Task, inline: readonly Uint8Array[]): void {
     const queued = new LoneTask(task, inline);
     this.#tasks.push(queued);
-    if (!isReady(queued)) this.#fetchAhead();
+    if (isReady(queued)) return;
+    const client = clientOf(task.taskId);
+    const fetches = this.#fetches.get(client) ?? { onTheWay: 0, unfetched: new Set() };
+    this.#fetches.set(client, fetches);
+    fetches.unfetched.add(queued);
+    this.#fetchAhead(client, fetches);
   }
 
   /** Gives the tasks of the run. */
@@ -85,8 +97,12 @@ export class TaskQueue {
       this.#tasks[at] = undefined;
       removed.push(taskId);
       for (const bytes of queued.buffers ?? []) if (bytes instanceof UnopenedBytes) bytes.drop();
-      if (queued.incoming !== undefined) queued.incoming.cancel(new TaskAborted("the task will not run here"));
-      else this.#parts.refuse(queued.task);
+      if (queued.incoming !== undefined) {
+        queued.incoming.cancel(new TaskAborted("the task will not run here"));
+      } else {
+        this.#fetches.get(clientOf(taskId))?.unfetched.delete(queued as LoneTask);
+        this.#parts.refuse(queued.task);
+      }
     }
     return removed;
   }
@@ -109,15 +125,16 @@ export class TaskQueue {
     return queued;
   }
 
-  #fetchAhead(): void {
-    this.#unfetched = Math.max(this.#unfetched, this.#next);
-    while (this.#unfetched < this.#tasks.length && this.#onTheWay < FETCH_AHEAD_BYTES) {
-      const queued = this.#tasks[this.#unfetched++];
-      if (queued instanceof LoneTask && !isReady(queued)) this.#fetch(queued);
+  #fetchAhead(client: string, fetches: Fetches): void {
+    for (const queued of fetches.unfetched) {
+      if (fetches.onTheWay >= FETCH_AHEAD_BYTES) return;
+      fetches.unfetched.delete(queued);
+      this.#fetch(queued, client, fetches);
     }
+    if (fetches.onTheWay === 0 && this.#fetches.get(client) === fetches) this.#fetches.delete(client);
   }
 
-  #fetch(queued: LoneTask): void {
+  #fetch(queued: LoneTask, client: string, fetches: Fetches): void {
     const incoming = this.#parts.receive(queued.task, queued.inline);
     queued.incoming = incoming;
     const { buffers, byteLength } = incoming;
@@ -125,10 +142,10 @@ export class TaskQueue {
       queued.buffers = buffers;
       return;
     }
-    this.#onTheWay += byteLength;
+    fetches.onTheWay += byteLength;
     const ended = (): void => {
-      this.#onTheWay -= byteLength;
-      this.#fetchAhead();
+      fetches.onTheWay -= byteLength;
+      this.#fetchAhead(client, fetches);
       this.#parts.onReady();
     };
     buffers.then(
@@ -145,7 +162,6 @@ export class TaskQueue {
 
   #shorten(): void {
     this.#tasks = this.#tasks.slice(this.#next);
-    this.#unfetched = Math.max(0, this.#unfetched - this.#next);
     this.#next = 0;
   }
 }

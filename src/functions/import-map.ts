@@ -51,7 +51,10 @@ function visitStatement(node: AnyNode, bindings: Map<string, ImportBinding>): vo
       addDeclaration(node, bindings);
       break;
     case "VariableDeclaration":
-      for (const declarator of node.declarations) addDeclarator(declarator, bindings);
+      // What is no constant may have become something else since.
+      for (const declarator of node.declarations) {
+        addDeclarator(declarator, bindings, node.kind === "const" ? bindings : undefined);
+      }
       break;
     case "BlockStatement":
       for (const statement of node.body) visitStatement(statement, bindings);
@@ -82,9 +85,13 @@ function addDeclaration({ source, specifiers }: ImportDeclaration, bindings: Map
   }
 }
 
-function addDeclarator({ id, init }: VariableDeclarator, bindings: Map<string, ImportBinding>): void {
+function addDeclarator(
+  { id, init }: VariableDeclarator,
+  bindings: Map<string, ImportBinding>,
+  known: ReadonlyMap<string, ImportBinding> | undefined,
+): void {
   if (!init) return;
-  const module = loadedBy(init);
+  const module = loadedBy(init, known);
   if (!module) return;
   if (id.type === "Identifier") bindings.set(id.name, module);
   if (id.type !== "ObjectPattern" || module.exported !== "*") return;
@@ -95,8 +102,12 @@ function addDeclarator({ id, init }: VariableDeclarator, bindings: Map<string, I
   }
 }
 
-/** The module that an expression loads: `require("a")`, `__toESM(require("a"))`, `require("a").b`, `await import("a")`. */
-function loadedBy(node: Expression): ImportBinding | undefined {
+/**
+ * The module that an expression loads: `require("a")`, `__toESM(require("a"))`, `require("a").b`, `await import("a")`; or
+ * one of the names that are known.
+ */
+function loadedBy(node: Expression, known?: ReadonlyMap<string, ImportBinding>): ImportBinding | undefined {
+  if (node.type === "Identifier") return known?.get(node.name);
   if (node.type === "AwaitExpression") {
     const { argument } = node;
     if (argument.type === "ImportExpression") return bindingOf(argument.source, "import");
@@ -104,7 +115,7 @@ function loadedBy(node: Expression): ImportBinding | undefined {
     return isVite ? bindingOf(argument.arguments[0], "import") : undefined;
   }
   if (node.type === "MemberExpression" && !node.computed && node.property.type === "Identifier") {
-    const module = node.object.type === "Super" ? undefined : loadedBy(node.object);
+    const module = node.object.type === "Super" ? undefined : loadedBy(node.object, known);
     return module?.exported === "*" ? { ...module, exported: node.property.name } : undefined;
   }
   if (node.type !== "CallExpression") return undefined;

@@ -97,16 +97,35 @@ function localValue({ members, name }: FreeName, value: unknown): unknown {
   return Object.fromEntries(keys.filter((key) => key in value).map((key) => [key, Reflect.get(value, key) as unknown]));
 }
 
+/** What users import of this package: its folder, and the entries by their names. */
+const OWN_FOLDER = fileURLToPath(new URL("../..", import.meta.url));
+const OWN_ENTRIES: readonly (readonly [name: string, file: string])[] = [
+  ["ndparallel", "index"],
+  ["ndparallel/tensors", "tensors/index"],
+];
+
 /** The specifier under which an engine finds the module; undefined if it is to be sent by value. */
 function nameOfModule(specifier: string, from: string, mode: ModuleMode): string | undefined {
   if (isBuiltin(specifier)) return specifier;
   const path = pathOf(specifier, from);
+  const own = ownEntry(specifier, path, from);
+  if (own !== undefined) return own;
   if (path !== undefined) {
     if (path.includes("/node_modules/")) return path;
     return mode === "reference" ? pathToFileURL(path).href : undefined;
   }
   if (isInstalled(specifier, from)) return specifier;
   return mode === "reference" && !specifier.startsWith("#") ? specifier : undefined;
+}
+
+/** This package, where it is imported by its name or its path without being installed there: engines have it, too. */
+function ownEntry(specifier: string, path: string | undefined, from: string): string | undefined {
+  const isOwn = ([name, file]: (typeof OWN_ENTRIES)[number]): boolean =>
+    path === undefined
+      ? specifier === name && !isInstalled(name, from)
+      : path === join(OWN_FOLDER, "dist", `${file}.js`);
+  const entry = OWN_ENTRIES.find(isOwn);
+  return entry && join(OWN_FOLDER, "dist", `${entry[1]}.js`);
 }
 
 /** The path that a specifier stands for, if it is no name of a package; vite writes some from the project's root. */

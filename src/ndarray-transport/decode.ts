@@ -257,7 +257,7 @@ export class Decoder {
     const buffers = memories.map((memory) =>
       this.received(readMemory(memory as Parts, 0, this.buffers, this.reception)),
     );
-    const value = putTogether(type.name, () => type.deserialize({ meta, buffers: buffers as ArrayBufferView[] }));
+    const value = putTogether(type.name, () => type.deserialize({ meta, buffers }));
     rememberType(value, type);
     this.objects[number] = value;
     return value;

@@ -17,7 +17,7 @@ import { messageOf, propertyStep, Refusal, stepOut } from "./refusal.ts";
 import { refusalByKind, refusalOf } from "./refusal-reasons.ts";
 import { type RegisteredType, registeredTypeOf } from "./registry.ts";
 import type { UnopenedBytes } from "./segments/slices.ts";
-import type { AnyHandler, Subject } from "./types.ts";
+import type { AnyHandler, Memory, Subject } from "./types.ts";
 import { Kind, Special, writeSegment } from "./wire.ts";
 
 /** How deep values may nest; on the main thread the call stack allows between 1100 and 1900 levels, by their type. */
@@ -243,7 +243,7 @@ function hasNamedProperties(list: unknown[], thoroughly: boolean): boolean {
   return "groups" in list || "raw" in list;
 }
 
-function takeApartByType(value: object, type: RegisteredType): { meta: unknown; buffers: readonly ArrayBufferView[] } {
+function takeApartByType(value: object, type: RegisteredType): { meta: unknown; buffers: readonly Memory[] } {
   let parts: ReturnType<RegisteredType["serialize"]>;
   try {
     parts = type.serialize(value);
@@ -251,11 +251,14 @@ function takeApartByType(value: object, type: RegisteredType): { meta: unknown; 
     throw new Refusal(`was refused by the registered type "${type.name}": ${messageOf(error)}`, error);
   }
   const buffers = parts?.buffers;
-  if (!Array.isArray(buffers) || !buffers.every((buffer) => ArrayBuffer.isView(buffer))) {
+  if (
+    !Array.isArray(buffers) ||
+    !buffers.every((buffer) => ArrayBuffer.isView(buffer) || types.isAnyArrayBuffer(buffer))
+  ) {
     throw new Refusal(
       `cannot be sent: serialize of the registered type "${type.name}" must return { meta, buffers }, ` +
-        "where buffers is a list of typed arrays, Buffers or DataViews",
+        "where buffers is a list of typed arrays, Buffers, DataViews or ArrayBuffers",
     );
   }
-  return { meta: parts.meta, buffers: buffers as readonly ArrayBufferView[] };
+  return { meta: parts.meta, buffers: buffers as readonly Memory[] };
 }

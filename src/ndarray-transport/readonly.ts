@@ -2,7 +2,8 @@
  * Read-only arrays: marking what was received, telling it, and copying it for writing.
  *
  * A mark consists of own, non-enumerable members on the one array (the prototype stays, so that a marked array equals an
- * unmarked one), and an entry in a set. Members that write throw; members that give a view of the same memory mark it.
+ * unmarked one), and an entry in a set. Members that write throw; members that give a view of the same memory, or the
+ * memory itself, mark it.
  */
 
 import { types } from "node:util";
@@ -23,7 +24,8 @@ interface Members {
 const marked = new WeakSet<object>();
 
 const writers = ["set", "fill", "sort", "reverse", "copyWithin", "setFromBase64", "setFromHex"];
-const bufferWriters = Object.keys(Buffer.prototype).filter((name) => /^(write|swap)/.test(name));
+// The last are such as `utf8Write`, by which Node's own `write` works.
+const bufferWriters = Object.keys(Buffer.prototype).filter((name) => /^(write|swap)|Write$/.test(name));
 const dataViewWriters = Object.getOwnPropertyNames(DataView.prototype).filter((name) => name.startsWith("set"));
 
 const typedArrayMembers = membersOf(Float64Array.prototype, writers, ["subarray"]);
@@ -36,7 +38,24 @@ const ndarrayMembers = membersOf(undefined, ["set"], ["lo", "hi", "step", "trans
 function membersOf(prototype: object | undefined, refused: readonly string[], views: readonly string[]): Members {
   const isThere = (name: string): boolean => prototype === undefined || name in prototype;
   const methods = [...refused.filter(isThere).map(refusal), ...views.filter(isThere).map(markedView)];
-  return { names: methods.map((method) => method.name), descriptors: methods.map((value) => ({ value })) };
+  const memory = prototype === undefined ? [] : [markedMemory(prototype)];
+  return {
+    names: [...methods.map((method) => method.name), ...memory.map(() => "buffer")],
+    descriptors: [...methods.map((value) => ({ value })), ...memory],
+  };
+}
+
+/** What gives the ArrayBuffer of a view, marked. */
+function markedMemory(prototype: object): PropertyDescriptor {
+  for (let owner = prototype; ; owner = Object.getPrototypeOf(owner) as object) {
+    const original = Object.getOwnPropertyDescriptor(owner, "buffer")?.get;
+    if (original !== undefined)
+      return {
+        get: function (this: object) {
+          return markReadonly(original.call(this));
+        },
+      };
+  }
 }
 
 /** A method of that name that throws. */

@@ -3,10 +3,10 @@
  * process asks them.
  */
 
-import type { TypeHandler } from "./types.ts";
+import type { Memory, TypeHandler } from "./types.ts";
 
 /** A value of a registered type, taken apart: `meta` is small and plain, `buffers` are its arrays. */
-export interface TypeParts<Meta = unknown, Buffers extends readonly ArrayBufferView[] = readonly ArrayBufferView[]> {
+export interface TypeParts<Meta = unknown, Buffers extends readonly Memory[] = readonly Memory[]> {
   readonly meta: Meta;
   readonly buffers: Buffers;
 }
@@ -15,7 +15,7 @@ export interface TypeParts<Meta = unknown, Buffers extends readonly ArrayBufferV
 export interface RegisteredType<
   Value = unknown,
   Meta = unknown,
-  Buffers extends readonly ArrayBufferView[] | [] = readonly ArrayBufferView[],
+  Buffers extends readonly Memory[] | [] = readonly Memory[],
 > {
   /** Tells the type on both sides: use the same name in every process. */
   readonly name: string;
@@ -64,7 +64,7 @@ const MOST_VERSIONS = 8;
  * });
  * ```
  */
-export function registerType<Value, Meta, Buffers extends readonly ArrayBufferView[] | []>(
+export function registerType<Value, Meta, Buffers extends readonly Memory[] | []>(
   type: RegisteredType<Value, Meta, Buffers>,
 ): void {
   if (typeof type !== "object" || type === null) {

@@ -98,6 +98,14 @@ describe("another process", () => {
     expect(await client.at(0).apply((x: number) => x + 1, 1)).toBe(2);
   });
 
+  it("that waits for arrays it lent, and for nothing else, goes on until it has them", async () => {
+    await using cluster = await Cluster.start({ engines: 1 });
+    await cluster.connect().then((client) => client.close());
+    const visitor = visit("wait for what was lent", { file: cluster.file });
+    expect(await visitor.exit).toEqual({ code: 0, signal: null, stderr: "" });
+    expect(await visitor.next()).toBe(10);
+  });
+
   it("lets engines let go of what they kept for a client that was killed", async () => {
     await using cluster = await Cluster.start({ engines: 1 });
     await using client = await cluster.connect();

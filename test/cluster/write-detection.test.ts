@@ -1,9 +1,10 @@
 /** What happens when a task writes by index to an array that it received: see docs/arrays.md. */
 
 import ndarray from "ndarray";
-import { Cluster, type DirectView, type RemoteError, type TypedArray } from "ndparallel";
+import { Cluster, type DirectView, type RemoteError, TaskAborted, type TypedArray, writable } from "ndparallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSharedMemoryAvailable } from "../../src/ndarray-transport/segments/system-calls.ts";
+import { running } from "./tasks.ts";
 
 // In the namespace of the engines.
 declare const w: Float64Array;
@@ -195,6 +196,41 @@ describe.skipIf(isImmutable)("writes by index", () => {
     expect(error.message).toContain("the task wrote to sequences[0][0] (element 2), and 1 other array");
   });
 
+  it.each(byteLengths)("of %i bytes, to what another engine keeps, are noticed", async (byteLength) => {
+    using kept = await engines
+      .at(1)
+      .with({ keep: true })
+      .apply((length: number) => new Float64Array(length).fill(4), byteLength / 8);
+    const error = await failureOf(
+      one.apply(
+        ({ deep }: { deep: Float64Array }) => {
+          deep[0] = 6;
+        },
+        { deep: kept as unknown as Float64Array },
+      ),
+    );
+    expect(error.remoteName).toBe("ReadOnlyError");
+    expect(error.message).toContain("the task wrote to args[0].deep (element 0)");
+    const first = (array: Float64Array): number | undefined => array[0];
+    const views = [one, engines.at(1)];
+    expect(await Promise.all(views.map((view) => view.apply(first, kept as unknown as Float64Array)))).toEqual([4, 4]);
+  });
+
+  it.each([
+    ["computes", "for (;;);"],
+    ["waits", "return new Promise(() => undefined);"],
+  ])("of a task that %s and is interrupted are undone, and nobody else's fault", async (_, end) => {
+    for (const byteLength of byteLengths) {
+      await one.push({ w: new Float64Array(byteLength / 8) });
+      const write = `w[0] = argument[0] = 6; process.stdout.write("running"); ${end}`;
+      const task = one.apply(new Function("argument", write) as (array: Float64Array) => unknown, await one.pull("w"));
+      await running(task);
+      await task.abort({ running: true });
+      await expect(task).rejects.toThrow(TaskAborted);
+      expect(await one.apply(() => w[0])).toBe(0);
+    }
+  });
+
   it("to copies and to arrays of the task's own are nobody's business", async () => {
     await one.push({ w: counted(Float64Array, 100_000) });
     const result = await one.apply(
@@ -209,6 +245,16 @@ describe.skipIf(isImmutable)("writes by index", () => {
     expect(result).toEqual([1, 1, 1]);
     await one.execute("own[5] = 3");
     expect(await one.pull("own").then((own: unknown) => (own as Float64Array)[5])).toBe(3);
+  });
+
+  it("to the copy that an imported writable() makes are nobody's business either", async () => {
+    const sent = counted(Float64Array, 20_000);
+    const own = await one.apply((array: Float64Array) => {
+      const copy = writable(array);
+      copy[0] = 7;
+      return [copy[0], array[0], writable(copy) === copy];
+    }, sent);
+    expect(own).toEqual([7, 1, true]);
   });
 
   it("leave a task that throws its own error", async () => {
@@ -255,6 +301,19 @@ describe.skipIf(isImmutable)("writes by index", () => {
 });
 
 describe.runIf(isImmutable)("writes by index to immutable memory", () => {
+  it("fail the task with ReadOnlyError, which says what to do and where it was", async () => {
+    await using cluster = await Cluster.start({ engines: 1 });
+    await using rc = await cluster.connect();
+    const write = function writeTo(array: Float64Array): void {
+      array[1] = 5;
+    };
+    const error = await failureOf(rc.at(0).apply(write, new Float64Array(2)));
+    expect(error.remoteName).toBe("ReadOnlyError");
+    expect(error.message).toMatch(/read only property '1'.*writable\(array\)/);
+    expect(error.stack).toContain("writeTo");
+    expect((error.cause as Error).name).toBe("TypeError");
+  });
+
   it.each(byteLengths)("of %i bytes throw at once, wherever it came from, and nobody sees them", async (byteLength) => {
     await using cluster = await Cluster.start({ engines: 2 });
     await using rc = await cluster.connect();

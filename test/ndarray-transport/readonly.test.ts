@@ -40,6 +40,18 @@ describe("a marked typed array", () => {
     refuses(() => view.fill(0));
   });
 
+  test("gives its memory marked, so that it is copied for writing", () => {
+    for (const view of [float64(), bytes(), markReadonly(new DataView(new ArrayBuffer(8)))]) {
+      const { buffer } = view;
+      expect(buffer).toBeInstanceOf(ArrayBuffer);
+      expect(isReadonly(buffer)).toBe(true);
+      expect(view.buffer).toBe(buffer);
+      expect(writable(buffer)).not.toBe(buffer);
+      expect(writable(buffer)).toEqual(buffer);
+      expect(isReadonly(writable(view).buffer)).toBe(false);
+    }
+  });
+
   test("gives ordinary arrays where the language makes new ones", () => {
     const array = float64();
     const made = [array.map((x) => x), array.slice(), array.filter(() => true), array.toSorted(), array.toReversed()];
@@ -60,7 +72,7 @@ describe("a marked typed array", () => {
 describe("a marked Buffer", () => {
   test("refuses every method that writes", () => {
     const buffer = bytes();
-    const names = Object.keys(Buffer.prototype).filter((name) => /^(write|swap)/.test(name));
+    const names = Object.keys(Buffer.prototype).filter((name) => /^(write|swap)|Write$/.test(name));
     expect(names).toContain("writeDoubleLE");
     expect(names).toContain("swap16");
     for (const name of [...names, "fill", "set", "sort", "reverse", "copyWithin"]) {

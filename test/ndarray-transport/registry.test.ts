@@ -55,6 +55,28 @@ describe("registered types", () => {
     expect(isReadonly(received.data)).toBe(false);
   });
 
+  test("have buffers of every kind", () => {
+    class Parts {
+      constructor(readonly buffers: readonly (ArrayBufferView | ArrayBuffer)[]) {}
+    }
+    registerType({
+      name: "test.parts",
+      test: (value) => value instanceof Parts,
+      serialize: ({ buffers }: Parts) => ({ meta: buffers.length, buffers }),
+      deserialize: ({ buffers }) => new Parts(buffers as Parts["buffers"]),
+    });
+    const bytes = Uint8Array.of(1, 2, 3, 4);
+    const parts = new Parts([
+      bytes.buffer,
+      bytes,
+      Buffer.from(bytes),
+      new DataView(bytes.buffer, 1),
+      new ArrayBuffer(0),
+    ]);
+    const { head, buffers } = serializer.serialize(parts);
+    expect(serializer.deserialize(head, buffers)).toEqual(parts);
+  });
+
   test("may take their types from the functions", () => {
     class Point {
       constructor(readonly at: Float32Array) {}

@@ -3,10 +3,16 @@ import { createRequire } from "node:module";
 import os, { EOL } from "node:os";
 import * as path from "node:path";
 import ndarray from "ndarray";
+import { writable } from "ndparallel";
 import twice, * as library from "./library.mjs";
 import { count, join, settings, sextuple, triple as threefold } from "./library.mjs";
 
 const common = createRequire(import.meta.url)("./common.cjs");
+const packing = await import("msgpackr");
+const { pack } = packing;
+const read = packing.unpack;
+let changed = pack;
+changed = (array) => array.length;
 
 export const cases = [
   { name: "a named import of Node", run: (one) => one.apply(() => EOL.length), expected: 1 },
@@ -17,6 +23,11 @@ export const cases = [
   },
   { name: "a namespace of Node", run: (one) => one.apply(() => path.posix.join("a", "b")), expected: "a/b" },
   { name: "a package", run: (one) => one.apply(() => ndarray([1, 2, 3], [3]).get(2)), expected: 3 },
+  {
+    name: "this package, from a file of its own",
+    run: (one) => one.apply((array) => writable(array).fill(5)[1], new Uint8Array(2)),
+    expected: 5,
+  },
   { name: "a named import of a local module", run: (one) => one.apply(() => threefold(2)), expected: 6 },
   { name: "what that captured in turn", run: (one) => one.apply(() => sextuple(2)), expected: 12 },
   { name: "what that imported in turn", run: (one) => one.apply(() => join("a", "b")), expected: "a/b" },
@@ -37,6 +48,16 @@ export const cases = [
     name: "import() inside of the function",
     run: (one) => one.apply(async () => (await import("ndarray")).default([5], [1]).get(0)),
     expected: 5,
+  },
+  {
+    name: "what was taken out of a package that was loaded before",
+    run: (one) => one.apply((list) => read(pack(list)), [1, 2]),
+    expected: [1, 2],
+  },
+  {
+    name: "a variable that held such a thing",
+    run: (one) => one.apply((array) => changed(array), new Uint8Array(2)),
+    expected: 2,
   },
   { name: "CommonJS: a function", run: (one) => one.apply(common.scale, 2), expected: 20 },
   { name: "CommonJS: require of Node", run: (one) => one.apply(common.base, "/a/b"), expected: "b" },
