@@ -1,4 +1,4 @@
-/** Processes that may open hardly any more files, or have hardly any addresses left: arrays take another way, or fail well. */
+/** Processes that may open hardly any more files, or make large ones, or have hardly any addresses left: arrays take another way, or fail well. */
 
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
@@ -26,12 +26,17 @@ async function outcomesOf(who: string, what: string): Promise<Outcomes> {
   return script.next<Outcomes>();
 }
 
-test.skipIf(!hasPrlimit).each(["client", "engine"])(
-  `%s without files to open: all arrays arrive${reason}`,
+test.skipIf(!hasPrlimit).each([
+  ["client", "nofile"],
+  ["engine", "nofile"],
+  ["client", "fsize"],
+  ["engine", "fsize"],
+])(
+  `%s that may not open files, or make large ones (%s): all arrays arrive${reason}`,
   { timeout: 120_000 },
-  async (who) => {
+  async (who, what) => {
     const right = { sent: "right", kept: "right", returned: "right", gathered: "right", after: "right" };
-    expect(await outcomesOf(who, "nofile")).toEqual({ ...right, alive: [0, 1] });
+    expect(await outcomesOf(who, what)).toEqual({ ...right, alive: [0, 1] });
   },
 );
 

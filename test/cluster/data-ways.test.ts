@@ -274,6 +274,22 @@ describe.each(WAYS)("%s", (dataWay) => {
     expectSameBits(shown.data["application/octet-stream"], new Uint8Array(8 * MEBIBYTE).fill(2));
   });
 
+  test.each([20_000, 400_000])(
+    "a result of %i numbers that a task of its own engine writes to is as it was for others",
+    async (length) => {
+      const made = one.apply((count: number) => new Float64Array(count).fill(2), length);
+      await made.wait();
+      const written = one.apply((array: Float64Array) => {
+        array[3] = 7;
+      }, made as never);
+      await expect(Promise.resolve(written)).rejects.toThrow();
+      const third = (array: Float64Array): number => array[3] as number;
+      expect(await one.apply(third, made as never)).toBe(2);
+      expect(await client.at(1).apply(third, made as never)).toBe(2);
+      expect((await made)[3]).toBe(2);
+    },
+  );
+
   test("another client fetches a result from its owner", async () => {
     const array = noise(MEBIBYTE, 9);
     const ar = one.apply(echo<Uint8Array>, array);

@@ -2,6 +2,8 @@
 
 import { setMaxListeners } from "node:events";
 import { ConnectionError, SerializationError } from "../../errors.ts";
+import { receivingMemory } from "../../ndarray-transport/output-memory.ts";
+import { copyBytes } from "../../ndarray-transport/segments/copying.ts";
 import { opened, type ReceivedBytes } from "../../ndarray-transport/segments/slices.ts";
 import { MalformedPacket } from "../../protocol/codec.ts";
 import { type BufferDescriptor, type CarriesBuffers, HUB, type ReleaseBuffers } from "../../protocol/data-messages.ts";
@@ -143,7 +145,7 @@ export class Receiver {
   /** What this process keeps for others itself, unless it is better mapped. */
   #ownBytes({ owner, id, offset, byteLength, shared }: BufferDescriptor): Obtained | undefined {
     if (owner !== this.#options.uuid || shared !== undefined) return undefined;
-    const { bytes, isBorrowed } = this.#options.owned.bytesOf({
+    const { bytes } = this.#options.owned.bytesOf({
       type: "fetchPiece",
       requestId: 0,
       owner,
@@ -151,7 +153,10 @@ export class Receiver {
       offset,
       byteLength,
     });
-    return { bytes: isBorrowed ? new Uint8Array(bytes) : bytes, isOwn: true };
+    // Others get it, too, as it is: what a task writes must not show there.
+    const memory = receivingMemory(byteLength);
+    copyBytes(memory.bytes, bytes);
+    return { bytes: memory.map(), isOwn: true };
   }
 
   #arrived(descriptor: BufferDescriptor, { bytes, isOwn }: Obtained): ReceivedBytes {

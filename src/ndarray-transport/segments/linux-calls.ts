@@ -3,7 +3,7 @@
  * arm64.
  */
 
-import { ftruncateSync, readFileSync } from "node:fs";
+import { closeSync, ftruncateSync, readFileSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { type ByteRange, type Koffi, pageScanner } from "./page-scan.ts";
 import { SegmentError } from "./segment-error.ts";
@@ -91,7 +91,13 @@ export function bindLinuxCalls(koffi: Koffi): SystemCalls {
     createMemory: (byteLength) => {
       const fd = memfdCreate(MEMORY_NAME, MFD_CLOEXEC_ALLOW_SEALING) as number;
       if (fd < 0) refuse("memfd_create", koffi.errno());
-      ftruncateSync(fd, byteLength);
+      try {
+        ftruncateSync(fd, byteLength);
+      } catch (error) {
+        closeSync(fd);
+        // `ulimit -f` counts for memory, too.
+        throw new SegmentError("noMemory", `making ${byteLength} bytes of shared memory failed`, { cause: error });
+      }
       check("sealing the memory", fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL_SHRINK_GROW) as number);
       return fd;
     },
