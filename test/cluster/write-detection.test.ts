@@ -104,6 +104,26 @@ describe.skipIf(isImmutable)("writes by index", () => {
     expect(array[last]).toBe(last + 1);
   });
 
+  it.each([100, 50_000, 300_000])("to a captured array of %i numbers tell the element", async (length) => {
+    const settings = { weights: [counted(Float64Array, length)] };
+    const view = (settings.weights[0] as Float64Array).subarray(2);
+    const error = await failureOf(
+      one.apply(() => {
+        (settings.weights[0] as Float64Array)[7] = 200;
+      }),
+    );
+    if (isSharedMemoryAvailable() || length * 8 < 64 * 1024) {
+      expect(error.message).toContain("the task wrote to an array that its function captured (element 7)");
+    }
+    const inView = await failureOf(
+      one.apply(() => {
+        view[5] = 200;
+      }),
+    );
+    if (isSharedMemoryAvailable() || length * 8 < 64 * 1024) expect(inView.message).toContain("captured (element 5)");
+    expect(settings.weights[0]).toEqual(counted(Float64Array, length));
+  });
+
   it("are noticed at any depth of what was pushed, and in parts that were scattered", async () => {
     await one.push({ record: { list: [1, counted(Int16Array, 10)] } });
     const deep = await failureOf(

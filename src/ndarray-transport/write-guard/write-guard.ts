@@ -39,6 +39,7 @@ interface Change extends ChangedMemory {
 }
 
 const SMALL_BYTES = 64 * 1024;
+const CAPTURED = "an array that its function captured";
 
 export class WriteGuard {
   readonly #detection: WriteDetection;
@@ -176,14 +177,21 @@ export class TaskWatch {
   /** Which array a change is in. */
   #describe(change: Change, { call }: TaskSubject): string {
     const own = this.#received.some(({ memory }) => memoryOf(bufferOf(memory)) === change.memory);
-    const found = own
-      ? findArray(call, "call", change)
-      : (findArray(call, "call", change) ?? this.#findResident(change));
+    const found = findArray(call, "call", change) ?? (own ? this.#findCaptured(change) : this.#findResident(change));
     const part = (text: string): string => (change.isExact ? ` (${text})` : "");
     if (found !== undefined) return `${found.path.replace(/^call\./, "")}${part(found.part)}`;
     const { start, end } = change.range;
-    const what = own ? "an array that its function captured" : "an array that an earlier task received";
+    const what = own ? CAPTURED : "an array that an earlier task received";
     return what + part(end - start === 1 ? `byte ${start}` : `bytes ${start} to ${end - 1}`);
+  }
+
+  /** It has no name here, but its elements have numbers. */
+  #findCaptured(change: Change): ReturnType<typeof findArray> {
+    for (const { memory } of this.#received) {
+      const found = findArray(memory, CAPTURED, change);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   #findResident(change: Change): ReturnType<typeof findArray> {
