@@ -61,7 +61,7 @@ let handedOut = 0;
 let sinceCollection = 0;
 /** All bytes that have not been collected. */
 let held = 0;
-/** Bytes handed out since new objects were collected here. */
+/** Bytes handed out since it was looked whether new objects are gone. */
 let young = 0;
 let scheduled: "soon" | "now" | undefined;
 /** Whether the last collection was not thorough. */
@@ -139,6 +139,8 @@ export function whenCollected(
     scheduled = "now";
     setImmediate(collectDue);
   }
+  // V8 makes small collections by itself, of which nothing is heard.
+  if (young >= NEW_BYTES) afterwards(() => findCollected());
   if (handedOut >= QUIET_BYTES) awaitQuiet();
 }
 
@@ -147,10 +149,15 @@ export function whenCollected(
  * that, unless V8 has made two of them since. For arrays that are to stay it would be no good: it makes them old.
  */
 export function collectNewSoon(): void {
-  if (young < NEW_BYTES || newTimer !== undefined || !HAS_SMALL_COLLECTIONS) return;
+  if (young >= NEW_BYTES && HAS_SMALL_COLLECTIONS) afterwards(() => collect("new"));
+}
+
+/** Once the answer has left. */
+function afterwards(action: () => void): void {
+  clearTimeout(newTimer);
   newTimer = setTimeout(() => {
-    newTimer = undefined;
-    if (watchedCount() > 0 && watchedCount() <= MOST_LOOKED_AT) collect("new");
+    young = 0;
+    if (watchedCount() > 0 && watchedCount() <= MOST_LOOKED_AT) action();
   }, ANSWER_MS).unref();
 }
 
@@ -196,7 +203,6 @@ function collectNow(scope: "all" | "thorough"): void {
 }
 
 function collect(scope: Scope): void {
-  young = 0;
   collector ??= findCollector();
   collector(scope);
   findCollected();
