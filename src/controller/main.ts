@@ -10,6 +10,7 @@ import type { DatabaseOptions, HeartbeatPolicy } from "../protocol/policies.ts";
 import { Controller } from "./controller.ts";
 import { openDatabase } from "./open-database.ts";
 import type { SchedulerOptions } from "./scheduler.ts";
+import { keepSmallHeapFlat } from "./small-heap.ts";
 
 /** What the parent sends first. */
 export interface ControllerConfiguration {
@@ -50,6 +51,7 @@ function leave(connectionFile: string | undefined): never {
 }
 
 async function run(configuration: ControllerConfiguration): Promise<void> {
+  keepSmallHeapFlat();
   const { clusterId, connectionFile, dataWay, scheduler, heartbeat, patience, port } = configuration;
   const isRestart = port !== undefined;
   // At once: the parent may have gone right after it sent the configuration.

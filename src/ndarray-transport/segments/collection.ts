@@ -161,6 +161,11 @@ function afterwards(action: () => void): void {
   }, ANSWER_MS).unref();
 }
 
+/** Collects all garbage of this process, now. */
+export function collectGarbage(): void {
+  collect("thorough");
+}
+
 function isWorthwhile(byteLength: number, heapFactor: number): boolean {
   return byteLength >= heapFactor * (getHeapStatistics().used_heap_size - SMALL_HEAP);
 }
