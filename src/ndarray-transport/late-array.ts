@@ -1,5 +1,6 @@
 /** A received array that is put together when it is first looked at: one that nobody looks at costs nothing. */
 
+import { collectingFirst } from "./segments/collection.ts";
 import type { UnopenedBytes } from "./segments/slices.ts";
 
 export class LateArray {
@@ -23,8 +24,8 @@ export class LateArray {
 
   /** The array; `undefined` if it was dropped before. */
   open(): unknown {
-    if (this.#make !== undefined) {
-      this.#value = this.#make();
+    if (this.#make !== undefined && this.#bytes !== undefined) {
+      this.#value = collectingFirst(this.#bytes.byteLength, this.#make);
       this.#make = undefined;
       this.#bytes = undefined;
     }

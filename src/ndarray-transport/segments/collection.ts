@@ -6,6 +6,7 @@
 
 import { getHeapCodeStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { HAS_THREADS, isHeapSmall, markAsUsual, markByItself, SMALL_HEAP } from "./marking.ts";
 import { canWatchReferences, findCollected, watchedCount, watchReferences } from "./references.ts";
 
 /** After so many bytes were handed out anew, and so many arrays if they are large, a collection is due. */
@@ -14,8 +15,6 @@ interface Due {
   readonly arrays: number;
 }
 
-/** Whether V8 has threads of its own for it. In engines it has not. */
-const HAS_THREADS: boolean = !process.execArgv.includes("--single-threaded-gc");
 /**
  * With threads V8 marks meanwhile, and collects large arrays by itself: this is for what it leaves. Without them it begins
  * to mark after 64 MiB, and goes on with it in the way of what comes next: then all is done at once when it is least
@@ -36,7 +35,6 @@ const SECOND_LOOK_MS = 1000;
 /** A large heap takes long to collect: then as many times its size must have been handed out. */
 const DUE_HEAP_FACTOR = 8;
 const QUIET_HEAP_FACTOR = 0.25;
-const SMALL_HEAP = 64 << 20;
 /** Of buffers of so many bytes a small collection tells, too, as long as there are few: looking takes a microsecond each. */
 const LARGE_BYTES = 1 << 20;
 const MOST_LOOKED_AT = 512;
@@ -45,6 +43,10 @@ const ANSWER_MS = 1;
 const NEW_BYTES = 16 << 20;
 /** Later versions make a full collection of it while they mark, which finds no more and takes 5 ms. */
 const HAS_SMALL_COLLECTIONS: boolean = Number.parseInt(process.versions.node, 10) < 24;
+/** After so many bytes V8 begins to mark. */
+const V8_MARKS_BYTES = 64 << 20;
+/** So much may have been replaced before it is collected. */
+const REPLACED_BYTES = 64 << 20;
 /** For arrays of so many bytes V8 begins to mark each time. */
 const MARKED_BYTES = 32 << 20;
 
@@ -69,7 +71,8 @@ let isPartial = false;
 let quietTimer: NodeJS.Timeout | undefined;
 let newTimer: NodeJS.Timeout | undefined;
 let collector: ((scope: Scope) => void) | undefined;
-let isMarkingHere = false;
+/** Whether what is handed out stays, in the place of something else. */
+let isReplacing = false;
 let isNoticing = false;
 
 const registry = new FinalizationRegistry<Watched>(letGo);
@@ -93,20 +96,34 @@ function letGo({ byteLength, collected }: Watched): void {
   collected();
 }
 
-/** To be called before memory of so many bytes becomes an ArrayBuffer. */
+/** To be called before memory of so many bytes becomes an ArrayBuffer, of which {@link whenCollected} hears then. */
 export function beforeHandingOut(byteLength: number): void {
-  if (!HAS_THREADS || byteLength < MARKED_BYTES) return;
-  const isSmall = getHeapStatistics().used_heap_size < SMALL_HEAP;
-  if (isSmall !== isMarkingHere) markHere(isSmall);
+  if (HAS_THREADS) {
+    if (byteLength >= MARKED_BYTES) markByItself();
+  } else if (byteLength >= LARGE_BYTES) {
+    // For what is given to a task V8 only begins to mark: it is gone before that ends.
+    if (isReplacing) markByItself();
+    else markAsUsual();
+  }
 }
 
 /**
- * V8's threads take several times as long to mark a small heap as the main thread does, if the cores are few and the caches
- * full of arrays: and the cores are wanted for copying.
+ * Hands out an array that is to stay, most likely in the place of another one, which is collected first. For 64 MiB V8 does
+ * so by itself, if it cannot begin to mark.
  */
-function markHere(here: boolean): void {
-  isMarkingHere = here;
-  setFlagsFromString(here ? "--no-concurrent-marking" : "--concurrent-marking");
+export function collectingFirst<T>(byteLength: number, handOut: () => T): T {
+  if (HAS_THREADS) return handOut();
+  const isLeftToV8 = byteLength >= V8_MARKS_BYTES && isHeapSmall();
+  if (!isLeftToV8 && sinceCollection >= REPLACED_BYTES && isWorthwhile(sinceCollection, DUE_HEAP_FACTOR)) {
+    collectNow("all");
+  }
+  isReplacing = true;
+  try {
+    return handOut();
+  } finally {
+    isReplacing = false;
+    findCollected();
+  }
 }
 
 /**
@@ -185,7 +202,7 @@ function collectQuietly(): void {
   if (handedOut >= QUIET_BYTES || isPartial) collectHeld();
   later(SECOND_LOOK_MS, () => {
     collectHeld();
-    if (isMarkingHere) markHere(false);
+    markAsUsual();
   });
 }
 
