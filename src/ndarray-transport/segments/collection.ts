@@ -6,7 +6,7 @@
 
 import { getHeapCodeStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { HAS_THREADS, isHeapSmall, markAsUsual, markByItself, SMALL_HEAP } from "./marking.ts";
+import { HAS_THREADS, isHeapSmall, markAsUsual, markAtOnce, SMALL_HEAP } from "./marking.ts";
 import { canWatchReferences, findCollected, watchedCount, watchReferences } from "./references.ts";
 
 /** After so many bytes were handed out anew, and so many arrays if they are large, a collection is due. */
@@ -20,7 +20,7 @@ interface Due {
  * to mark after 64 MiB, and goes on with it in the way of what comes next: then all is done at once when it is least
  * in the way.
  */
-const DUE: Due = HAS_THREADS ? { byteLength: 256 << 20, arrays: 3 } : { byteLength: 128 << 20, arrays: 2 };
+const DUE: Due = HAS_THREADS ? { byteLength: 192 << 20, arrays: 3 } : { byteLength: 128 << 20, arrays: 2 };
 /** Time for the work at hand to be answered first; not given once so many were. */
 const DUE_MS = 4;
 const OVERDUE_BYTES = 256 << 20;
@@ -41,14 +41,12 @@ const MOST_LOOKED_AT = 512;
 /** Time for the answer of a task to leave, and the least that tasks were given for a collection of new objects. */
 const ANSWER_MS = 1;
 const NEW_BYTES = 16 << 20;
-/** Later versions make a full collection of it while they mark, which finds no more and takes 5 ms. */
-const HAS_SMALL_COLLECTIONS: boolean = Number.parseInt(process.versions.node, 10) < 24;
+/** While they mark, V8s of Node 23 and later make a full collection of it, which finds no more and takes 5 ms. */
+const HAS_SMALL_COLLECTIONS: boolean = Number.parseInt(process.versions.node, 10) < 23;
 /** After so many bytes V8 begins to mark. */
 const V8_MARKS_BYTES = 64 << 20;
 /** So much may have been replaced before it is collected. */
 const REPLACED_BYTES = 64 << 20;
-/** For arrays of so many bytes V8 begins to mark each time. */
-const MARKED_BYTES = 32 << 20;
 
 interface Watched {
   readonly byteLength: number;
@@ -98,13 +96,10 @@ function letGo({ byteLength, collected }: Watched): void {
 
 /** To be called before memory of so many bytes becomes an ArrayBuffer, of which {@link whenCollected} hears then. */
 export function beforeHandingOut(byteLength: number): void {
-  if (HAS_THREADS) {
-    if (byteLength >= MARKED_BYTES) markByItself();
-  } else if (byteLength >= LARGE_BYTES) {
-    // For what is given to a task V8 only begins to mark: it is gone before that ends.
-    if (isReplacing) markByItself();
-    else markAsUsual();
-  }
+  if (HAS_THREADS || byteLength < LARGE_BYTES) return;
+  // For what is given to a task V8 only begins to mark: it is gone before that ends.
+  if (isReplacing) markAtOnce();
+  else markAsUsual();
 }
 
 /**

@@ -1,7 +1,4 @@
-/**
- * How V8 marks, in a process whose heap is small, while large arrays come and go. It is told by flags, which V8 looks at
- * whenever it begins.
- */
+/** How V8 marks, in an engine whose heap is small, while arrays that stay there come and go. */
 
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 
@@ -10,29 +7,27 @@ export const HAS_THREADS: boolean = !process.execArgv.includes("--single-threade
 /** To mark more than that at once takes long. */
 export const SMALL_HEAP: number = 64 << 20;
 
-/** Whether it is as V8 has it: with threads on them, without a little at a time. */
-let isUsual = true;
+let isAtOnce = false;
 
 export function isHeapSmall(): boolean {
   return getHeapStatistics().used_heap_size < SMALL_HEAP;
 }
 
-/** As V8 has it. */
+/** A little at a time, as V8 has it. */
 export function markAsUsual(): void {
-  setUsual(true);
+  setAtOnce(false);
 }
 
 /**
- * On the main thread: V8's own take several times as long for a small heap, if the cores are few and the caches full of
- * arrays; and the cores are wanted for copying. Without threads all at once: what was begun stays in the way, and what comes
- * before it has ended survives it.
+ * All at once, when V8 would begin: what it has begun stays in the way, and what comes before it has ended survives it. The
+ * flag is looked at only then, so it can be set at any time.
  */
-export function markByItself(): void {
-  setUsual(!isHeapSmall());
+export function markAtOnce(): void {
+  setAtOnce(isHeapSmall());
 }
 
-function setUsual(usual: boolean): void {
-  if (usual === isUsual) return;
-  isUsual = usual;
-  setFlagsFromString(`--${usual ? "" : "no-"}${HAS_THREADS ? "concurrent" : "incremental"}-marking`);
+function setAtOnce(atOnce: boolean): void {
+  if (atOnce === isAtOnce) return;
+  isAtOnce = atOnce;
+  setFlagsFromString(atOnce ? "--no-incremental-marking" : "--incremental-marking");
 }
