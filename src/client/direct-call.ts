@@ -4,7 +4,7 @@ import type { CallValue } from "../protocol/calls.ts";
 import { serializeWhenReady } from "../tensors/handler.ts";
 import { type Assembly, bareValue } from "./assembly.ts";
 import { AsyncResult, type AsyncResultParts } from "./async-result.ts";
-import { type Beginning, encodeAlike, encodeCall } from "./encode-call.ts";
+import { type Beginning, type EncodedCall, encodeAlike, encodeCall } from "./encode-call.ts";
 import type { ResolvedFlags } from "./flags.ts";
 import { keeping, keptAssembly } from "./kept-calls.ts";
 import { CallTracker } from "./send-tracker.ts";
@@ -45,6 +45,8 @@ export function sendCall<T>(
   const calls = "each" in order ? order.each.map(encode) : [encode(order)];
   const tracker = track ? new CallTracker() : undefined;
   const packer = session.plane.packer(tracker);
+  const ready = calls.map(({ call }) => call);
+  if (calls.length > 1 && ready.every(isReady)) packer.packAhead(ready);
   const tasks = calls.flatMap((call, index) => {
     const engineIds = "each" in order ? [targets[index] as number] : targets;
     return session.submit({ ...call, packer, engineIds, label, sent, onSent: tracker && (() => tracker.onSent()) });
@@ -61,6 +63,10 @@ export function sendCall<T>(
   if (signal !== undefined) abortOn(signal, session, tasks);
   const parts = { session, assembly: flags.keep ? keptAssembly(session, assembly) : assembly, tracker };
   return new AsyncResult<T>(tasks, parts as AsyncResultParts<T>);
+}
+
+function isReady(call: Submission["call"]): call is EncodedCall {
+  return !(call instanceof Promise);
 }
 
 /** For calls to one engine each. */

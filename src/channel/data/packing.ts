@@ -51,6 +51,7 @@ export class Packer {
   readonly #listener: BorrowListener | undefined;
   readonly #kept = new Map<ArrayBufferLike, { readonly whole: Uint8Array; readonly owned: OwnedBuffer }[]>();
   readonly #lent: number[] = [];
+  readonly #ahead = new Map<Packable, Packed>();
   #borrowed = 0;
 
   constructor(options: PackerOptions, listener?: BorrowListener) {
@@ -68,7 +69,28 @@ export class Packer {
     return this.#lent;
   }
 
-  pack({ buffers, keys }: Packable): Packed {
+  /**
+   * Packs what is about to be sent, so that the copies of all are made before the first message leaves: receivers that are
+   * at work already want the cores. What cannot be packed fails when it is sent.
+   */
+  packAhead(packables: readonly Packable[]): void {
+    for (const packable of packables) {
+      try {
+        this.#ahead.set(packable, this.#pack(packable));
+      } catch {
+        return;
+      }
+    }
+  }
+
+  pack(packable: Packable): Packed {
+    const packed = this.#ahead.get(packable);
+    if (packed === undefined) return this.#pack(packable);
+    this.#ahead.delete(packable);
+    return packed;
+  }
+
+  #pack({ buffers, keys }: Packable): Packed {
     if (buffers.every(({ byteLength }) => byteLength < INLINE_LIMIT)) {
       return { carrier: NOTHING, inline: buffers.map(opened) };
     }
