@@ -1,8 +1,8 @@
 /**
  * Asked: how fast does one float64 array go to an engine and come back? Bytes out and back count.
  * Expected: faster than ipyparallel at every size; no more than a few copies behind preallocated MPI buffers.
- * Seen: on two cores of an Intel Xeon, nearly idle: 6.1 GB/s at 64 MB and 7.6 at 256 MB, 12.7 and 16.8 times ipyparallel, 9.7
- * and 13 times piscina; at 1 MB 0.26 GB/s, 0.33 of piscina, because the way there and back itself takes most of the time.
+ * Seen: on two cores of an Intel Xeon, nearly idle: 7.8 GB/s at 64 MB and 15.2 at 256 MB, 14.7 and 28.7 times ipyparallel, 11.7
+ * and 21 times piscina; at 1 MB 0.28 GB/s, 0.38 of piscina, because the way there and back itself takes most of the time.
  * The tables are in benchmarks/README.md.
  */
 

