@@ -14,7 +14,7 @@ import {
 } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { Run } from "../protocol/runs.ts";
-import { sameBytes, signature } from "../protocol/signing.ts";
+import { SIGNATURE_LENGTH, sameBytes, signature } from "../protocol/signing.ts";
 
 /** A packet that is well formed but not signed with the key of this connection. */
 export class BadSignature extends Error {}
@@ -28,6 +28,9 @@ type Part =
   | { readonly kind: "prologue"; readonly bytes: Buffer }
   | { readonly kind: "head"; readonly bytes: Uint8Array; readonly prologue: Prologue }
   | { readonly kind: "buffer"; readonly bytes: Uint8Array };
+
+/** Holds the signature that a packet must have. */
+const signed = Buffer.alloc(SIGNATURE_LENGTH);
 
 export class PacketReader {
   readonly #key: Uint8Array;
@@ -119,7 +122,7 @@ export class PacketReader {
   }
 
   #openHead(head: Uint8Array, prologue: Prologue): void {
-    if (!sameBytes(signature(this.#key, prologue.sequence, head), prologue.signature)) {
+    if (!sameBytes(signature(this.#key, prologue.sequence, head, signed), prologue.signature)) {
       throw new BadSignature(`packet ${prologue.sequence}`);
     }
     this.#sequence++;

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { encodeHead, type PacketItem, PROLOGUE_LENGTH, writePrologue } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { isRun, type Run } from "../protocol/runs.ts";
-import { signature } from "../protocol/signing.ts";
+import { SIGNATURE_LENGTH, signature } from "../protocol/signing.ts";
 import { type Connection, type ConnectionHandlers, deliverRun } from "./connection.ts";
 import { duringRead, Outbox } from "./outbox.ts";
 import { PacketReader } from "./packet-reader.ts";
@@ -17,6 +17,9 @@ const CLOSE_STALL_MS = 2_000;
  */
 const SILENT_MS = 5_000;
 const NO_BUFFERS: readonly Uint8Array[] = [];
+
+/** Holds the signature of the packet that leaves. */
+const signed = Buffer.alloc(SIGNATURE_LENGTH);
 
 /** The keys that sign the two directions of one connection. */
 export interface DirectionKeys {
@@ -123,7 +126,7 @@ export class SocketConnection implements Connection {
     writePrologue(packet, {
       headLength: head.byteLength,
       sequence,
-      signature: signature(this.#sendingKey, sequence, head),
+      signature: signature(this.#sendingKey, sequence, head, signed),
     });
     const chunks: Uint8Array[] = [packet];
     for (const { buffers } of envelopes) {

@@ -33,12 +33,22 @@ export function directionKey(key: string, side: Side, listenerNonce: Uint8Array,
 
 /** Holds a sequence number while it is signed. */
 const sequenceBytes = Buffer.alloc(8);
-
-/** Signs a head with its sequence number, a safe integer. */
-export function signature(directionKey: Uint8Array, sequence: number, head: Uint8Array): Buffer {
+/**
+ * Signs a head with its sequence number, a safe integer.
+ *
+ * @param signed where the signature is put. For every packet the same: each ArrayBuffer that is made while a large array is
+ *   new makes V8 collect new objects.
+ */
+export function signature(
+  directionKey: Uint8Array,
+  sequence: number,
+  head: Uint8Array,
+  signed: Buffer = Buffer.alloc(SIGNATURE_LENGTH),
+): Buffer {
   sequenceBytes.writeUInt32LE(sequence % 2 ** 32, 0);
   sequenceBytes.writeUInt32LE(Math.floor(sequence / 2 ** 32), 4);
-  return createHmac("sha256", directionKey).update(sequenceBytes).update(head).digest();
+  signed.write(createHmac("sha256", directionKey).update(sequenceBytes).update(head).digest("hex"), "hex");
+  return signed;
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -230,7 +230,8 @@ describe.skipIf(isImmutable)("writes by index", () => {
       ),
     );
     expect(error.remoteName).toBe("ReadOnlyError");
-    expect(error.message).toContain("the task wrote to args[0].deep (element 0)");
+    const element = isSharedMemoryAvailable() || byteLength < 64 * 1024 ? " (element 0)" : "";
+    expect(error.message).toContain(`the task wrote to args[0].deep${element}`);
     const first = (array: Float64Array): number | undefined => array[0];
     const views = [one, engines.at(1)];
     expect(await Promise.all(views.map((view) => view.apply(first, kept as unknown as Float64Array)))).toEqual([4, 4]);
@@ -247,7 +248,9 @@ describe.skipIf(isImmutable)("writes by index", () => {
       await running(task);
       await task.abort({ running: true });
       await expect(task).rejects.toThrow(TaskAborted);
-      expect(await one.apply(() => w[0])).toBe(0);
+      // Without shared memory what was written to a large array stays, and is noticed.
+      const isUndone = isSharedMemoryAvailable() || byteLength < 64 * 1024;
+      expect(await one.apply(() => w[0])).toBe(isUndone ? 0 : 6);
     }
   });
 
