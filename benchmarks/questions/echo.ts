@@ -1,7 +1,7 @@
 /**
  * Asked: how fast does one float64 array go to an engine and come back? Bytes out and back count.
  * Expected: faster than ipyparallel at every size; no more than a few copies behind preallocated MPI buffers.
- * Seen: on two cores of an Intel Xeon, nearly idle: 7.8 GB/s at 64 MB and 15.2 at 256 MB, 14.7 and 28.7 times ipyparallel, 11.7
+ * Seen: on two cores of an Intel Xeon, nearly idle: 7.6 to 9.2 GB/s at 64 MB and 15 at 256 MB, 15.6 to 17.3 and 29 times ipyparallel, 11.7
  * and 21 times piscina; at 1 MB 0.28 GB/s, 0.38 of piscina, because the way there and back itself takes most of the time.
  * The tables are in benchmarks/README.md.
  */
