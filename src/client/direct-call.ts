@@ -45,14 +45,15 @@ export function sendCall<T>(
   const calls = "each" in order ? order.each.map(encode) : [encode(order)];
   const tracker = track ? new CallTracker() : undefined;
   const packer = session.plane.packer(tracker);
-  const ready = calls.map(({ call }) => call);
-  if (calls.length > 1 && ready.every(isReady)) packer.packAhead(ready);
+  const encoded = calls.map(({ call }) => call);
+  const areReady = encoded.every(isReady);
+  if (areReady && encoded.length > 1) packer.packAhead(encoded);
   const tasks = calls.flatMap((call, index) => {
     const engineIds = "each" in order ? [targets[index] as number] : targets;
     return session.submit({ ...call, packer, engineIds, label, sent, onSent: tracker && (() => tracker.onSent()) });
   });
   // Of calls that wait for their bytes it is not known yet what they borrow: they count as sent when they have ended.
-  if (!calls.some(({ call }) => call instanceof Promise)) {
+  if (areReady) {
     tracker?.expect({
       sends: calls.length + packer.borrowed,
       lent: packer.lent.length,

@@ -77,14 +77,15 @@ export class Decoder {
     if (!isSpecial(item)) return undefined;
     const { parts } = item;
     if (parts[0] === Kind.segment) return this.late(readSegment(parts[1]) as object);
-    const at = parts[0] === Kind.memory ? 1 : 4;
-    if (at === 4 && parts[0] !== Kind.ndarray) return undefined;
+    const isNdArray = parts[0] === Kind.ndarray;
+    if (!isNdArray && parts[0] !== Kind.memory) return undefined;
+    const at = isNdArray ? 4 : 1;
     const index = parts[at + 1] as number;
     const bytes = this.buffers[index] as UnopenedBytes;
     const length = unopenedLength(parts, at, bytes);
     if (length === undefined) return undefined;
     const [, shape, stride, offset] = parts as [number, number[], number[], number];
-    if (at === 4 && !(isLayout(shape, stride, offset, length) && sizeOf(shape) === length)) return undefined;
+    if (isNdArray && !fits(shape, stride, offset, length)) return undefined;
     // Nothing else of the message is kept for it.
     const buffers: ReceivedBytes[] = [];
     buffers[index] = bytes;
@@ -272,9 +273,14 @@ function isIndexOf(target: object, key: unknown): key is number {
   return Array.isArray(target) && Number.isInteger(key) && (key as number) >= 0 && (key as number) < target.length;
 }
 
-/** @throws Error unless the layout has exactly one element for each of `length` */
+/** Whether the layout has exactly one element for each of `length`. */
+function fits(shape: number[], stride: number[], offset: number, length: number): boolean {
+  return isLayout(shape, stride, offset, length) && sizeOf(shape) === length;
+}
+
+/** @throws Error unless it {@link fits} */
 function checkLayout(shape: number[], stride: number[], offset: number, length: number): void {
-  if (!isLayout(shape, stride, offset, length) || sizeOf(shape) !== length) {
+  if (!fits(shape, stride, offset, length)) {
     throw new Error("it holds an ndarray whose shape does not fit its data");
   }
 }

@@ -4,13 +4,14 @@ import { types } from "node:util";
 import { constructorOf, dtypes, isTypedArray } from "./dtypes.ts";
 import { addMemory, bytesShown } from "./memory.ts";
 import { mapValueStep, propertyStep, stepOut } from "./refusal.ts";
+import type { ReceivedBytes } from "./segments/slices.ts";
 import { standardErrors } from "./standard-errors.ts";
 import type { Memory } from "./types.ts";
 import { Kind } from "./wire.ts";
 
 /** The walk that takes the parts of a value further apart. */
 export interface Walker {
-  readonly buffers: Uint8Array[];
+  readonly buffers: ReceivedBytes[];
   walk(value: unknown): unknown;
 }
 

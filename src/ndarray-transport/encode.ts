@@ -16,7 +16,7 @@ import { isNdArray } from "./ndarrays.ts";
 import { messageOf, propertyStep, Refusal, stepOut } from "./refusal.ts";
 import { refusalByKind, refusalOf } from "./refusal-reasons.ts";
 import { type RegisteredType, registeredTypeOf } from "./registry.ts";
-import type { UnopenedBytes } from "./segments/slices.ts";
+import type { ReceivedBytes } from "./segments/slices.ts";
 import type { AnyHandler, Memory, Subject } from "./types.ts";
 import { Kind, Special, writeSegment } from "./wire.ts";
 
@@ -29,13 +29,9 @@ type PlainRecord = Record<string, unknown>;
 /** Node 20 has the method; the types of the language version that is compiled for do not. */
 type Text = string & { isWellFormed(): boolean };
 
-const NO_BYTES = new Uint8Array(0);
-
 /** One walk over one value. */
 export class Encoder implements NumberingWalker {
-  readonly buffers: Uint8Array[] = [];
-  /** What lies at some of the places of {@link buffers}, where nothing is open yet. */
-  readonly unopened: Map<number, UnopenedBytes> = new Map();
+  readonly buffers: ReceivedBytes[] = [];
   readonly unfinished: Set<object> = new Set<object>();
   readonly handled: HandledValues;
   hasSpecial = false;
@@ -133,9 +129,7 @@ export class Encoder implements NumberingWalker {
     const { bytes } = late;
     // It has its number already, which the array would get.
     if (bytes === undefined) return this.takeApart(late.open() as object);
-    const number = this.buffers.push(NO_BYTES) - 1;
-    this.unopened.set(number, bytes);
-    return this.special(late.parts(number));
+    return this.special(late.parts(this.buffers.push(bytes) - 1));
   }
 
   private registered(value: object, type: RegisteredType): Special {

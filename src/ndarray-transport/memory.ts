@@ -60,7 +60,7 @@ export function bytesShown(memory: Memory): Uint8Array {
  */
 export function addMemory(
   parts: unknown[],
-  buffers: Uint8Array[],
+  buffers: ReceivedBytes[],
   memory: Memory,
   bytes: Uint8Array,
   limit: number = INLINE_LIMIT,

@@ -69,7 +69,7 @@ export class Serializer {
    */
   serialize(value: unknown, name = "value"): Serialized {
     const { head, buffers, keys } = this.serializeUnopened(value, name);
-    return { head, buffers: buffers.map(opened), ...(keys && { keys }) };
+    return { head, buffers: buffers.length === 0 ? NO_BUFFERS : buffers.map(opened), ...(keys && { keys }) };
   }
 
   /** As {@link serialize}: a {@link LateArray} in the value is not opened. */
@@ -78,8 +78,7 @@ export class Serializer {
     const encoder = new Encoder(this.handlers);
     try {
       const tree = encoder.walk(value);
-      const { hasSpecial, handled, unopened } = encoder;
-      const buffers = encoder.buffers.map((bytes, index) => unopened.get(index) ?? bytes);
+      const { buffers, hasSpecial, handled } = encoder;
       if (hasSpecial && this.handlers.some((handler) => "isStale" in handler && handler.isStale?.())) {
         return this.serializeUnopened(value, name);
       }
@@ -104,7 +103,7 @@ export class Serializer {
       return undefined;
     }
     const { hasSpecial, buffers } = encoder;
-    return hasSpecial || buffers.length > 0 ? undefined : { head: writePair(head, list), buffers };
+    return hasSpecial || buffers.length > 0 ? undefined : { head: writePair(head, list), buffers: NO_BUFFERS };
   }
 
   /**
